@@ -1,0 +1,50 @@
+# Everything that is done to this repository has a name here. `make` alone lists the names.
+
+CARGO ?= cargo
+DATA_DIR ?= vyrox-data
+TOOLS := target/tools
+FEATURES := --features fault-injection
+
+.DEFAULT_GOAL := help
+.PHONY: help run demo test check fmt lint doc deny bench fuzz clean
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+run: ## build, serve on ./vyrox-data, play a scenario as tenant demo, keep serving
+	$(CARGO) run -- serve --demo --data-dir $(DATA_DIR)
+
+demo: ## the same on a throw-away directory, then stop
+	$(CARGO) run -- demo
+
+test: ## the whole fast suite
+	$(CARGO) test --workspace $(FEATURES)
+
+check: fmt lint test doc deny ## everything that CI asks for
+
+fmt: ## formatting
+	$(CARGO) fmt --all --check
+
+lint: ## clippy, warnings are errors
+	$(CARGO) clippy --workspace --all-targets $(FEATURES) -- -D warnings
+
+doc: ## documentation builds without a warning
+	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace --no-deps --document-private-items
+
+deny: ## licences, banned crates and sources of all dependencies
+	@PATH="$(CURDIR)/$(TOOLS)/bin:$$PATH"; export PATH; \
+	if ! command -v cargo-deny >/dev/null; then \
+		echo "cargo-deny is missing; install it for this repository alone with:" >&2; \
+		echo "  cargo install cargo-deny --locked --root $(TOOLS)" >&2; \
+		exit 1; \
+	fi; \
+	cargo-deny --workspace check --hide-inclusion-graph licenses bans sources
+
+bench: ## measurements, each beside its raw baseline
+	$(CARGO) bench --workspace --benches
+
+fuzz: ## the suite with CASES=20000 cases a property test
+	PROPTEST_CASES=$(or $(CASES),20000) $(CARGO) test --workspace $(FEATURES)
+
+clean: ## what was built; never your data
+	$(CARGO) clean

@@ -1,0 +1,226 @@
+//! What the host can be told and what can happen to it, with the form of each on the host's chain.
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    entry::{Entry, Recorded, ReplayError, payload},
+    ids::TenantId,
+    protocol::ChainOpened,
+    time::Timestamp,
+    vendor::Vendor,
+    webhook::AuthScheme,
+};
+
+/// Something that the host is asked to do. Secrets and ids were made before, by the shell.
+#[derive(Clone, Debug)]
+pub enum HostCommand {
+    /// Write entry 0 of the host's chain.
+    OpenChain(ChainOpened),
+    /// Take on a tenant.
+    AddTenant(TenantAdded),
+    /// Change how a tenant's senders prove themselves, or which accounts are its own.
+    UpdateTenant(TenantUpdated),
+    /// Put a new secret in force for a webhook.
+    RotateSecret(SecretRotated),
+    /// The overlap of a rotation has ended.
+    RetireSecret(SecretRetired),
+    /// Write down that a token was made.
+    IssueToken(TokenIssued),
+    /// The rules were replaced.
+    ChangeRules(RulesChanged),
+    /// Write down that a tenant is suspended, was tried again, or serves again.
+    NoteTenant(TenantNoted),
+}
+
+/// Something that happened to the host.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum HostEvent {
+    /// `chain.opened`
+    ChainOpened(ChainOpened),
+    /// `tenant.added`
+    TenantAdded(TenantAdded),
+    /// `tenant.updated`
+    TenantUpdated(TenantUpdated),
+    /// `secret.rotated`
+    SecretRotated(SecretRotated),
+    /// `secret.retired`
+    SecretRetired(SecretRetired),
+    /// `token.issued`
+    TokenIssued(TokenIssued),
+    /// `rules.changed`
+    RulesChanged(RulesChanged),
+    /// `tenant.suspended`, `tenant.probed` or `tenant.resumed`
+    TenantNoted(TenantNoted),
+}
+
+/// A tenant was taken on.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TenantAdded {
+    /// Its name.
+    pub tenant_id: TenantId,
+    /// A random id that tells nothing about it.
+    pub opaque_id: String,
+    /// Its webhooks, at least one.
+    pub webhooks: Vec<Webhook>,
+    /// Vendors' ids that are its own, beside its name.
+    pub accounts: Vec<Account>,
+    /// The id of the key that its secrets and evidence are sealed under.
+    pub data_key_id: String,
+    /// Who asked for it.
+    pub by: String,
+}
+
+/// A tenant's webhooks or accounts were changed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TenantUpdated {
+    /// Which.
+    pub tenant_id: TenantId,
+    /// Webhooks that are new or have another scheme now.
+    pub webhooks: Vec<Webhook>,
+    /// Accounts that are new.
+    pub add_accounts: Vec<Account>,
+    /// Accounts that are gone.
+    pub remove_accounts: Vec<Account>,
+    /// Who asked for it.
+    pub by: String,
+}
+
+/// One way in for alerts.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Webhook {
+    /// Whose alerts.
+    pub vendor: Vendor,
+    /// How the sender proves itself.
+    pub auth: AuthScheme,
+    /// The version of the secret in the vault.
+    pub secret_version: u64,
+}
+
+/// A vendor's own id of a customer (a Falcon CID, say).
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Account {
+    /// Whose id.
+    pub vendor: Vendor,
+    /// The id, 1 to 128 characters.
+    pub id: String,
+}
+
+/// A new secret is in force; the one before it still counts until `previous_until_ms`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SecretRotated {
+    /// Whose.
+    pub tenant_id: TenantId,
+    /// Of which webhook.
+    pub vendor: Vendor,
+    /// The version now in force.
+    pub secret_version: u64,
+    /// When the version before it ends, `None` if it ended at once.
+    pub previous_until_ms: Option<Timestamp>,
+    /// Who asked for it.
+    pub by: String,
+}
+
+/// A secret that was replaced no longer counts.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SecretRetired {
+    /// Whose.
+    pub tenant_id: TenantId,
+    /// Of which webhook.
+    pub vendor: Vendor,
+    /// The version that ended.
+    pub secret_version: u64,
+}
+
+/// A token was made; its text was shown once and is nowhere.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TokenIssued {
+    /// What it is called.
+    pub token_id: String,
+    /// What it may do.
+    pub scopes: Vec<String>,
+}
+
+/// The rules of stage 1 were replaced.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RulesChanged {
+    /// The digest of the rules now in force.
+    pub rules_sha256: String,
+    /// How many there are.
+    pub rules: u64,
+}
+
+/// How a tenant's actors fare, where that changed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TenantNoted {
+    /// Which.
+    pub tenant_id: TenantId,
+    /// What became of it.
+    pub health: TenantHealth,
+}
+
+/// How a tenant's actors fare.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TenantHealth {
+    /// Its machine fell more often than it may; intake alone goes on.
+    Suspended,
+    /// It was tried again.
+    Probed,
+    /// It serves again.
+    Resumed,
+}
+
+impl TenantHealth {
+    const fn event(self) -> &'static str {
+        match self {
+            Self::Suspended => "tenant.suspended",
+            Self::Probed => "tenant.probed",
+            Self::Resumed => "tenant.resumed",
+        }
+    }
+}
+
+impl HostEvent {
+    /// The entry that says so, made at `at`.
+    pub fn entry(&self, at: Timestamp) -> Entry {
+        let (event, actor, payload) = match self {
+            Self::ChainOpened(facts) => ("chain.opened", "system", payload(facts)),
+            Self::TenantAdded(facts) => ("tenant.added", facts.by.as_str(), payload(facts)),
+            Self::TenantUpdated(facts) => ("tenant.updated", facts.by.as_str(), payload(facts)),
+            Self::SecretRotated(facts) => ("secret.rotated", facts.by.as_str(), payload(facts)),
+            Self::SecretRetired(facts) => ("secret.retired", "system", payload(facts)),
+            Self::TokenIssued(facts) => ("token.issued", "system", payload(facts)),
+            Self::RulesChanged(facts) => ("rules.changed", "system", payload(facts)),
+            Self::TenantNoted(facts) => (facts.health.event(), "system", payload(facts)),
+        };
+        Entry {
+            event,
+            event_version: 1,
+            actor: actor.into(),
+            at,
+            alert_id: None,
+            payload,
+        }
+    }
+
+    /// Reads an event back from the chain.
+    ///
+    /// # Errors
+    /// [`ReplayError`] where the event is unknown to this release or malformed.
+    pub fn from_recorded(recorded: &Recorded) -> Result<Self, ReplayError> {
+        let event = match (recorded.event.as_str(), recorded.event_version) {
+            ("chain.opened", 1) => Self::ChainOpened(recorded.read()?),
+            ("tenant.added", 1) => Self::TenantAdded(recorded.read()?),
+            ("tenant.updated", 1) => Self::TenantUpdated(recorded.read()?),
+            ("secret.rotated", 1) => Self::SecretRotated(recorded.read()?),
+            ("secret.retired", 1) => Self::SecretRetired(recorded.read()?),
+            ("token.issued", 1) => Self::TokenIssued(recorded.read()?),
+            ("rules.changed", 1) => Self::RulesChanged(recorded.read()?),
+            ("tenant.suspended" | "tenant.probed" | "tenant.resumed", 1) => {
+                Self::TenantNoted(recorded.read()?)
+            }
+            _ => return Err(recorded.unknown()),
+        };
+        Ok(event)
+    }
+}

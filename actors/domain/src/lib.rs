@@ -1,0 +1,30 @@
+//! The pure core of Vyrox: bytes become a verified webhook, a verified webhook becomes an alert, an
+//! alert becomes events of a tenant, and a tenant's state is a fold over its events.
+//!
+//! ```text
+//! RawWebhook -> VerifiedWebhook -> Alert -> Command -> decide -> [Event] -> apply -> [Effect]
+//! ```
+//!
+//! What is absent here, on purpose: nothing awaits, nothing reads a clock, a file, a socket or a
+//! random source. `now` is always an argument, so every decision can be replayed.
+
+pub mod digest;
+pub mod ids;
+pub mod time;
+
+pub mod vendor;
+
+pub mod json;
+pub mod prescan;
+pub mod signature;
+pub mod webhook;
+
+pub mod alert;
+pub mod triage;
+
+pub mod entry;
+pub mod protocol;
+pub mod tenant;
+
+pub mod host;
+pub mod host_protocol;

@@ -1,0 +1,289 @@
+//! The checkpointer: the thread that derives the chains' own files from the log, recycles segments
+//! that are no longer needed, and keeps zeroed spares ready.
+
+use std::collections::HashSet;
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender};
+
+use crate::directory::{Kind, Name};
+use crate::heads::Record;
+use crate::journal::JournalError;
+use crate::pending::settle;
+use crate::segment::{FrameRef, PAGE};
+use crate::shared::{Shared, lock};
+use crate::tenant_file::{CopyError, copy_frames};
+
+/// Chains whose records are committed together.
+const GROUP: usize = 64;
+/// Messages after which a checkpoint is due even though the checkpointer was never idle.
+const BUSY: u32 = 256;
+
+/// Retired files that may fail to be zeroed before no new ones are made in their place.
+const MAX_BAD_FILES: usize = 2;
+
+/// What the checkpointer is asked for.
+pub(crate) enum Message {
+    /// Complete one chain's files up to its durable head.
+    Flush {
+        chain: Arc<str>,
+        reply: SyncSender<Result<(), JournalError>>,
+    },
+    /// Complete every chain's files, the log has grown by a segment.
+    Checkpoint,
+    /// Fill the shelf of spares.
+    Spares,
+    /// Complete everything and stop.
+    Close {
+        reply: SyncSender<Result<(), JournalError>>,
+    },
+}
+
+/// The checkpointer's own state.
+pub(crate) struct Checkpointer {
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) inbox: Receiver<Message>,
+}
+
+/// A failure that ends the journal: the record of what is durable could not be kept.
+struct Fatal(String);
+
+/// A chain's files, completed but not yet recorded.
+struct Copied {
+    chain: Arc<str>,
+    frames: Vec<FrameRef>,
+    record: Record,
+}
+
+impl Checkpointer {
+    /// Works until it is told to close, or until every sender is gone.
+    pub(crate) fn run(self) {
+        let _closed = CloseShelf(&self.shared);
+        if let Err(Fatal(reason)) = self.work() {
+            self.shared.poison(&reason);
+        }
+    }
+
+    fn work(&self) -> Result<(), Fatal> {
+        let mut messages = 0;
+        self.fill_shelf()?;
+        loop {
+            let message = match self
+                .inbox
+                .recv_timeout(self.shared.options.checkpoint_interval)
+            {
+                Ok(message) => Some(message),
+                Err(RecvTimeoutError::Timeout) => None,
+                Err(RecvTimeoutError::Disconnected) => return Ok(()),
+            };
+            messages += 1;
+            match message {
+                Some(Message::Flush { chain, reply }) => self.flush(chain, &reply)?,
+                Some(Message::Spares) => self.fill_shelf()?,
+                Some(Message::Close { reply }) => return self.close(&reply),
+                Some(Message::Checkpoint) | None => messages = BUSY,
+            }
+            if messages >= BUSY {
+                messages = 0;
+                self.checkpoint()?;
+                self.recycle()?;
+                self.fill_shelf()?;
+            }
+        }
+    }
+
+    fn flush(
+        &self,
+        chain: Arc<str>,
+        reply: &SyncSender<Result<(), JournalError>>,
+    ) -> Result<(), Fatal> {
+        let result = self.copy_group(&[chain]);
+        let answer = match &result {
+            Ok(None) => Ok(()),
+            Ok(Some(reason)) | Err(Fatal(reason)) => Err(JournalError::Io(reason.clone())),
+        };
+        // The asker may have gone; then nobody needs the answer.
+        drop(reply.send(answer));
+        result.map(|_| ())
+    }
+
+    fn close(&self, reply: &SyncSender<Result<(), JournalError>>) -> Result<(), Fatal> {
+        let result = self.checkpoint();
+        let answer = match &result {
+            Ok(None) => Ok(()),
+            Ok(Some(reason)) | Err(Fatal(reason)) => Err(JournalError::Io(reason.clone())),
+        };
+        drop(reply.send(answer));
+        result.map(|_| ())
+    }
+
+    /// Completes the files of every chain that has waiting frames. Answers one failure, if any chain
+    /// had one; its record stays and it is tried again next time.
+    fn checkpoint(&self) -> Result<Option<String>, Fatal> {
+        let (chains, batch) = {
+            let pending = lock(&self.shared.pending);
+            (pending.chains(), pending.last_batch)
+        };
+        let mut failure = None;
+        for group in chains.chunks(GROUP) {
+            failure = self.copy_group(group)?.or(failure);
+            if self.shared.spares.missing() > 1 {
+                self.fill_shelf()?;
+            }
+        }
+        if failure.is_none() && !chains.is_empty() {
+            self.shared.heads.set_copied(batch).map_err(Fatal)?;
+        }
+        Ok(failure)
+    }
+
+    /// Completes the files of some chains and commits their records together.
+    fn copy_group(&self, chains: &[Arc<str>]) -> Result<Option<String>, Fatal> {
+        let mut done: Vec<Copied> = Vec::new();
+        let mut failure = None;
+        for chain in chains {
+            let frames = lock(&self.shared.pending).take(chain);
+            if frames.is_empty() {
+                continue;
+            }
+            match self.copy_chain(chain, &frames) {
+                Ok(Some(record)) => done.push(Copied {
+                    chain: Arc::clone(chain),
+                    frames,
+                    record,
+                }),
+                Ok(None) => {}
+                Err(error) => {
+                    tracing::error!(%chain, %error, "a chain's file could not be completed");
+                    self.shared
+                        .counters
+                        .checkpoint_failures
+                        .fetch_add(1, Ordering::Relaxed);
+                    failure = Some(format!("chain {chain}: {error}"));
+                    lock(&self.shared.pending).give_back(chain, frames);
+                }
+            }
+        }
+        let records: Vec<_> = done
+            .iter()
+            .map(|copied| (Arc::clone(&copied.chain), copied.record))
+            .collect();
+        if !records.is_empty() {
+            self.shared.heads.set_records(&records).map_err(Fatal)?;
+            lock(&self.shared.records).extend(records);
+        }
+        for copied in &done {
+            settle(&copied.frames);
+        }
+        Ok(failure)
+    }
+
+    fn copy_chain(&self, chain: &str, frames: &[FrameRef]) -> Result<Option<Record>, CopyError> {
+        copy_frames(
+            &self.shared.directory,
+            chain,
+            self.shared.record(chain),
+            frames,
+        )
+    }
+
+    /// Retires the oldest segments, as far as every frame in them stands in its chain's file or, for
+    /// a held chain, in a side file.
+    fn recycle(&self) -> Result<(), Fatal> {
+        let directory = &self.shared.directory;
+        loop {
+            let (oldest, next) = {
+                let segments = lock(&self.shared.segments);
+                match (segments.front(), segments.get(1)) {
+                    (Some(oldest), Some(next)) => (Arc::clone(oldest), next.id),
+                    (_, _) => return Ok(()),
+                }
+            };
+            if !oldest.is_copied() {
+                return Ok(());
+            }
+            if let Err(error) = self.save_stranded(oldest.id, &lock(&oldest.stranded)) {
+                tracing::error!(%error, segment = oldest.id, "held entries could not be set aside");
+                return Ok(());
+            }
+            self.shared.heads.set_low(next).map_err(Fatal)?;
+            let retired = Name::new(Kind::Tmp, oldest.id);
+            directory
+                .rename(Name::new(Kind::Segment, oldest.id), retired)
+                .map_err(|error| Fatal(format!("retiring segment {}: {error}", oldest.id)))?;
+            lock(&self.shared.segments).pop_front();
+        }
+    }
+
+    fn save_stranded(&self, segment: u64, frames: &[FrameRef]) -> io::Result<()> {
+        if frames.is_empty() {
+            return Ok(());
+        }
+        let (mut all, mut bytes) = (Vec::new(), Vec::new());
+        for frame in frames {
+            frame.read(&mut bytes)?;
+            all.extend_from_slice(&bytes);
+        }
+        let directory = &self.shared.directory;
+        directory.write_side_file(&directory.stranded_path(segment), &all)
+    }
+
+    /// Makes spares until there are enough, from retired files first.
+    fn fill_shelf(&self) -> Result<(), Fatal> {
+        let mut failed = HashSet::new();
+        while self.shared.spares.missing() > 0 {
+            let Some(name) = self.next_candidate(&failed)? else {
+                self.shared.spares.fail();
+                return Ok(());
+            };
+            if let Err(error) = self.make_spare(name)? {
+                tracing::warn!(%error, id = name.id, "a log file could not be zeroed");
+                failed.insert(name.id);
+            }
+        }
+        Ok(())
+    }
+
+    /// A retired file, or the name of a new one while the log may grow.
+    fn next_candidate(&self, failed: &HashSet<u64>) -> Result<Option<Name>, Fatal> {
+        let listed = self.shared.directory.list();
+        let listed = listed.map_err(|error| Fatal(format!("listing the log: {error}")))?;
+        let mut retired = listed.into_iter().filter(|name| name.kind == Kind::Tmp);
+        if let Some(name) = retired.find(|name| !failed.contains(&name.id)) {
+            return Ok(Some(name));
+        }
+        let live = lock(&self.shared.segments).len();
+        if failed.len() >= MAX_BAD_FILES || live >= self.shared.options.max_segments {
+            return Ok(None);
+        }
+        let id = self.shared.heads.take_id(0).map_err(Fatal)?;
+        Ok(Some(Name::new(Kind::Tmp, id)))
+    }
+
+    /// Zeroes one file and puts it on the shelf. The inner error leaves it retired: it will be
+    /// rewritten from end to end before anybody trusts it.
+    fn make_spare(&self, name: Name) -> Result<io::Result<()>, Fatal> {
+        let directory = &self.shared.directory;
+        let bytes = u64::from(self.shared.options.segment_pages()) * PAGE;
+        if let Err(error) = directory.zero(name, bytes) {
+            return Ok(Err(error));
+        }
+        let spare = Name::new(Kind::Spare, name.id);
+        let placed = directory
+            .rename(name, spare)
+            .and_then(|()| directory.sync());
+        placed.map_err(|error| Fatal(format!("naming spare {}: {error}", name.id)))?;
+        self.shared.spares.add(name.id);
+        Ok(Ok(()))
+    }
+}
+
+/// Tells a waiting writer that no spare will come any more, however the checkpointer ended.
+struct CloseShelf<'a>(&'a Shared);
+
+impl Drop for CloseShelf<'_> {
+    fn drop(&mut self) {
+        self.0.spares.close();
+    }
+}

@@ -1,0 +1,142 @@
+//! The ends of all chains, from their records and the log's surviving frames; and which of them
+//! cannot be proven.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use crate::GENESIS;
+use crate::heads::{Hold, Holds, Record};
+use crate::journal::Head;
+use crate::scan::{Scan, ScannedFrame};
+
+/// What becomes of a frame.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Verdict {
+    /// Its chain's file holds it already.
+    Copied,
+    /// It extends its chain and waits to be copied.
+    Waiting(Arc<str>),
+    /// It belongs to a held chain and cannot be connected to it.
+    Stranded,
+}
+
+/// The chains while the log is read.
+#[derive(Default)]
+pub(crate) struct Fold {
+    chains: BTreeMap<Arc<str>, Chain>,
+}
+
+#[derive(Default)]
+struct Chain {
+    head: Option<Head>,
+    /// The last frame of it that was read from the log.
+    seen: Option<Head>,
+    /// The first seq that an earlier start may have lost.
+    held_from: Option<u64>,
+    /// Whether this start found it broken.
+    broken: bool,
+}
+
+impl Chain {
+    fn next(&self) -> u64 {
+        self.head.map_or(0, |head| head.seq + 1)
+    }
+}
+
+impl Fold {
+    /// Begins with the holds of earlier starts.
+    pub(crate) fn new(holds: &Holds) -> Self {
+        let mut fold = Self::default();
+        for (name, hold) in &holds.chains {
+            fold.chain(name).held_from = Some(hold.next);
+        }
+        fold
+    }
+
+    /// Adds a chain's record; one whose file does not prove it is broken, and ends where its file
+    /// stops being good.
+    pub(crate) fn add_record(&mut self, name: &str, good: Option<&Record>, proven: bool) {
+        let chain = self.chain(name);
+        chain.head = good.map(|record| record.head);
+        chain.broken = !proven;
+    }
+
+    /// Decides about the frames of one segment, in order, and about what it lost.
+    pub(crate) fn add_segment(&mut self, scan: &Scan<'_>) -> Vec<Verdict> {
+        let frames = scan.batches.iter().flat_map(|batch| &batch.frames);
+        let verdicts = frames.map(|frame| self.add_frame(frame)).collect();
+        for (name, seq) in &scan.lost {
+            let chain = self.chain(name);
+            // Up to its head a chain is whole, wherever its entries were read from.
+            chain.broken |= *seq >= chain.next();
+        }
+        verdicts
+    }
+
+    fn add_frame(&mut self, scanned: &ScannedFrame<'_>) -> Verdict {
+        let place = scanned.place;
+        let name = self.name(scanned.frame.header.chain);
+        let chain = self.chain(&name);
+        if chain.broken || chain.held_from.is_some_and(|from| place.seq >= from) {
+            return Verdict::Stranded;
+        }
+        let here = Head {
+            seq: place.seq,
+            hash: place.hash,
+        };
+        let linked = match chain.seen.replace(here) {
+            Some(seen) if seen.seq.checked_add(1) == Some(place.seq) => place.previous == seen.hash,
+            Some(_) | None => true,
+        };
+        let next = chain.next();
+        let known = match chain.head {
+            Some(head) if place.seq == head.seq => place.hash == head.hash,
+            Some(head) if place.seq < head.seq => true,
+            Some(_) | None => false,
+        };
+        if known && linked {
+            return Verdict::Copied;
+        }
+        let end = chain.head.map_or(GENESIS, |head| head.hash);
+        if place.seq == next && place.previous == end {
+            chain.head = Some(here);
+            return Verdict::Waiting(name);
+        }
+        chain.broken = true;
+        Verdict::Stranded
+    }
+
+    /// The holds after this start: those that were, lowered where more is lost, and a new one for
+    /// each broken chain; for every chain if a loss cannot be named.
+    pub(crate) fn holds(&self, earlier: &Holds, hold_all: bool, alias: u64) -> Holds {
+        let mut holds = earlier.clone();
+        holds.unknown_chains_held |= hold_all;
+        for (name, chain) in &self.chains {
+            let next = chain.next();
+            if let Some(hold) = holds.chains.get_mut(name) {
+                hold.next = hold.next.min(next);
+            } else if chain.broken || hold_all {
+                holds.chains.insert(Arc::clone(name), Hold { next, alias });
+            }
+        }
+        holds
+    }
+
+    /// The proven end of every chain that has one.
+    pub(crate) fn heads(&self) -> impl Iterator<Item = (Arc<str>, Head)> {
+        self.chains
+            .iter()
+            .filter_map(|(name, chain)| Some((Arc::clone(name), chain.head?)))
+    }
+
+    fn name(&self, name: &str) -> Arc<str> {
+        self.chains
+            .get_key_value(name)
+            .map_or_else(|| Arc::from(name), |(name, _)| Arc::clone(name))
+    }
+
+    fn chain(&mut self, name: &str) -> &mut Chain {
+        let name = self.name(name);
+        self.chains.entry(name).or_default()
+    }
+}

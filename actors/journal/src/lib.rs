@@ -1,0 +1,65 @@
+//! A multi-tenant, hash-chained, group-committed journal, with its vault and its projections.
+//!
+//! One shared log makes every chain durable: the `writer` takes whatever is queued, links each
+//! entry to its chain, writes one batch, syncs once and only then acknowledges. The bytes in the
+//! log are the exact lines of the chains' own JSONL files, which the `checkpointer` derives from
+//! it in the background, so that an auditor can read a tenant's file without any of this code.
+//!
+//! The order to read in: [`Journal`] (the contract), `entry` (a line and its hash), `batch` and
+//! `frame` (what a log holds), `writer`, `checkpointer`, `recovery`, [`verify_lines`].
+//!
+//! What never happens here: a failed write or sync is never retried; an entry is never acknowledged
+//! before its batch is synced; a chain never begins again after a loss; the clock is never read.
+
+#![deny(missing_docs, clippy::as_conversions, clippy::wildcard_enum_match_arm)]
+
+mod journal;
+mod options;
+
+mod draft;
+mod entry;
+
+mod batch;
+mod bytes;
+mod frame;
+mod segment;
+
+mod directory;
+mod heads;
+mod log_file;
+
+mod chains;
+mod decision;
+mod queue;
+mod writer;
+
+mod checkpointer;
+mod evidence;
+mod pending;
+mod spares;
+mod tenant_file;
+
+mod fold;
+mod recovery;
+mod replacement;
+mod scan;
+
+mod local;
+mod shared;
+mod verify;
+
+pub mod projection;
+pub mod seal;
+pub mod vault;
+
+pub use draft::{ActionFields, Draft, MAX_ATTACHMENTS};
+pub use journal::{
+    Append, AppendError, Done, Head, Journal, JournalError, Line, Lines, Opened, Receipt,
+    RecoverySummary, Status,
+};
+pub use local::LocalJournal;
+pub use options::{Committed, CommittedBatch, OnCommit, Options, StartError};
+pub use verify::{VerifyReport, verify_file, verify_lines};
+
+/// What `previous_hash` of a chain's first entry says: 64 zeros.
+pub const GENESIS: [u8; 32] = [0; 32];

@@ -1,0 +1,134 @@
+//! What a local journal is opened with, and how opening it can fail.
+
+use std::io;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::batch::OVERHEAD;
+use crate::bytes::index;
+use crate::segment::PAGE;
+
+/// Limits of a local journal.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// Size of one log segment in bytes; rounded down to whole pages of 4 KiB, at least 8 of them.
+    pub segment_bytes: u64,
+    /// Most entries in one batch.
+    pub max_batch_entries: usize,
+    /// Most bytes in one batch; a single append may exceed it and then has a batch of its own.
+    pub max_batch_bytes: usize,
+    /// Most entries waiting for the writer.
+    pub queue_entries: usize,
+    /// Most bytes waiting for the writer.
+    pub queue_bytes: usize,
+    /// Most live segments; when the chains' files lag so far behind, appends answer full.
+    pub max_segments: usize,
+    /// Longest time that an entry waits to be copied into its chain's own file.
+    pub checkpoint_interval: Duration,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            segment_bytes: 64 << 20,
+            max_batch_entries: 4096,
+            max_batch_bytes: 1 << 20,
+            queue_entries: 65_536,
+            queue_bytes: 256 << 20,
+            max_segments: 64,
+            checkpoint_interval: Duration::from_secs(5),
+        }
+    }
+}
+
+impl Options {
+    /// Fewest pages a segment can have: two headers, and room for a few batches.
+    const MIN_PAGES: u64 = 8;
+
+    /// Pages of a new segment.
+    pub(crate) fn segment_pages(&self) -> u32 {
+        let pages = (self.segment_bytes / PAGE).max(Self::MIN_PAGES);
+        u32::try_from(pages).unwrap_or(u32::MAX)
+    }
+
+    /// Most bytes that the entries of any batch can have together, for it to fit into a segment.
+    pub(crate) fn segment_capacity(&self) -> usize {
+        let data_pages = u64::from(self.segment_pages()).saturating_sub(2);
+        index(data_pages * PAGE).saturating_sub(OVERHEAD)
+    }
+
+    /// Most bytes that the entries of a batch of several appends have together.
+    pub(crate) fn batch_bytes(&self) -> usize {
+        self.max_batch_bytes.min(self.segment_capacity())
+    }
+}
+
+/// Called on the writer's thread after a batch is durable and before its appends are answered.
+pub type OnCommit = Box<dyn Fn(&CommittedBatch) + Send>;
+
+/// The entries of one durable batch, in the order of the log.
+#[derive(Debug, Clone)]
+pub struct CommittedBatch {
+    /// The entries; those of one chain have ascending seqs.
+    pub entries: Vec<Arc<Committed>>,
+}
+
+/// One durable entry.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Committed {
+    /// The chain it belongs to.
+    pub chain: Arc<str>,
+    /// Its seq.
+    pub seq: u64,
+    /// Its hash.
+    pub hash: [u8; 32],
+    /// The exact line, without its newline.
+    pub line: Vec<u8>,
+}
+
+/// Why a journal could not be opened. Nothing was changed that a later start would miss.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// Another process holds the directory.
+    #[error("{0} is in use by another process")]
+    Locked(String),
+    /// The record of what is durable is gone while the log is there.
+    #[error(
+        "{0} is missing while log segments or chain files exist: restore it from a backup taken \
+         with them; starting without it could fork chains"
+    )]
+    HeadsLost(String),
+    /// No log segment can be read although the record says there must be one.
+    #[error("no readable log segment in {directory}: segment {expected} or a later one must exist")]
+    LogLost {
+        /// The data directory.
+        directory: String,
+        /// The segment that is recorded as active.
+        expected: u64,
+    },
+    /// The record of what is durable cannot be read or written.
+    #[error("heads.redb: {0}")]
+    Heads(String),
+    /// The surviving log does not fit into a fresh segment.
+    #[error("the last segment's batches do not fit into a fresh segment")]
+    NoFit,
+    /// A file operation failed.
+    #[error("{what} {path}: {source}")]
+    Io {
+        /// What was tried.
+        what: &'static str,
+        /// On which file.
+        path: String,
+        /// The cause.
+        source: io::Error,
+    },
+}
+
+impl StartError {
+    /// Names the operation and the file of an IO error.
+    pub(crate) fn io(what: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
+        let path = path.display().to_string();
+        move |source| Self::Io { what, path, source }
+    }
+}

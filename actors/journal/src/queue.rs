@@ -1,0 +1,196 @@
+//! What waits for the writer, bounded in entries and in bytes.
+
+use std::collections::VecDeque;
+use std::sync::mpsc::SyncSender;
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
+
+use crate::entry::Template;
+use crate::journal::{AppendError, Done, JournalError, Opened};
+use crate::options::Options;
+use crate::shared::lock;
+
+/// A thing for the writer to do, in the order of the queue.
+pub(crate) enum Job {
+    Append(Request),
+    Open {
+        chain: Arc<str>,
+        reply: SyncSender<Result<Opened, JournalError>>,
+    },
+}
+
+/// An append whose entries are ready but for place, link and hash.
+pub(crate) struct Request {
+    pub(crate) chain: Arc<str>,
+    pub(crate) epoch: u64,
+    pub(crate) expected_last: Option<u64>,
+    pub(crate) entries: Vec<Template>,
+    /// An upper bound of the bytes that its entries add to a batch.
+    pub(crate) footprint: usize,
+    pub(crate) done: Done,
+}
+
+impl Job {
+    fn entries(&self) -> usize {
+        match self {
+            Self::Append(request) => request.entries.len().max(1),
+            Self::Open { .. } => 0,
+        }
+    }
+
+    /// An upper bound of the bytes that it adds to a batch; none if it has no entries.
+    pub(crate) fn footprint(&self) -> usize {
+        match self {
+            Self::Append(request) => request.footprint,
+            Self::Open { .. } => 0,
+        }
+    }
+
+    /// Answers it with the reason why nothing more is taken.
+    pub(crate) fn refuse(self, end: &End) {
+        match self {
+            Self::Append(request) => (request.done)(Err(end.append_error())),
+            Self::Open { reply, .. } => {
+                // The asker may have gone; then nobody needs the answer.
+                drop(reply.send(Err(end.journal_error())));
+            }
+        }
+    }
+}
+
+/// Why the queue takes nothing more.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum End {
+    Closed,
+    Poisoned(String),
+}
+
+impl End {
+    pub(crate) fn append_error(&self) -> AppendError {
+        match self {
+            Self::Closed => AppendError::Io("the journal is closed".into()),
+            Self::Poisoned(reason) => AppendError::Io(reason.clone()),
+        }
+    }
+
+    pub(crate) fn journal_error(&self) -> JournalError {
+        match self {
+            Self::Closed => JournalError::Closed,
+            Self::Poisoned(reason) => JournalError::Io(reason.clone()),
+        }
+    }
+}
+
+/// The queue between any number of callers and the one writer.
+#[derive(Default)]
+pub(crate) struct Queue {
+    state: Mutex<State>,
+    filled: Condvar,
+}
+
+#[derive(Default)]
+struct State {
+    jobs: VecDeque<Job>,
+    entries: usize,
+    bytes: usize,
+    end: Option<End>,
+    writer_waits: bool,
+}
+
+/// Why a job was not queued.
+pub(crate) enum Rejected {
+    Full,
+    Ended(End),
+}
+
+impl Queue {
+    /// Queues a job, or gives it back with the reason.
+    pub(crate) fn push(&self, job: Job, options: &Options) -> Result<(), (Job, Rejected)> {
+        let mut state = lock(&self.state);
+        if let Some(end) = &state.end {
+            let end = end.clone();
+            return Err((job, Rejected::Ended(end)));
+        }
+        let (entries, bytes) = (job.entries(), job.footprint());
+        let full = state.entries.saturating_add(entries) > options.queue_entries
+            || state.bytes.saturating_add(bytes) > options.queue_bytes;
+        // Whatever fits into a batch is taken by an empty queue, however small its limits are.
+        if full && entries > 0 && state.entries > 0 {
+            return Err((job, Rejected::Full));
+        }
+        state.entries += entries;
+        state.bytes += bytes;
+        state.jobs.push_back(job);
+        if std::mem::take(&mut state.writer_waits) {
+            self.filled.notify_one();
+        }
+        Ok(())
+    }
+
+    /// Waits for jobs and takes as many as one batch may hold, but at least one. `false` when the
+    /// queue has ended and nothing is left in it.
+    pub(crate) fn take(&self, options: &Options, batch: &mut Vec<Job>) -> bool {
+        let mut state = lock(&self.state);
+        while state.jobs.is_empty() {
+            if state.end.is_some() {
+                return false;
+            }
+            state.writer_waits = true;
+            state = self
+                .filled
+                .wait(state)
+                .unwrap_or_else(PoisonError::into_inner);
+        }
+        let (mut entries, mut bytes) = (0, 0);
+        while let Some(job) = state.jobs.front() {
+            entries += job.entries();
+            bytes += job.footprint();
+            let fits = entries <= options.max_batch_entries && bytes <= options.batch_bytes();
+            if !fits && !batch.is_empty() {
+                break;
+            }
+            let Some(job) = state.jobs.pop_front() else {
+                break;
+            };
+            state.entries = state.entries.saturating_sub(job.entries());
+            state.bytes = state.bytes.saturating_sub(job.footprint());
+            batch.push(job);
+        }
+        true
+    }
+
+    /// Takes nothing more; what is queued is still done.
+    pub(crate) fn close(&self) {
+        let mut state = lock(&self.state);
+        if state.end.is_none() {
+            state.end = Some(End::Closed);
+        }
+        drop(state);
+        self.filled.notify_one();
+    }
+
+    /// Takes nothing more and refuses what is queued.
+    pub(crate) fn poison(&self, reason: &str) {
+        let end = End::Poisoned(reason.to_owned());
+        let jobs = {
+            let mut state = lock(&self.state);
+            state.end = Some(end.clone());
+            state.entries = 0;
+            state.bytes = 0;
+            std::mem::take(&mut state.jobs)
+        };
+        self.filled.notify_one();
+        for job in jobs {
+            job.refuse(&end);
+        }
+    }
+
+    /// Entries that wait.
+    pub(crate) fn depth(&self) -> usize {
+        lock(&self.state).entries
+    }
+
+    /// Whether and why nothing more is taken.
+    pub(crate) fn end(&self) -> Option<End> {
+        lock(&self.state).end.clone()
+    }
+}

@@ -1,0 +1,317 @@
+//! A chain's own file: the lines an auditor reads, and the evidence store beside it.
+//!
+//! Both are derived from the log and are trusted only up to the chain's record. What lies beyond it
+//! was never proven durable: it is cut off and written again from the log.
+
+use std::fs::{File, OpenOptions};
+use std::io::{self, BufRead as _, BufReader, Read as _, Seek as _, SeekFrom};
+use std::os::unix::fs::FileExt as _;
+use std::path::Path;
+
+use crate::GENESIS;
+use crate::bytes::{index, wide};
+use crate::directory::Directory;
+use crate::entry::{parse_place, read_place};
+use crate::evidence;
+use crate::frame::Frame;
+use crate::heads::Record;
+use crate::journal::{Head, JournalError, Line};
+use crate::segment::FrameRef;
+
+/// Bytes that are gathered before they are written to a chain's file.
+const GATHERED: usize = 1 << 20;
+
+/// Why a chain's files could not be completed. Its record stays where it was.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum CopyError {
+    #[error(transparent)]
+    Io(#[from] io::Error),
+    #[error("the log's frame of seq {0} does not prove itself")]
+    Damaged(u64),
+}
+
+/// Copies frames from the log into a chain's files and syncs them, evidence first.
+///
+/// Returns the record to commit. After an error nothing may be assumed of the files beyond the old
+/// record; the next attempt cuts them back to it.
+pub(crate) fn copy_frames(
+    directory: &Directory,
+    chain: &str,
+    record: Option<Record>,
+    frames: &[FrameRef],
+) -> Result<Option<Record>, CopyError> {
+    let offset = record.map_or(0, |record| record.offset);
+    let evidence_offset = record.map_or(0, |record| record.evidence_offset);
+    let mut lines = Tail::new(offset);
+    let mut evidence = Tail::new(evidence_offset);
+    let mut head = record.map(|record| record.head);
+    let mut bytes = Vec::new();
+    for frame in frames {
+        frame.read(&mut bytes)?;
+        let next = head.map_or(0, |head| head.seq + 1);
+        let damaged = CopyError::Damaged(next);
+        let Some(frame) = Frame::read(&bytes, &frame.segment.seed) else {
+            return Err(damaged);
+        };
+        let previous = head.map_or(GENESIS, |head| head.hash);
+        match parse_place(chain, frame.line) {
+            Some(place) if place.seq == next && place.previous == previous => {
+                head = Some(Head {
+                    seq: place.seq,
+                    hash: place.hash,
+                });
+            }
+            Some(_) | None => return Err(damaged),
+        }
+        lines.gathered.extend_from_slice(frame.line);
+        lines.gathered.push(b'\n');
+        evidence::push(&frame, &mut evidence.gathered);
+        lines.write_if_full(&directory.tenant_path(chain))?;
+        evidence.write_if_full(&directory.evidence_path(chain))?;
+    }
+    evidence.finish(&directory.evidence_path(chain))?;
+    lines.finish(&directory.tenant_path(chain))?;
+    let new_store = evidence_offset == 0 && evidence.offset > 0;
+    if offset == 0 || new_store {
+        directory.sync_chain_folders()?;
+    }
+    let record = |head| Record {
+        head,
+        offset: lines.offset,
+        evidence_offset: evidence.offset,
+    };
+    Ok(head.map(record))
+}
+
+/// The end of a file that grows: opened, and cut back to its offset, at the first write.
+struct Tail {
+    file: Option<File>,
+    offset: u64,
+    gathered: Vec<u8>,
+}
+
+impl Tail {
+    fn new(offset: u64) -> Self {
+        Self {
+            file: None,
+            offset,
+            gathered: Vec::new(),
+        }
+    }
+
+    fn write_if_full(&mut self, path: &Path) -> io::Result<()> {
+        if self.gathered.len() < GATHERED {
+            return Ok(());
+        }
+        self.write(path)
+    }
+
+    fn write(&mut self, path: &Path) -> io::Result<()> {
+        let file = match self.file.take() {
+            Some(file) => file,
+            None => open_at(path, self.offset)?,
+        };
+        file.write_all_at(&self.gathered, self.offset)?;
+        self.offset += wide(self.gathered.len());
+        self.gathered.clear();
+        self.file = Some(file);
+        Ok(())
+    }
+
+    fn finish(&mut self, path: &Path) -> io::Result<()> {
+        if !self.gathered.is_empty() {
+            self.write(path)?;
+        }
+        self.file.as_ref().map_or(Ok(()), File::sync_data)
+    }
+}
+
+/// Opens a file for writing at `offset`, with nothing behind it.
+fn open_at(path: &Path, offset: u64) -> io::Result<File> {
+    let file = OpenOptions::new()
+        .create(true)
+        .truncate(false)
+        .write(true)
+        .open(path)?;
+    if file.metadata()?.len() < offset {
+        let error = "the file is shorter than its record";
+        return Err(io::Error::new(io::ErrorKind::InvalidData, error));
+    }
+    file.set_len(offset)?;
+    Ok(file)
+}
+
+/// Cuts a file back to `offset` if it is longer. A missing file is left missing.
+pub(crate) fn cut_back(path: &Path, offset: u64) -> io::Result<()> {
+    match OpenOptions::new().write(true).open(path) {
+        Ok(file) if file.metadata()?.len() > offset => file.set_len(offset),
+        Ok(_) => Ok(()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        Err(error) => Err(error),
+    }
+}
+
+/// Whether the line that ends at the record's offset is the entry that the record names.
+pub(crate) fn ends_in(path: &Path, chain: &str, record: &Record) -> io::Result<bool> {
+    let file = match File::open(path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
+        Err(error) => return Err(error),
+    };
+    if file.metadata()?.len() < record.offset {
+        return Ok(false);
+    }
+    let start = lines_back(&file, record.offset, 1)?;
+    let mut line = vec![0; index(record.offset.saturating_sub(start))];
+    file.read_exact_at(&mut line, start)?;
+    let place = line
+        .strip_suffix(b"\n")
+        .and_then(|line| read_place(chain, line));
+    Ok(place.is_some_and(|place| {
+        Head {
+            seq: place.seq,
+            hash: place.hash,
+        } == record.head
+    }))
+}
+
+/// How far a chain's file is a good chain from its start, at most up to `record`.
+pub(crate) fn good_prefix(path: &Path, chain: &str, record: &Record) -> io::Result<Option<Record>> {
+    let file = match File::open(path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(error),
+    };
+    let mut reader = BufReader::new(file.take(record.offset));
+    let mut good: Option<Record> = None;
+    let mut line = Vec::new();
+    loop {
+        line.clear();
+        let len = wide(reader.read_until(b'\n', &mut line)?);
+        let place = line
+            .strip_suffix(b"\n")
+            .and_then(|line| read_place(chain, line));
+        let Some(place) = place else { return Ok(good) };
+        let head = good.map(|good| good.head);
+        let follows = place.seq == head.map_or(0, |head| head.seq + 1)
+            && place.previous == head.map_or(GENESIS, |head| head.hash);
+        if !follows {
+            return Ok(good);
+        }
+        good = Some(Record {
+            head: Head {
+                seq: place.seq,
+                hash: place.hash,
+            },
+            offset: good.map_or(0, |good| good.offset) + len,
+            evidence_offset: record.evidence_offset,
+        });
+    }
+}
+
+/// Where the last `count` lines before `end` begin; 0 if there are fewer.
+fn lines_back(file: &File, end: u64, count: u64) -> io::Result<u64> {
+    const BLOCK: u64 = 1 << 16;
+    let mut left = count;
+    // The newline that ends the last line is not a boundary before it.
+    let mut stop = end.saturating_sub(1);
+    let mut block = Vec::new();
+    while stop > 0 {
+        let start = stop.saturating_sub(BLOCK);
+        block.resize(index(stop - start), 0);
+        file.read_exact_at(&mut block, start)?;
+        for (position, byte) in block.iter().enumerate().rev() {
+            if *byte == b'\n' {
+                left -= 1;
+                if left == 0 {
+                    return Ok(start + wide(position) + 1);
+                }
+            }
+        }
+        stop = start;
+    }
+    Ok(0)
+}
+
+/// Reads a range of a chain's file, checking every line's hash, seq and link.
+pub(crate) struct LineReader {
+    reader: BufReader<io::Take<File>>,
+    chain: String,
+    next: u64,
+    last: u64,
+    previous: Option<[u8; 32]>,
+    ended: bool,
+}
+
+impl LineReader {
+    /// Reads `from..=to`, which must lie within the record.
+    pub(crate) fn open(
+        path: &Path,
+        chain: &str,
+        record: &Record,
+        range: (u64, u64),
+    ) -> io::Result<Self> {
+        let (from, to) = range;
+        let mut file = File::open(path)?;
+        let back = record.head.seq.saturating_sub(from).saturating_add(1);
+        let start = if from == 0 {
+            0
+        } else {
+            lines_back(&file, record.offset, back)?
+        };
+        file.seek(SeekFrom::Start(start))?;
+        Ok(Self {
+            reader: BufReader::new(file.take(record.offset.saturating_sub(start))),
+            chain: chain.to_owned(),
+            next: from,
+            last: to,
+            previous: (from == 0).then_some(GENESIS),
+            ended: false,
+        })
+    }
+
+    fn read_line(&mut self) -> Result<Line, JournalError> {
+        let mut bytes = Vec::new();
+        let read = self.reader.read_until(b'\n', &mut bytes);
+        read.map_err(|error| JournalError::Io(error.to_string()))?;
+        let damaged = |reason| JournalError::Damaged {
+            chain: self.chain.clone(),
+            seq: self.next,
+            reason,
+        };
+        if bytes.pop() != Some(b'\n') {
+            return Err(damaged("the file ends inside the line"));
+        }
+        let place = read_place(&self.chain, &bytes)
+            .ok_or_else(|| damaged("the line does not match its hash"))?;
+        if place.seq != self.next {
+            return Err(damaged("the line has another seq"));
+        }
+        if self
+            .previous
+            .is_some_and(|previous| previous != place.previous)
+        {
+            return Err(damaged("the line does not follow the one before it"));
+        }
+        self.previous = Some(place.hash);
+        self.next += 1;
+        Ok(Line {
+            seq: place.seq,
+            hash: place.hash,
+            bytes,
+        })
+    }
+}
+
+impl Iterator for LineReader {
+    type Item = Result<Line, JournalError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.ended || self.next > self.last {
+            return None;
+        }
+        let line = self.read_line();
+        self.ended = line.is_err();
+        Some(line)
+    }
+}

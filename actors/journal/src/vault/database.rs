@@ -1,0 +1,145 @@
+//! Opening a redb file so that every failure has a name, and what redb's errors come to.
+
+use std::{
+    any::Any,
+    fs::{File, OpenOptions},
+    io,
+    os::unix::fs::OpenOptionsExt,
+    panic::{AssertUnwindSafe, catch_unwind},
+    path::Path,
+};
+
+use redb::{
+    CommitError, Database, DatabaseError, SetDurabilityError, StorageError as RedbStorageError,
+    TableError, TransactionError, backends::FileBackend,
+};
+
+/// What went wrong with a database file.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// The file is no database of ours, or its content does not agree with its checksums.
+    #[error("damaged: {0}")]
+    Damaged(String),
+    /// Another process has the file open.
+    #[error("another process has the file open")]
+    Busy,
+    /// The file system refused, or the database gave up after it had refused before.
+    #[error("{0}")]
+    Io(String),
+}
+
+/// Opens the file, or makes it with mode 0600. Checks the checksum of every page, so the time
+/// grows with the file. What a crash left undone is repaired on the way.
+pub(crate) fn open(path: &Path, cache_bytes: usize) -> Result<Database, StoreError> {
+    let is_new = !path.exists();
+    let file = OpenOptions::new()
+        .read(true)
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .mode(0o600)
+        .open(path)?;
+    let database = open_checked(file, cache_bytes)?;
+    if is_new {
+        sync_directory_of(path)?;
+    }
+    Ok(database)
+}
+
+/// A damaged file can make redb panic where it trusts its own bytes; that is damage too, and must
+/// not take the process down at every start.
+fn open_checked(file: File, cache_bytes: usize) -> Result<Database, StoreError> {
+    let opening = AssertUnwindSafe(move || {
+        Database::builder()
+            .set_cache_size(cache_bytes)
+            .set_check_integrity_on_open(true)
+            .create_with_backend(FileBackend::new(file)?)
+    });
+    match catch_unwind(opening) {
+        Ok(opened) => opened.map_err(refused_at_open),
+        Err(panic) => Err(StoreError::Damaged(panic_message(panic.as_ref()))),
+    }
+}
+
+/// At open, bytes that cannot be read as a database are damage; later they are an IO error.
+fn refused_at_open(error: DatabaseError) -> StoreError {
+    if let DatabaseError::Storage(RedbStorageError::Io(cause)) = &error
+        && matches!(
+            cause.kind(),
+            io::ErrorKind::InvalidData | io::ErrorKind::UnexpectedEof
+        )
+    {
+        return StoreError::Damaged(cause.to_string());
+    }
+    named(&error.into())
+}
+
+/// Without this the new file's name may be gone after a power cut, with all that was committed.
+fn sync_directory_of(path: &Path) -> io::Result<()> {
+    let parent = path
+        .parent()
+        .filter(|parent| !parent.as_os_str().is_empty());
+    File::open(parent.unwrap_or_else(|| Path::new(".")))?.sync_all()
+}
+
+fn panic_message(panic: &(dyn Any + Send)) -> String {
+    let text = panic
+        .downcast_ref::<&str>()
+        .map(|text| (*text).to_owned())
+        .or_else(|| panic.downcast_ref::<String>().cloned());
+    text.unwrap_or_else(|| "unreadable".to_owned())
+}
+
+fn named(error: &redb::Error) -> StoreError {
+    let text = error.to_string();
+    if is_damage(error) {
+        StoreError::Damaged(text)
+    } else if matches!(
+        error,
+        redb::Error::DatabaseAlreadyOpen | redb::Error::LockProtocolMismatch
+    ) {
+        StoreError::Busy
+    } else {
+        StoreError::Io(text)
+    }
+}
+
+/// A table of another type or a missing one means that other code wrote the file.
+fn is_damage(error: &redb::Error) -> bool {
+    matches!(
+        error,
+        redb::Error::Corrupted(_)
+            | redb::Error::UpgradeRequired(_)
+            | redb::Error::RepairAborted
+            | redb::Error::TableTypeMismatch { .. }
+            | redb::Error::TableIsMultimap(_)
+            | redb::Error::TableIsNotMultimap(_)
+            | redb::Error::TypeDefinitionChanged { .. }
+            | redb::Error::TableDoesNotExist(_)
+    )
+}
+
+impl From<io::Error> for StoreError {
+    fn from(error: io::Error) -> Self {
+        Self::Io(error.to_string())
+    }
+}
+
+macro_rules! named_by_what_they_mean {
+    ($($error:ty),*) => {$(
+        impl From<$error> for StoreError {
+            fn from(error: $error) -> Self {
+                named(&error.into())
+            }
+        }
+    )*};
+}
+
+named_by_what_they_mean!(
+    DatabaseError,
+    TransactionError,
+    TableError,
+    RedbStorageError,
+    CommitError,
+    SetDurabilityError
+);

@@ -1,0 +1,322 @@
+//! The writer: the one thread that puts entries on the log.
+//!
+//! It takes what is queued, decides in order what is chained, writes one batch, syncs once, and only
+//! then tells anyone. Batch n+1 is written after n is durable. Any error of the log ends it.
+
+use std::io;
+use std::mem;
+use std::ops::Range;
+use std::sync::mpsc::Sender;
+use std::sync::{Arc, PoisonError};
+
+use crate::batch::{BatchBuilder, ManifestItem, pages_for};
+use crate::bytes::{narrow, wide};
+use crate::chains::Chains;
+use crate::checkpointer::Message;
+use crate::decision::{Decision, Opening, decide, fail, finish};
+use crate::directory::{Kind, Name};
+use crate::entry::Template;
+use crate::frame::{FrameHeader, FrameWriter};
+use crate::journal::{Head, Receipt};
+use crate::log_file::{LogFile, OpenLog};
+use crate::options::{Committed, CommittedBatch, OnCommit};
+use crate::queue::Job;
+use crate::segment::{FrameRef, PAGE, Segment, SegmentHeader};
+use crate::shared::{Counters, Shared, lock};
+
+/// The segment that is written to, and where.
+pub(crate) struct ActiveLog {
+    pub(crate) header: SegmentHeader,
+    pub(crate) file: Box<dyn LogFile>,
+    pub(crate) segment: Arc<Segment>,
+    /// The first free page.
+    pub(crate) page: u64,
+    /// The number of the next batch.
+    pub(crate) next: u64,
+}
+
+/// The writer's own state.
+pub(crate) struct Writer {
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) log: ActiveLog,
+    pub(crate) chains: Chains,
+    pub(crate) open_log: OpenLog,
+    pub(crate) on_commit: Option<OnCommit>,
+    pub(crate) checkpointer: Sender<Message>,
+    pub(crate) builder: BatchBuilder,
+}
+
+impl Writer {
+    /// Works until the queue has ended, or until the log fails.
+    pub(crate) fn run(mut self) {
+        let shared = Arc::clone(&self.shared);
+        let mut jobs = Vec::new();
+        while shared.queue.take(&shared.options, &mut jobs) {
+            let room = self.make_room(&jobs);
+            let fits = *room.as_ref().unwrap_or(&false);
+            let mut decisions = decide(mem::take(&mut jobs), &mut self.chains, fits);
+            match room.and_then(|_| self.write(&mut decisions)) {
+                Ok(receipts) => finish(decisions, receipts),
+                Err(reason) => {
+                    shared.poison(&reason);
+                    fail(decisions, &reason);
+                    return;
+                }
+            }
+        }
+    }
+
+    /// Makes sure that the batch fits behind the last one, in a new segment if need be. `false` if
+    /// there is no room on the disk.
+    fn make_room(&mut self, jobs: &[Job]) -> Result<bool, String> {
+        let footprint = jobs.iter().map(Job::footprint).sum();
+        let pages = pages_for(footprint);
+        if footprint == 0 || self.log.page + pages <= self.log.header.last_page() {
+            return Ok(true);
+        }
+        self.switch()
+    }
+
+    /// Goes on in a new segment. `false` if there are not spares enough.
+    fn switch(&mut self) -> Result<bool, String> {
+        let shared = Arc::clone(&self.shared);
+        let Some(spare) = shared.spares.take(|| self.notify(Message::Spares)) else {
+            return Ok(false);
+        };
+        let id = shared.heads.take_id(0)?;
+        let header = SegmentHeader {
+            id,
+            prev: self.log.header.id,
+            first: self.log.next,
+            pages: shared.options.segment_pages(),
+            salt: rand::random(),
+        };
+        let (file, segment) = self
+            .begin_segment(spare, &header)
+            .map_err(|e| log_error(&e))?;
+        shared.heads.set_active(id, None)?;
+        lock(&shared.segments).push_back(Arc::clone(&segment));
+        self.log = ActiveLog {
+            header,
+            file,
+            segment,
+            page: 1,
+            next: self.log.next,
+        };
+        self.notify(Message::Checkpoint);
+        Ok(true)
+    }
+
+    fn begin_segment(
+        &self,
+        spare: u64,
+        header: &SegmentHeader,
+    ) -> io::Result<(Box<dyn LogFile>, Arc<Segment>)> {
+        let directory = &self.shared.directory;
+        let (spare, name) = (
+            Name::new(Kind::Spare, spare),
+            Name::new(Kind::Segment, header.id),
+        );
+        let mut file = (self.open_log)(&directory.path(spare))?;
+        write_headers(&mut *file, header)?;
+        file.sync()?;
+        directory.rename(spare, name)?;
+        directory.sync()?;
+        let segment = Segment::open(&directory.path(name), header)?;
+        Ok((file, segment))
+    }
+
+    /// Writes and syncs the chained entries as one batch and makes them known. Returns the receipts
+    /// of all of them, in order.
+    fn write(&mut self, decisions: &mut [Decision]) -> Result<Vec<Receipt>, String> {
+        if !decisions
+            .iter()
+            .any(|decision| matches!(decision, Decision::Chained(_)))
+        {
+            return Ok(Vec::new());
+        }
+        self.announce(decisions);
+        let laid = self.lay_frames(decisions);
+        let salt = self.log.header.salt;
+        let bytes = self.builder.finish(&salt);
+        let pages = wide(bytes.len()) / PAGE;
+        let at = self.log.page * PAGE;
+        self.log
+            .file
+            .write_at(at, bytes)
+            .map_err(|error| log_error(&error))?;
+        self.log.file.sync().map_err(|error| log_error(&error))?;
+        self.log.page += pages;
+        let number = self.log.next;
+        self.log.next += 1;
+        let receipt = |entry: &Laid| Receipt {
+            seq: entry.head.seq,
+            hash: entry.head.hash,
+        };
+        let receipts = laid.iter().map(receipt).collect();
+        self.publish(number, at, laid);
+        Ok(receipts)
+    }
+
+    /// Writes the manifest.
+    fn announce(&mut self, decisions: &[Decision]) {
+        self.builder.begin(self.log.next);
+        for decision in decisions {
+            let Decision::Chained(chained) = decision else {
+                continue;
+            };
+            let Some(chain) = self.chains.get_mut(chained.place) else {
+                continue;
+            };
+            for (entry, seq) in chained.entries.iter().zip(chained.first..) {
+                let header = frame_header(&chain.name, entry, seq, self.log.next);
+                self.builder.announce(&ManifestItem::of(&header));
+            }
+        }
+    }
+
+    /// Writes the frames, linking each entry to the one before it.
+    fn lay_frames(&mut self, decisions: &mut [Decision]) -> Vec<Laid> {
+        let keep_lines = self.on_commit.is_some();
+        let seed = &self.log.segment.seed;
+        let out = self.builder.frames(seed);
+        let mut laid = Vec::new();
+        for decision in decisions {
+            match decision {
+                Decision::Chained(chained) => {
+                    let Some(chain) = self.chains.get_mut(chained.place) else {
+                        continue;
+                    };
+                    for (entry, seq) in chained.entries.iter().zip(chained.first..) {
+                        let start = out.len();
+                        let frame = frame_header(&chain.name, entry, seq, self.log.next);
+                        let line = lay_frame(frame.begin(seed, out), entry, seq, &mut chain.hash);
+                        let line = out.get(line).filter(|_| keep_lines).unwrap_or_default();
+                        laid.push(Laid {
+                            chain: Arc::clone(&chain.name),
+                            head: Head {
+                                seq,
+                                hash: chain.hash,
+                            },
+                            line: line.to_vec(),
+                            offset: wide(start),
+                            len: narrow(out.len() - start),
+                        });
+                    }
+                }
+                // The chain's hash is only now that of the last entry queued before the opening.
+                Decision::Opened(Opening {
+                    place,
+                    answer: Ok(opened),
+                    ..
+                }) => {
+                    let head = self.chains.get_mut(*place).zip(opened.head.as_mut());
+                    if let Some((chain, head)) = head {
+                        head.hash = chain.hash;
+                    }
+                }
+                Decision::Opened(_) | Decision::Barrier(_) | Decision::Refused(..) => {}
+            }
+        }
+        laid
+    }
+
+    /// Makes a durable batch known: to readers, to the checkpointer, to whoever listens.
+    fn publish(&self, number: u64, at: u64, laid: Vec<Laid>) {
+        let counters = &self.shared.counters;
+        Counters::add(&counters.fsyncs, 1);
+        Counters::add(&counters.batches, 1);
+        Counters::add(&counters.entries, laid.len());
+        let mut pending = lock(&self.shared.pending);
+        for entry in &laid {
+            let segment = Arc::clone(&self.log.segment);
+            let frame = FrameRef {
+                segment,
+                offset: at + entry.offset,
+                len: entry.len,
+            };
+            pending.add(&entry.chain, frame);
+        }
+        pending.last_batch = number;
+        drop(pending);
+        let mut durable = self
+            .shared
+            .durable
+            .write()
+            .unwrap_or_else(PoisonError::into_inner);
+        for entry in &laid {
+            match durable.get_mut(&entry.chain) {
+                Some(head) => *head = entry.head,
+                None => {
+                    durable.insert(Arc::clone(&entry.chain), entry.head);
+                }
+            }
+        }
+        drop(durable);
+        if let Some(on_commit) = &self.on_commit {
+            on_commit(&CommittedBatch {
+                entries: laid.into_iter().map(Laid::committed).collect(),
+            });
+        }
+    }
+
+    fn notify(&self, message: Message) {
+        // Without a checkpointer there is nobody to fill the shelf, and the shelf says so.
+        drop(self.checkpointer.send(message));
+    }
+}
+
+/// An entry that stands in the batch being written.
+struct Laid {
+    chain: Arc<str>,
+    head: Head,
+    /// The line, if anybody listens.
+    line: Vec<u8>,
+    /// Where its frame begins in the batch.
+    offset: u64,
+    len: u32,
+}
+
+impl Laid {
+    fn committed(self) -> Arc<Committed> {
+        let Head { seq, hash } = self.head;
+        Arc::new(Committed {
+            chain: self.chain,
+            seq,
+            hash,
+            line: self.line,
+        })
+    }
+}
+
+/// Writes both copies of a segment's header.
+pub(crate) fn write_headers(file: &mut dyn LogFile, header: &SegmentHeader) -> io::Result<()> {
+    let bytes = header.encode();
+    file.write_at(0, &bytes)?;
+    file.write_at(header.last_page() * PAGE, &bytes)
+}
+
+fn frame_header<'a>(chain: &'a str, entry: &Template, seq: u64, batch: u64) -> FrameHeader<'a> {
+    FrameHeader::new(chain, seq, batch, entry.line_len(seq)).with_attachments(&entry.attachments)
+}
+
+/// Writes an entry's line and attachments; answers where the line stands in the batch.
+fn lay_frame(
+    frame: FrameWriter<'_>,
+    entry: &Template,
+    seq: u64,
+    hash: &mut [u8; 32],
+) -> Range<usize> {
+    let start = frame.out.len();
+    *hash = entry.write_line(seq, hash, frame.out);
+    let line = start..frame.out.len();
+    for stored in &entry.attachments {
+        frame.out.extend_from_slice(&stored.bytes);
+    }
+    frame.finish();
+    line
+}
+
+fn log_error(error: &io::Error) -> String {
+    format!("writing the log: {error}")
+}

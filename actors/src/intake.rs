@@ -1,0 +1,324 @@
+//! From a verified body to durable entries: what a tenant's machine and, while that is suspended,
+//! its intake writer have in common. Decides and applies at memory speed; every answer leaves from
+//! the journal's callback, so after the sync.
+
+use std::sync::{
+    Arc, OnceLock,
+    atomic::{AtomicU64, Ordering},
+};
+
+use vyrox_domain::{
+    digest::Digest,
+    entry::Entry,
+    ids::{AlertId, TenantId},
+    protocol::{
+        AlertReceived, Command, Event, Evidence, EvidenceKind, IntakeRejected, Known, ReceiveAlert,
+        Refusal,
+        SecretFallbackUsed,
+    },
+    tenant::{TenantState, apply, decide},
+    time::Timestamp,
+};
+use vyrox_journal::{Append, AppendError, Done, Draft, seal::DataKey};
+
+use crate::{
+    claims::{self, Overlay, Young},
+    messages::{Accepted, Intake, IntakeError, ParsedAlert, Receive, Reject},
+    ports::World,
+};
+
+/// The part of a tenant that takes things in. Owns the writer epoch.
+pub struct Taker {
+    /// The world.
+    pub world: Arc<World>,
+    /// Whose.
+    pub tenant: TenantId,
+    /// What evidence is sealed under.
+    pub data_key: Arc<DataKey>,
+    /// What decisions rest on.
+    pub state: TenantState,
+    /// The writer epoch; an append of an older one is fenced.
+    pub epoch: u64,
+    /// Claims that the projections do not hold yet.
+    pub overlay: Overlay,
+    /// Appends whose callback has not run.
+    pub in_flight: Arc<AtomicU64>,
+}
+
+/// An alert that is new and durable, with what stage 1 needs.
+pub struct Fresh {
+    /// Our id.
+    pub alert_id: AlertId,
+    /// Where its entry stands.
+    pub seq: u64,
+    /// The normal form.
+    pub alert: Arc<vyrox_domain::alert::Alert>,
+}
+
+/// What to do once an append is known to be durable, or known not to be.
+pub trait Outcome: Send + 'static {
+    /// These alerts are durable now.
+    fn durable(self: Box<Self>, fresh: Vec<Fresh>);
+    /// The journal refused; the machine must start over.
+    fn refused(self: Box<Self>, error: AppendError);
+}
+
+enum Answer {
+    Fresh { index: usize, alert_id: AlertId, hash: Arc<OnceLock<Digest>> },
+    Repeat { alert_id: AlertId, seq: u64, hash: Arc<OnceLock<Digest>> },
+}
+
+struct Batch {
+    drafts: Vec<Draft>,
+    answers: Vec<Answer>,
+    fresh: Vec<Fresh>,
+}
+
+impl Taker {
+    /// Takes in the alerts of one body and answers once all of them are durable.
+    pub fn receive(&mut self, message: Receive, outcome: Box<dyn Outcome>) {
+        let Receive { intake, alerts, reply } = message;
+        let mut batch = Batch { drafts: Vec::new(), answers: Vec::new(), fresh: Vec::new() };
+        let expected_last = self.state.next_seq.checked_sub(1);
+        let before = (alerts.len() > 1 || intake.fallback).then(|| self.state.clone());
+        batch.drafts.extend(self.note_fallback(&intake));
+        for parsed in alerts {
+            if let Err(refusal) = self.take(&intake, parsed, &mut batch) {
+                tracing::warn!(tenant = %self.tenant, %refusal, "intake refused");
+                if let Some(before) = before {
+                    self.roll_back(before);
+                }
+                reply.send(Err(IntakeError::QuotaExceeded)).ok();
+                return;
+            }
+        }
+        let Batch { drafts, answers, fresh } = batch;
+        let in_flight = self.departs();
+        let done: Done = Box::new(move |result| {
+            in_flight.fetch_sub(1, Ordering::AcqRel);
+            match result {
+                Ok(receipts) => {
+                    let accepted: Option<Vec<_>> =
+                        answers.iter().map(|answer| answer.accepted(&receipts)).collect();
+                    // A repeat of an entry that never became durable is as lost as that one was.
+                    let lost = IntakeError::Journal(AppendError::Fenced);
+                    // The caller may have gone; what is durable stays durable.
+                    reply.send(accepted.ok_or(lost)).ok();
+                    outcome.durable(fresh);
+                }
+                Err(error) => {
+                    reply.send(Err(IntakeError::Journal(error.clone()))).ok();
+                    outcome.refused(error);
+                }
+            }
+        });
+        self.append(expected_last, drafts, done);
+    }
+
+    /// Keeps a body that nobody understood, as evidence.
+    pub fn reject(&mut self, message: Reject, outcome: Box<dyn Outcome>) {
+        let Reject { intake, detail, reply } = message;
+        let raw = raw_evidence(&intake, None);
+        let rejected = IntakeRejected { vendor: intake.vendor, detail, evidence: vec![raw] };
+        let expected_last = self.state.next_seq.checked_sub(1);
+        let mut drafts = self.note_fallback(&intake);
+        let Ok(events) = decide(&self.state, Command::RejectIntake(rejected)) else { return };
+        let sealed = self.seal(&intake.body_sha256, &intake.body);
+        drafts.extend(self.happen(&events, intake.received_at, vec![sealed]));
+        let in_flight = self.departs();
+        let done: Done = Box::new(move |result| {
+            in_flight.fetch_sub(1, Ordering::AcqRel);
+            match result {
+                Ok(receipts) => {
+                    if let Some(receipt) = receipts.last() {
+                        reply.send(Ok((receipt.seq, Digest(receipt.hash)))).ok();
+                    }
+                    outcome.durable(Vec::new());
+                }
+                Err(error) => {
+                    reply.send(Err(IntakeError::Journal(error.clone()))).ok();
+                    outcome.refused(error);
+                }
+            }
+        });
+        self.append(expected_last, drafts, done);
+    }
+
+    /// Applies events and makes their drafts; the attachments go with the first.
+    pub fn happen(
+        &mut self,
+        events: &[Event],
+        at: Timestamp,
+        mut attachments: Vec<Vec<u8>>,
+    ) -> Vec<Draft> {
+        let mut drafts = Vec::with_capacity(events.len());
+        for event in events {
+            apply(&mut self.state, event);
+            drafts.push(draft(event.entry(at), std::mem::take(&mut attachments)));
+        }
+        drafts
+    }
+
+    fn note_fallback(&mut self, intake: &Intake) -> Vec<Draft> {
+        if !intake.fallback {
+            return Vec::new();
+        }
+        let used = SecretFallbackUsed { vendor: intake.vendor };
+        let events = decide(&self.state, Command::NoteFallback(used)).unwrap_or_default();
+        self.happen(&events, intake.received_at, Vec::new())
+    }
+
+    /// Hands drafts to the journal. `done` runs after the sync, on the journal's thread.
+    pub fn append(&self, expected_last: Option<u64>, drafts: Vec<Draft>, done: Done) {
+        let chain = self.tenant.shared();
+        self.world.journal.append(Append { chain, epoch: self.epoch, expected_last, drafts }, done);
+    }
+
+    /// Counts an append that is on its way; its callback must count it off.
+    pub fn departs(&self) -> Arc<AtomicU64> {
+        self.in_flight.fetch_add(1, Ordering::AcqRel);
+        Arc::clone(&self.in_flight)
+    }
+
+    /// Forgets young claims that the projections hold by now.
+    pub fn tidy(&mut self) {
+        if let Some(applied) = self.world.progress.applied(self.tenant.as_str()) {
+            self.overlay.forget_up_to(applied);
+        }
+    }
+
+    fn take(
+        &mut self,
+        intake: &Intake,
+        parsed: ParsedAlert,
+        batch: &mut Batch,
+    ) -> Result<(), Refusal> {
+        let first_seq = batch.fresh.first().map(|fresh| fresh.seq);
+        let same = claims::sameness(intake.body_sha256, parsed.sha256, first_seq.is_none());
+        let key = claims::key(parsed.alert.vendor, &parsed.alert.vendor_alert_id);
+        let (known, hash) = self.known(&key, &same, intake.received_at);
+        let evidence = vec![alert_evidence(&parsed), raw_evidence(intake, first_seq)];
+        let own_bytes = evidence.iter().filter(|e| e.at_seq.is_none()).map(|e| e.length).sum();
+        let alert_id = self.world.alert_id(intake.received_at);
+        let command = Command::ReceiveAlert(Box::new(ReceiveAlert {
+            alert_id,
+            received: AlertReceived::of(&parsed.alert, evidence),
+            known,
+            evidence_bytes: own_bytes,
+            quota_bytes: self.world.limits.quota_bytes,
+        }));
+        let events = match decide(&self.state, command) {
+            Ok(events) => events,
+            Err(Refusal::Duplicate { alert_id, seq }) => {
+                batch.answers.push(Answer::Repeat { alert_id, seq, hash });
+                return Ok(());
+            }
+            Err(refusal) => return Err(refusal),
+        };
+        let seq = self.state.next_seq;
+        let mut attachments = vec![self.seal(&parsed.sha256, &parsed.json)];
+        if first_seq.is_none() {
+            attachments.push(self.seal(&intake.body_sha256, &intake.body));
+        }
+        let index = batch.drafts.len();
+        batch.drafts.extend(self.happen(&events, intake.received_at, attachments));
+        let hash = Arc::new(OnceLock::new());
+        self.overlay.insert(key, Young { same, alert_id, seq, hash: Arc::clone(&hash) });
+        batch.answers.push(Answer::Fresh { index, alert_id, hash });
+        batch.fresh.push(Fresh { alert_id, seq, alert: parsed.alert });
+        Ok(())
+    }
+
+    /// What the index of earlier alerts says: the young rows first, then the projections.
+    fn known(&self, key: &Digest, same: &Digest, now: Timestamp) -> (Known, Arc<OnceLock<Digest>>) {
+        let young = self.overlay.rows(key);
+        if let Some(row) = young.iter().find(|row| row.same == *same) {
+            let known = Known::Same { alert_id: row.alert_id, seq: row.seq };
+            return (known, Arc::clone(&row.hash));
+        }
+        let rows = match self.world.projections.claim(self.tenant.as_str(), &key.0, now.ms()) {
+            Ok(rows) => rows.map(|bytes| claims::decode(&bytes)).unwrap_or_default(),
+            Err(error) => {
+                // A repeat may then count as new, which hides nothing; the alert itself is kept.
+                tracing::error!(tenant = %self.tenant, %error, "the index of repeats is unreadable");
+                Vec::new()
+            }
+        };
+        if let Some(row) = rows.iter().find(|row| row.same == *same) {
+            let hash = Arc::new(OnceLock::from(row.hash));
+            return (Known::Same { alert_id: row.alert_id, seq: row.seq }, hash);
+        }
+        let seen = !young.is_empty() || !rows.is_empty();
+        (if seen { Known::IdReused } else { Known::New }, Arc::new(OnceLock::new()))
+    }
+
+    fn roll_back(&mut self, before: TenantState) {
+        let keep = before.next_seq.checked_sub(1);
+        self.overlay.forget_from(keep);
+        self.state = before;
+    }
+
+    fn seal(&self, sha256: &Digest, plain: &[u8]) -> Vec<u8> {
+        self.data_key.seal(&evidence_aad(&self.tenant, sha256), plain)
+    }
+}
+
+impl Answer {
+    fn accepted(&self, receipts: &[vyrox_journal::Receipt]) -> Option<Accepted> {
+        match self {
+            Self::Fresh { index, alert_id, hash } => {
+                let receipt = receipts.get(*index)?;
+                let entry_hash = *hash.get_or_init(|| Digest(receipt.hash));
+                let (alert_id, seq) = (*alert_id, receipt.seq);
+                Some(Accepted { alert_id, duplicate: false, seq, hash: entry_hash })
+            }
+            // Callbacks run in the order of the chain, so the first one's has set the hash.
+            Self::Repeat { alert_id, seq, hash } => {
+                let (alert_id, seq, hash) = (*alert_id, *seq, *hash.get()?);
+                Some(Accepted { alert_id, duplicate: true, seq, hash })
+            }
+        }
+    }
+}
+
+/// What a sealed piece of evidence is bound to.
+pub fn evidence_aad(tenant: &TenantId, sha256: &Digest) -> Vec<u8> {
+    let mut aad = Vec::with_capacity(16 + 33 + 32);
+    aad.extend_from_slice(b"vyrox evidence 1|");
+    aad.extend_from_slice(tenant.as_str().as_bytes());
+    aad.push(b'|');
+    aad.extend_from_slice(&sha256.0);
+    aad
+}
+
+/// An entry of the domain as the journal takes it.
+pub fn draft(entry: Entry, attachments: Vec<Vec<u8>>) -> Draft {
+    Draft {
+        event: entry.event.into(),
+        event_version: entry.event_version,
+        actor: entry.actor,
+        timestamp_ms: entry.at.ms(),
+        alert_id: entry.alert_id.map(|id| id.to_string()),
+        action: None,
+        payload: entry.payload,
+        attachments,
+    }
+}
+
+fn alert_evidence(parsed: &ParsedAlert) -> Evidence {
+    Evidence {
+        kind: EvidenceKind::Alert,
+        sha256: parsed.sha256,
+        length: parsed.json.len() as u64,
+        at_seq: None,
+    }
+}
+
+fn raw_evidence(intake: &Intake, at_seq: Option<u64>) -> Evidence {
+    Evidence {
+        kind: EvidenceKind::Raw,
+        sha256: intake.body_sha256,
+        length: intake.body.len() as u64,
+        at_seq,
+    }
+}

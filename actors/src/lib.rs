@@ -1,0 +1,55 @@
+//! The actors of Vyrox: time, IO and restarts around the pure core.
+//!
+//! ```text
+//! host
+//! ├─ audit_writer            watches the journal: its own thread writes, this actor tells of its health
+//! ├─ registry                the `_host` machine: tenants, secrets' metadata, tokens; publishes the keyring
+//! ├─ nonce_cache             the durable index of what came in before; lets it go when its window ends
+//! ├─ deadlines               moments that something was promised for
+//! ├─ projector               journal -> projections, on a thread of its own
+//! └─ tenants                 activates a tenant on its first message, passivates it when idle
+//!    └─ tenant/acme
+//!       ├─ machine           decide/apply; the only writer of the tenant's chain
+//!       └─ triage_engine     stage 1
+//! ```
+//!
+//! Invariants, as absences: no answer leaves before the entry that it rests on is durable; nothing
+//! but a tenant's machine (or, while it is suspended, its intake writer) appends to the tenant's
+//! chain; no actor is started but by the supervision tree; no clock is read but through
+//! [`ports::Clock`].
+
+pub mod ports;
+
+pub mod keyring;
+
+pub mod messages;
+
+pub mod claims;
+pub mod intake;
+pub mod tenant;
+
+pub mod triage_engine;
+
+pub mod intake_writer;
+
+pub mod directory;
+pub mod router;
+
+pub mod registry;
+
+pub mod deadlines;
+pub mod nonce_cache;
+
+pub mod feed;
+pub mod projector;
+pub mod views;
+
+pub mod audit_writer;
+
+pub mod faults;
+
+pub mod tree;
+
+pub use vyrox_journal as journal;
+pub use vyrox_rules as rules;
+pub use vyrox_supervision as supervision;

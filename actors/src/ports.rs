@@ -1,0 +1,106 @@
+//! What the actors need of the world and do not make themselves.
+
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use rand::Rng as _;
+use uuid::Uuid;
+use vyrox_domain::{ids::AlertId, time::Timestamp, triage::Bands};
+use vyrox_journal::{Journal, projection::Projections};
+use vyrox_rules::RuleSet;
+
+use crate::{keyring::Keyring, projector::Progress};
+
+/// Where time comes from.
+pub trait Clock: Send + Sync + 'static {
+    /// The present moment.
+    fn now(&self) -> Timestamp;
+}
+
+/// The world as every actor sees it; built once by the composition root.
+pub struct World {
+    /// Where time comes from.
+    pub clock: Arc<dyn Clock>,
+    /// The one source of truth.
+    pub journal: Arc<dyn Journal>,
+    /// What is derived from it for quick answers.
+    pub projections: Arc<Projections>,
+    /// How far the projections are.
+    pub progress: Arc<Progress>,
+    /// The rules in force; replaced as a whole.
+    pub rules: ArcSwap<RuleSet>,
+    /// Who may send, and with which keys; replaced as a whole by the registry.
+    pub keyring: ArcSwap<Keyring>,
+    /// Limits and windows.
+    pub limits: Limits,
+}
+
+/// Limits and windows, from the configuration.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// Where the bands of stage 1 lie.
+    pub bands: Bands,
+    /// How long a repeat of an alert is known as one, in milliseconds.
+    pub dedup_window_ms: u64,
+    /// The most bytes of evidence a tenant may hold; `None` for no limit.
+    pub quota_bytes: Option<u64>,
+    /// How long a tenant may be idle before its actors are put away, in milliseconds.
+    pub idle_passivate_ms: u64,
+    /// The most tenants.
+    pub tenant_max: usize,
+    /// The most messages that wait for one tenant's machine.
+    pub tenant_queue: usize,
+    /// How often a machine may fall within its period before its tenant is suspended.
+    pub intensity: u32,
+    /// That period, in milliseconds.
+    pub period_ms: u64,
+    /// First wait before a fallen actor comes back, in milliseconds.
+    pub backoff_ms: u64,
+    /// Longest such wait, in milliseconds.
+    pub backoff_max_ms: u64,
+    /// First wait before a suspended tenant is tried again, in milliseconds.
+    pub probe_ms: u64,
+    /// Messages that an actor handles before its neighbours have their turn.
+    pub budget: u32,
+    /// Time after which they have it anyway, in microseconds.
+    pub slice_us: u64,
+}
+
+impl World {
+    /// The present moment.
+    pub fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    /// A fresh alert id (UUIDv7), ordered by `now`.
+    pub fn alert_id(&self, now: Timestamp) -> AlertId {
+        let nanos = u32::try_from(now.ms() % 1000).unwrap_or_default() * 1_000_000;
+        let stamp = uuid::Timestamp::from_unix(uuid::NoContext, now.s(), nanos);
+        AlertId(Uuid::new_v7(stamp))
+    }
+}
+
+/// A random id that tells nothing: 32 hex digits.
+pub fn opaque_id() -> String {
+    hex(&random_bytes::<16>())
+}
+
+/// A fresh secret: 64 hex digits of 256 random bits.
+pub fn fresh_secret() -> String {
+    hex(&random_bytes::<32>())
+}
+
+fn random_bytes<const N: usize>() -> [u8; N] {
+    let mut bytes = [0_u8; N];
+    rand::rng().fill_bytes(&mut bytes);
+    bytes
+}
+
+fn hex(bytes: &[u8]) -> String {
+    use std::fmt::Write as _;
+    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
+        // Writing to a string cannot fail.
+        write!(text, "{byte:02x}").ok();
+        text
+    })
+}

@@ -1,0 +1,240 @@
+//! From the journal to the projections, on a thread of its own (their commits never run on an
+//! arbiter). A fold: the same entries give the same rows, so a crash only means to fold again from
+//! where the last checkpoint was.
+
+mod fold;
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, PoisonError},
+    thread,
+    time::Duration,
+};
+
+use actix::{Actor, AsyncContext as _};
+use tokio::sync::Notify;
+use vyrox_domain::ids::{HOST_CHAIN, TenantId};
+use vyrox_journal::{
+    Committed, Journal,
+    projection::{Batch, Projections},
+};
+use vyrox_supervision::SupervisedContext;
+
+use self::fold::Fold;
+use crate::feed::{Feed, Taken};
+
+/// The most entries that are folded into one transaction.
+const BATCH_ENTRIES: usize = 2048;
+/// How long the thread waits for entries before it uses the quiet to make all durable.
+const QUIET: Duration = Duration::from_millis(250);
+/// So many transactions at the most lie between two checkpoints.
+const CHECKPOINT_BATCHES: u32 = 64;
+
+/// How far the projections are, for whoever waits for an entry to be readable.
+#[derive(Default)]
+pub struct Progress {
+    applied: Mutex<HashMap<Arc<str>, u64>>,
+    moved: Notify,
+}
+
+impl Progress {
+    /// The last seq of the chain that is in the projections.
+    pub fn applied(&self, chain: &str) -> Option<u64> {
+        self.applied.lock().unwrap_or_else(PoisonError::into_inner).get(chain).copied()
+    }
+
+    /// Returns once `seq` of the chain is in the projections. Wrap it in a timeout.
+    pub async fn reached(&self, chain: &str, seq: u64) {
+        loop {
+            let moved = self.moved.notified();
+            if self.applied(chain).is_some_and(|applied| applied >= seq) {
+                return;
+            }
+            moved.await;
+        }
+    }
+
+    fn advance(&self, applied: &[(Arc<str>, u64)]) {
+        let mut known = self.applied.lock().unwrap_or_else(PoisonError::into_inner);
+        for (chain, seq) in applied {
+            known.insert(Arc::clone(chain), *seq);
+        }
+        drop(known);
+        self.moved.notify_waiters();
+    }
+}
+
+/// What the projector works with.
+#[derive(Clone)]
+pub struct ProjectorParts {
+    /// The truth.
+    pub journal: Arc<dyn Journal>,
+    /// What is derived.
+    pub projections: Arc<Projections>,
+    /// Who waits.
+    pub progress: Arc<Progress>,
+    /// What comes.
+    pub feed: Arc<Feed>,
+    /// How long a repeat is known as one, in milliseconds.
+    pub dedup_window_ms: u64,
+}
+
+/// Why the projections could not be brought up to the journal.
+#[derive(Debug, thiserror::Error)]
+#[error("projections of chain {chain}: {detail}")]
+pub struct ProjectError {
+    chain: String,
+    detail: String,
+}
+
+impl ProjectError {
+    fn new(chain: &str, detail: &impl ToString) -> Self {
+        Self { chain: chain.into(), detail: detail.to_string() }
+    }
+}
+
+/// Brings every chain's projections up to the journal's head; blocks. Projections that claim more
+/// than the journal has are discarded and made anew: the journal is the truth.
+///
+/// # Errors
+/// [`ProjectError`] where a chain cannot be read or the projections not be written.
+pub fn catch_up(parts: &ProjectorParts) -> Result<(), ProjectError> {
+    let mut fold = Fold::new(parts);
+    for chain in parts.journal.chains() {
+        let Some(head) = parts.journal.head(&chain) else { continue };
+        let applied = parts.projections.applied(&chain).map_err(|e| ProjectError::new(&chain, &e))?;
+        if applied > Some(head.seq) {
+            tracing::error!(chain, ?applied, head = head.seq, "projections ran ahead; rebuilt");
+            parts.projections.remove_chain(&chain).map_err(|e| ProjectError::new(&chain, &e))?;
+            fold.forget(&chain);
+        }
+        let applied = applied.filter(|applied| *applied <= head.seq);
+        if applied < Some(head.seq) {
+            read_chain(parts, &mut fold, &chain, applied, head.seq)?;
+        } else {
+            parts.progress.advance(&[(chain.as_str().into(), head.seq)]);
+        }
+    }
+    fold.checkpoint()
+}
+
+fn read_chain(
+    parts: &ProjectorParts,
+    fold: &mut Fold,
+    chain: &str,
+    applied: Option<u64>,
+    head: u64,
+) -> Result<(), ProjectError> {
+    let from = applied.map_or(0, |applied| applied + 1);
+    let lines = parts
+        .journal
+        .read(chain, from, Some(head))
+        .map_err(|error| ProjectError::new(chain, &error))?;
+    let name: Arc<str> = chain.into();
+    let mut waiting = Vec::with_capacity(BATCH_ENTRIES);
+    for line in lines {
+        let line = line.map_err(|error| ProjectError::new(chain, &error))?;
+        let (chain, seq, hash, line) = (Arc::clone(&name), line.seq, line.hash, line.bytes);
+        waiting.push(Arc::new(Committed { chain, seq, hash, line }));
+        if waiting.len() >= BATCH_ENTRIES {
+            fold.apply(&std::mem::take(&mut waiting))?;
+        }
+    }
+    fold.apply(&waiting)
+}
+
+/// Tenants that are owed a verdict, as the snapshots say; right after [`catch_up`] they say all.
+pub fn owing(projections: &Projections) -> Vec<TenantId> {
+    let chains = projections.all_applied().unwrap_or_default();
+    let owes = |chain: &str| {
+        let row = projections.snapshot(chain).ok().flatten()?;
+        let state: vyrox_domain::tenant::TenantState = serde_json::from_slice(&row.value).ok()?;
+        (!state.untriaged.is_empty()).then_some(())
+    };
+    chains
+        .into_iter()
+        .filter(|(chain, _)| chain != HOST_CHAIN && owes(chain).is_some())
+        .filter_map(|(chain, _)| chain.parse().ok())
+        .collect()
+}
+
+/// The actor: stands in the tree for the thread, and brings it back when it falls.
+pub struct Projector {
+    parts: ProjectorParts,
+    thread: Option<thread::JoinHandle<()>>,
+    ended: Arc<Mutex<Option<String>>>,
+}
+
+impl Projector {
+    /// A projector; its thread starts with it.
+    pub fn new(parts: ProjectorParts) -> Self {
+        Self { parts, thread: None, ended: Arc::default() }
+    }
+}
+
+impl Actor for Projector {
+    type Context = SupervisedContext<Self>;
+
+    fn started(&mut self, ctx: &mut Self::Context) {
+        let (parts, ended) = (self.parts.clone(), Arc::clone(&self.ended));
+        let work = move || {
+            let result = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| run(&parts)));
+            let why = match result {
+                Ok(Ok(())) => return,
+                Ok(Err(error)) => error.to_string(),
+                Err(_) => "the projector's thread panicked".to_owned(),
+            };
+            *ended.lock().unwrap_or_else(PoisonError::into_inner) = Some(why);
+        };
+        match thread::Builder::new().name("projector".into()).spawn(work) {
+            Ok(thread) => self.thread = Some(thread),
+            Err(error) => ctx.fail(format!("no thread for the projector: {error}")),
+        }
+        ctx.run_interval(QUIET, |projector, ctx| {
+            let ended = projector.ended.lock().unwrap_or_else(PoisonError::into_inner).take();
+            if let Some(why) = ended {
+                ctx.fail(why);
+            }
+        });
+    }
+}
+
+/// Folds until the feed is closed. Entries that came before the thread did are read from the chains.
+fn run(parts: &ProjectorParts) -> Result<(), ProjectError> {
+    catch_up(parts)?;
+    let mut fold = Fold::new(parts);
+    let mut since_checkpoint = 0_u32;
+    loop {
+        match parts.feed.take(BATCH_ENTRIES, QUIET) {
+            Taken::Entries(entries) => {
+                fold.apply(&entries)?;
+                since_checkpoint = since_checkpoint.saturating_add(1);
+            }
+            Taken::Overrun => {
+                fold.checkpoint()?;
+                catch_up(parts)?;
+                fold = Fold::new(parts);
+            }
+            Taken::Quiet if since_checkpoint > 0 => {
+                fold.checkpoint()?;
+                since_checkpoint = 0;
+            }
+            Taken::Quiet => {}
+            Taken::Closed => return fold.checkpoint(),
+        }
+        if since_checkpoint >= CHECKPOINT_BATCHES {
+            fold.checkpoint()?;
+            since_checkpoint = 0;
+        }
+    }
+}
+
+fn write(
+    projections: &Projections,
+    progress: &Progress,
+    batch: &Batch,
+) -> Result<(), ProjectError> {
+    projections.apply(batch).map_err(|error| ProjectError::new("all", &error))?;
+    progress.advance(&batch.applied);
+    Ok(())
+}

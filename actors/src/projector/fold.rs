@@ -1,0 +1,213 @@
+//! One entry after the other becomes rows.
+
+use std::{
+    collections::{HashMap, HashSet},
+    sync::Arc,
+};
+
+use vyrox_domain::{
+    digest::Digest,
+    entry::Recorded,
+    ids::{AlertId, HOST_CHAIN, TenantId},
+    protocol::{AlertReceived, Event},
+    tenant::{SNAPSHOT_VERSION, TenantState, replay},
+};
+use vyrox_journal::{
+    Committed,
+    projection::{Batch, Put},
+};
+
+use super::{ProjectError, ProjectorParts, write};
+use crate::{
+    claims::{self, Row},
+    views::AlertView,
+};
+
+/// The most tenants whose state is kept in memory between batches.
+const STATES_MAX: usize = 4096;
+
+/// The fold with its working memory.
+pub(super) struct Fold {
+    parts: ProjectorParts,
+    states: HashMap<Arc<str>, TenantState>,
+    dirty: HashSet<Arc<str>>,
+}
+
+/// What one transaction will hold; later entries see the rows of earlier ones here.
+#[derive(Default)]
+struct Working {
+    views: HashMap<(Arc<str>, AlertId), AlertView>,
+    claims: HashMap<(Arc<str>, Digest), (Vec<Row>, u64)>,
+    applied: HashMap<Arc<str>, u64>,
+}
+
+impl Fold {
+    pub(super) fn new(parts: &ProjectorParts) -> Self {
+        Self { parts: parts.clone(), states: HashMap::new(), dirty: HashSet::new() }
+    }
+
+    pub(super) fn forget(&mut self, chain: &str) {
+        self.states.remove(chain);
+    }
+
+    /// Folds entries in, in one transaction. What is in the projections already is passed over.
+    pub(super) fn apply(&mut self, entries: &[Arc<Committed>]) -> Result<(), ProjectError> {
+        let mut working = Working::default();
+        for entry in entries {
+            self.one(entry, &mut working).map_err(|e| ProjectError::new(&entry.chain, &e))?;
+        }
+        let mut batch = Batch::default();
+        for ((chain, alert_id), view) in working.views {
+            let value = serde_json::to_vec(&view).map_err(|e| ProjectError::new(&chain, &e))?;
+            let received_ms = view.received_at_ms.ms();
+            let alert_id = *alert_id.0.as_bytes();
+            batch.puts.push(Put::Alert { chain, alert_id, received_ms, value });
+        }
+        for ((chain, key), (rows, expires_ms)) in working.claims {
+            let value = claims::encode(&rows);
+            batch.puts.push(Put::Claim { chain, key: key.0, value, expires_ms });
+        }
+        batch.applied = working.applied.into_iter().collect();
+        write(&self.parts.projections, &self.parts.progress, &batch)?;
+        if self.states.len() > STATES_MAX {
+            self.checkpoint()?;
+            self.states.clear();
+        }
+        Ok(())
+    }
+
+    /// Writes the snapshots of what changed and makes everything durable.
+    pub(super) fn checkpoint(&mut self) -> Result<(), ProjectError> {
+        let mut batch = Batch::default();
+        for chain in std::mem::take(&mut self.dirty) {
+            let Some(state) = self.states.get(&chain) else { continue };
+            let Some(seq) = state.next_seq.checked_sub(1) else { continue };
+            let value = serde_json::to_vec(state).map_err(|e| ProjectError::new(&chain, &e))?;
+            batch.puts.push(Put::Snapshot { chain, version: SNAPSHOT_VERSION, seq, value });
+        }
+        write(&self.parts.projections, &self.parts.progress, &batch)?;
+        self.parts.projections.checkpoint().map_err(|e| ProjectError::new("all", &e))
+    }
+
+    fn one(&mut self, entry: &Committed, working: &mut Working) -> Result<(), String> {
+        let applied = match working.applied.get(&entry.chain) {
+            Some(applied) => Some(*applied),
+            None => self.parts.projections.applied(&entry.chain).map_err(|e| e.to_string())?,
+        };
+        if applied >= Some(entry.seq) {
+            return Ok(());
+        }
+        working.applied.insert(Arc::clone(&entry.chain), entry.seq);
+        if entry.chain.as_ref() == HOST_CHAIN {
+            return Ok(());
+        }
+        let recorded = Recorded::parse(&entry.line).map_err(|error| error.to_string())?;
+        let event = {
+            let state = self.state(&entry.chain, entry.seq)?;
+            replay(state, &recorded).map_err(|error| error.to_string())?
+        };
+        self.dirty.insert(Arc::clone(&entry.chain));
+        self.rows(entry, event, &recorded, working)
+    }
+
+    fn rows(
+        &self,
+        entry: &Committed,
+        event: Event,
+        recorded: &Recorded,
+        working: &mut Working,
+    ) -> Result<(), String> {
+        let chain = &entry.chain;
+        match event {
+            Event::ChainOpened(_) | Event::SecretFallbackUsed(_) | Event::IntakeRejected(_) => {}
+            Event::AlertReceived { alert_id, received } => {
+                self.claim(entry, alert_id, &received, recorded, working)?;
+                let tenant: TenantId = chain.parse().map_err(|_| "the chain is no tenant's")?;
+                let hash = Digest(entry.hash);
+                let view = AlertView::received(tenant, alert_id, received, recorded, hash);
+                working.views.insert((Arc::clone(chain), alert_id), view);
+            }
+            Event::AlertTriaged { alert_id, triaged } => {
+                if let Some(view) = self.view(chain, alert_id, working)? {
+                    view.triaged(triaged, recorded);
+                }
+            }
+            Event::AlertClosed { alert_id, .. } => {
+                if let Some(view) = self.view(chain, alert_id, working)? {
+                    view.closed(recorded);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn view<'w>(
+        &self,
+        chain: &Arc<str>,
+        alert_id: AlertId,
+        working: &'w mut Working,
+    ) -> Result<Option<&'w mut AlertView>, String> {
+        let key = (Arc::clone(chain), alert_id);
+        if !working.views.contains_key(&key) {
+            let stored = self.parts.projections.alert(chain, alert_id.0.as_bytes());
+            let Some(bytes) = stored.map_err(|error| error.to_string())? else { return Ok(None) };
+            let view = serde_json::from_slice(&bytes).map_err(|error| error.to_string())?;
+            working.views.insert(key.clone(), view);
+        }
+        Ok(working.views.get_mut(&key))
+    }
+
+    fn claim(
+        &self,
+        entry: &Committed,
+        alert_id: AlertId,
+        received: &AlertReceived,
+        recorded: &Recorded,
+        working: &mut Working,
+    ) -> Result<(), String> {
+        let Some(same) = claims::sameness_of(received) else { return Ok(()) };
+        let key = claims::key(received.vendor, &received.vendor_alert_id);
+        let now_ms = recorded.timestamp_ms.ms();
+        let place = (Arc::clone(&entry.chain), key);
+        let mut rows = match working.claims.remove(&place) {
+            Some((rows, _)) => rows,
+            None => {
+                let stored = self.parts.projections.claim(&entry.chain, &key.0, now_ms);
+                stored.map_err(|e| e.to_string())?.map(|b| claims::decode(&b)).unwrap_or_default()
+            }
+        };
+        let row = Row { same, alert_id, seq: entry.seq, hash: Digest(entry.hash) };
+        claims::push(&mut rows, row);
+        let expires_ms = now_ms.saturating_add(self.parts.dedup_window_ms);
+        working.claims.insert(place, (rows, expires_ms));
+        Ok(())
+    }
+
+    /// The tenant's state right before `seq`: in memory, else the snapshot and the chain since it.
+    fn state(&mut self, chain: &Arc<str>, seq: u64) -> Result<&mut TenantState, String> {
+        let known = self.states.get(chain).is_some_and(|state| state.next_seq == seq);
+        if !known {
+            let state = self.load(chain, seq)?;
+            self.states.insert(Arc::clone(chain), state);
+        }
+        self.states.get_mut(chain).ok_or_else(|| "the state was just put there".to_owned())
+    }
+
+    fn load(&self, chain: &str, seq: u64) -> Result<TenantState, String> {
+        let row = self.parts.projections.snapshot(chain).map_err(|error| error.to_string())?;
+        let row = row.filter(|row| row.version == SNAPSHOT_VERSION && row.seq < seq);
+        let mut state: TenantState = row
+            .and_then(|row| serde_json::from_slice(&row.value).ok())
+            .unwrap_or_default();
+        let Some(last) = seq.checked_sub(1).filter(|last| state.next_seq <= *last) else {
+            return Ok(state);
+        };
+        let lines = self.parts.journal.read(chain, state.next_seq, Some(last));
+        for line in lines.map_err(|error| error.to_string())? {
+            let line = line.map_err(|error| error.to_string())?;
+            let recorded = Recorded::parse(&line.bytes).map_err(|error| error.to_string())?;
+            replay(&mut state, &recorded).map_err(|error| error.to_string())?;
+        }
+        Ok(state)
+    }
+}

@@ -1,0 +1,304 @@
+//! The `_host` machine: tenants, their secrets' metadata, tokens. Whatever it answers is durable on
+//! the host's own chain; what it publishes (the keyring, the view of the host) follows only then.
+//!
+//! The order of a change: sealed rows into the vault first, then the entry that names them. A crash
+//! between the two leaves rows that nothing names, never an entry whose secret is missing.
+
+mod change;
+mod vaulted;
+
+use std::{sync::Arc, time::Duration};
+
+use actix::{Actor, ActorFutureExt as _, AsyncContext as _, Handler, Message, WrapFuture as _};
+use arc_swap::ArcSwap;
+use tokio::sync::oneshot;
+use vyrox_domain::{
+    digest::Digest,
+    host::{HostRefusal, HostState, apply, decide, replay, retirements},
+    host_protocol::{HostCommand, HostEvent, RulesChanged, SecretRetired, TenantHealth, TenantNoted, TokenIssued},
+    ids::{HOST_CHAIN, TenantId},
+    protocol::ChainOpened,
+};
+use vyrox_journal::{Append, AppendError, Draft, Receipt, seal::HostKey, vault::Vault};
+use vyrox_supervision::{Class, Classified, Handle, SupervisedContext};
+
+pub use self::change::{AddTenant, Issued, IssuedWebhook, NewWebhook, RotateSecret, UpdateTenant};
+use crate::{
+    deadlines::{Deadlines, Promise},
+    intake::draft,
+    ports::{World, opaque_id},
+};
+
+/// What the registry is made of; the factory keeps it over all generations.
+#[derive(Clone)]
+pub struct RegistryParts {
+    /// The world.
+    pub world: Arc<World>,
+    /// Where secrets lie, sealed.
+    pub vault: Arc<Vault>,
+    /// What opens them.
+    pub host_key: Arc<HostKey>,
+    /// What the edge reads of the host.
+    pub view: Arc<ArcSwap<HostState>>,
+    /// Who remembers the end of a rotation's overlap.
+    pub deadlines: Handle<Deadlines>,
+}
+
+/// The actor.
+pub struct Registry {
+    parts: RegistryParts,
+    state: HostState,
+    epoch: u64,
+}
+
+/// Why a change of the host came to nothing.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum RegistryError {
+    /// It is not possible now.
+    #[error(transparent)]
+    Refused(#[from] HostRefusal),
+    /// A secret that was given protects nothing.
+    #[error("{0}")]
+    WeakSecret(String),
+    /// The disk failed, or the journal did not take it.
+    #[error("the change could not be made durable: {0}")]
+    NotDurable(String),
+}
+
+/// The answer to a change.
+pub type ChangeReply<T> = oneshot::Sender<Result<T, RegistryError>>;
+
+/// Write down how a tenant fares.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct NoteTenant {
+    /// Which.
+    pub tenant: TenantId,
+    /// How.
+    pub health: TenantHealth,
+}
+
+/// Write down which rules are in force, if that changed.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct NoteRules {
+    /// Their digest.
+    pub sha256: Digest,
+    /// How many there are.
+    pub rules: usize,
+}
+
+/// Write down that a token was made.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct NoteToken(pub TokenIssued);
+
+/// The overlap of a rotation has ended.
+#[derive(Message, Clone, Debug, PartialEq, Eq)]
+#[rtype(result = "()")]
+pub struct Retire(pub SecretRetired);
+
+macro_rules! control {
+    ($($message:ty),*) => { $(impl Classified for $message { const CLASS: Class = Class::Control; })* };
+}
+control!(NoteTenant, NoteRules, NoteToken, Retire);
+
+impl Registry {
+    /// A registry that reads the host's chain when it starts.
+    pub fn new(parts: RegistryParts) -> Self {
+        Self { parts, state: HostState::default(), epoch: 0 }
+    }
+
+    fn begin(&mut self, loaded: Loaded, ctx: &mut SupervisedContext<Self>) {
+        self.state = loaded.state;
+        self.epoch = loaded.epoch;
+        self.publish();
+        for (until, retired) in retirements(&self.state) {
+            self.promise(until.ms(), retired, ctx);
+        }
+        if self.state.next_seq == 0 {
+            let opened = ChainOpened {
+                opaque_id: opaque_id(),
+                format_version: 1,
+                key_ids: vec![self.parts.host_key.id()],
+            };
+            self.note(HostCommand::OpenChain(opened), ctx);
+        }
+    }
+
+    fn publish(&self) {
+        let (world, view) = (&self.parts.world, &self.parts.view);
+        let keyring = vaulted::keyring(&self.state, &self.parts, &world.keyring.load());
+        world.keyring.store(Arc::new(keyring));
+        view.store(Arc::new(self.state.clone()));
+    }
+
+    fn promise(&self, at_ms: u64, retired: SecretRetired, ctx: &SupervisedContext<Self>) {
+        let promise = Promise { at_ms, registry: ctx.handle(), retire: Retire(retired) };
+        if self.parts.deadlines.try_cast(promise).is_err() {
+            tracing::error!("a deadline was not taken; it is read from the chain at the next start");
+        }
+    }
+
+    /// Decides, makes durable, applies, publishes; nothing else is handled meanwhile. `then` gets
+    /// the outcome.
+    fn change(
+        &mut self,
+        command: HostCommand,
+        ctx: &mut SupervisedContext<Self>,
+        then: impl FnOnce(&mut Self, Result<(), RegistryError>, &mut SupervisedContext<Self>) + 'static,
+    ) {
+        let at = self.parts.world.now();
+        let events = match decide(&self.state, command, self.parts.world.limits.tenant_max) {
+            Ok(events) => events,
+            Err(refusal) => return then(self, Err(refusal.into()), ctx),
+        };
+        let drafts = events.iter().map(|event| draft(event.entry(at), Vec::new())).collect();
+        let durable = self.durable(drafts);
+        let finish = durable.into_actor(self).map(move |result, registry, ctx| match result {
+            Ok(_) => {
+                for event in &events {
+                    apply(&mut registry.state, event, at);
+                    registry.follow(event, ctx);
+                }
+                registry.publish();
+                then(registry, Ok(()), ctx);
+            }
+            Err(error) => {
+                then(registry, Err(RegistryError::NotDurable(error.to_string())), ctx);
+                ctx.fail(format!("the journal refused an append: {error}"));
+            }
+        });
+        ctx.wait(finish);
+    }
+
+    fn follow(&self, event: &HostEvent, ctx: &SupervisedContext<Self>) {
+        if let HostEvent::SecretRotated(rotated) = event
+            && let Some(until) = rotated.previous_until_ms
+        {
+            let retired = SecretRetired {
+                tenant_id: rotated.tenant_id.clone(),
+                vendor: rotated.vendor,
+                secret_version: rotated.secret_version.saturating_sub(1),
+            };
+            self.promise(until.ms(), retired, ctx);
+        }
+    }
+
+    fn note(&mut self, command: HostCommand, ctx: &mut SupervisedContext<Self>) {
+        self.change(command, ctx, |_, result, _| {
+            if let Err(error) = result {
+                tracing::debug!(%error, "nothing was noted");
+            }
+        });
+    }
+
+    fn durable(
+        &self,
+        drafts: Vec<Draft>,
+    ) -> impl Future<Output = Result<Vec<Receipt>, AppendError>> + use<> {
+        let (tell, told) = oneshot::channel();
+        let append = Append {
+            chain: HOST_CHAIN.into(),
+            epoch: self.epoch,
+            expected_last: self.state.next_seq.checked_sub(1),
+            drafts,
+        };
+        let done = Box::new(move |result| {
+            // The registry may have been rebuilt meanwhile; it then reads the chain.
+            tell.send(result).ok();
+        });
+        self.parts.world.journal.append(append, done);
+        async move {
+            told.await.unwrap_or_else(|_| Err(AppendError::Io("the journal gave no answer".into())))
+        }
+    }
+}
+
+impl Actor for Registry {
+    type Context = SupervisedContext<Self>;
+
+    fn started(&mut self, ctx: &mut Self::Context) {
+        let world = Arc::clone(&self.parts.world);
+        let load = tokio::task::spawn_blocking(move || load(&world));
+        let begin = load.into_actor(self).map(|loaded, registry, ctx| match loaded {
+            Ok(Ok(loaded)) => registry.begin(loaded, ctx),
+            Ok(Err(error)) => ctx.fail(error),
+            Err(error) => ctx.fail(format!("the load of the host's chain fell: {error}")),
+        });
+        ctx.wait(begin);
+    }
+}
+
+/// The host's state with the right to write after it.
+pub struct Loaded {
+    /// The state at the durable head.
+    pub state: HostState,
+    /// The fresh writer epoch.
+    pub epoch: u64,
+}
+
+fn load(world: &World) -> Result<Loaded, String> {
+    let opened = world.journal.open(HOST_CHAIN).map_err(|error| error.to_string())?;
+    let mut state = HostState::default();
+    let Some(head) = opened.head else { return Ok(Loaded { state, epoch: opened.epoch }) };
+    let lines = world.journal.read(HOST_CHAIN, 0, Some(head.seq)).map_err(|e| e.to_string())?;
+    for line in lines {
+        let line = line.map_err(|error| error.to_string())?;
+        let recorded = vyrox_domain::entry::Recorded::parse(&line.bytes);
+        let recorded = recorded.map_err(|error| error.to_string())?;
+        replay(&mut state, &recorded).map_err(|error| error.to_string())?;
+    }
+    Ok(Loaded { state, epoch: opened.epoch })
+}
+
+impl Handler<NoteTenant> for Registry {
+    type Result = ();
+
+    fn handle(&mut self, message: NoteTenant, ctx: &mut Self::Context) {
+        let NoteTenant { tenant: tenant_id, health } = message;
+        self.note(HostCommand::NoteTenant(TenantNoted { tenant_id, health }), ctx);
+    }
+}
+
+impl Handler<NoteRules> for Registry {
+    type Result = ();
+
+    fn handle(&mut self, message: NoteRules, ctx: &mut Self::Context) {
+        let rules = u64::try_from(message.rules).unwrap_or(u64::MAX);
+        let changed = RulesChanged { rules_sha256: message.sha256.to_hex(), rules };
+        self.note(HostCommand::ChangeRules(changed), ctx);
+    }
+}
+
+impl Handler<NoteToken> for Registry {
+    type Result = ();
+
+    fn handle(&mut self, NoteToken(issued): NoteToken, ctx: &mut Self::Context) {
+        self.note(HostCommand::IssueToken(issued), ctx);
+    }
+}
+
+impl Handler<Retire> for Registry {
+    type Result = ();
+
+    /// The chain first, then the row: should the row stay behind, nothing names it any more.
+    fn handle(&mut self, Retire(retired): Retire, ctx: &mut Self::Context) {
+        let (vault, gone) = (Arc::clone(&self.parts.vault), retired.clone());
+        self.change(HostCommand::RetireSecret(retired), ctx, move |registry, result, ctx| {
+            if result.is_err() {
+                return;
+            }
+            let remove = tokio::task::spawn_blocking(move || vaulted::forget(&vault, &gone));
+            let log = remove.into_actor(registry).map(|removed, _, _| match removed {
+                Ok(Ok(())) => {}
+                Ok(Err(error)) => tracing::error!(%error, "a retired secret lies in the vault"),
+                Err(error) => tracing::error!(%error, "a retired secret lies in the vault"),
+            });
+            ctx.spawn(log);
+        });
+    }
+}
+
+/// The longest overlap of a rotation: 30 days.
+pub const OVERLAP_MAX: Duration = Duration::from_secs(30 * 24 * 3600);

@@ -1,0 +1,110 @@
+//! Between the host's chain, which names secrets, and the vault, which holds them sealed.
+
+use std::{collections::HashMap, sync::Arc};
+
+use vyrox_domain::{
+    host::{HostState, TenantRecord, WebhookRecord},
+    host_protocol::SecretRetired,
+    ids::TenantId,
+    vendor::Vendor,
+    webhook::{Keys, Secret},
+};
+use vyrox_journal::{
+    seal::DataKey,
+    vault::{DATA_KEY_ROW, Vault, VaultError},
+};
+
+use super::RegistryParts;
+use crate::keyring::{Keyring, TenantKeys, WebhookKeys};
+
+/// The name of a webhook's secret in the vault.
+pub(super) fn row_name(vendor: Vendor) -> String {
+    format!("webhook/{vendor}")
+}
+
+/// Forgets a secret that no longer counts.
+pub(super) fn forget(vault: &Vault, retired: &SecretRetired) -> Result<(), VaultError> {
+    let name = row_name(retired.vendor);
+    vault.remove(retired.tenant_id.as_str(), &name, retired.secret_version).map(|_| ())
+}
+
+/// The keyring of this state. A tenant whose keys do not open is left out of it, so its senders are
+/// refused, and the log says why; the others are served.
+pub(super) fn keyring(state: &HostState, parts: &RegistryParts, before: &Keyring) -> Keyring {
+    let tenants = state.tenants.iter().filter_map(|(id, record)| {
+        match tenant_keys(id, record, parts, before) {
+            Ok(keys) => Some(keys),
+            Err(error) => {
+                tracing::error!(tenant = %id, error, "keys do not open; the tenant is not served");
+                None
+            }
+        }
+    });
+    let accounts = state.tenants.iter().flat_map(|(id, record)| {
+        let key = |account: &vyrox_domain::host_protocol::Account| {
+            ((account.vendor, account.id.clone()), id.clone())
+        };
+        record.accounts.iter().map(key)
+    });
+    Keyring::new(tenants, accounts)
+}
+
+fn tenant_keys(
+    id: &TenantId,
+    record: &TenantRecord,
+    parts: &RegistryParts,
+    before: &Keyring,
+) -> Result<TenantKeys, String> {
+    let data_key = match before.tenant(id.as_str()) {
+        // One instance a key: two would draw nonces side by side.
+        Some(known) if known.data_key.id() == record.data_key_id => Arc::clone(&known.data_key),
+        _ => Arc::new(data_key(id, parts)?),
+    };
+    let mut webhooks = HashMap::new();
+    for (vendor, webhook) in &record.webhooks {
+        let keys = webhook_keys(id, *vendor, webhook, &data_key, &parts.vault)?;
+        webhooks.insert(*vendor, keys);
+    }
+    Ok(TenantKeys {
+        tenant: id.clone(),
+        opaque_id: record.opaque_id.clone(),
+        data_key,
+        webhooks,
+    })
+}
+
+/// The tenant's data key, unwrapped.
+pub(super) fn data_key(id: &TenantId, parts: &RegistryParts) -> Result<DataKey, String> {
+    let row = parts
+        .vault
+        .latest(id.as_str(), DATA_KEY_ROW)
+        .map_err(|error| error.to_string())?
+        .ok_or("the data key is missing from the vault")?;
+    row.unwrap_key(&parts.host_key).map_err(|error| error.to_string())
+}
+
+fn webhook_keys(
+    id: &TenantId,
+    vendor: Vendor,
+    webhook: &WebhookRecord,
+    data_key: &DataKey,
+    vault: &Vault,
+) -> Result<WebhookKeys, String> {
+    let open = |version: u64| -> Result<Secret, String> {
+        let row = vault
+            .get(id.as_str(), &row_name(vendor), version)
+            .map_err(|error| error.to_string())?
+            .ok_or_else(|| format!("secret {version} of {vendor} is missing from the vault"))?;
+        let plain = row.open(data_key).map_err(|error| error.to_string())?;
+        Ok(Secret::new(plain.to_vec()))
+    };
+    let keys = |previous: Option<Secret>| -> Result<Keys, String> {
+        let current = open(webhook.secret_version)?;
+        Ok(Keys { scheme: webhook.auth.clone(), current, previous })
+    };
+    let overlap = match webhook.previous {
+        Some(previous) => Some((previous.until, keys(Some(open(previous.secret_version)?))?)),
+        None => None,
+    };
+    Ok(WebhookKeys { current: keys(None)?, overlap })
+}

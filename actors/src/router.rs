@@ -1,0 +1,388 @@
+//! The tenants' supervisor: activates a tenant on its first message, passivates it when idle, and
+//! suspends it when its machine falls too often, with intake going on and probes further and
+//! further apart.
+
+use std::{
+    collections::HashMap,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+use actix::{
+    Actor, ActorFutureExt as _, AsyncContext as _, Handler, Message, ResponseActFuture,
+    WrapFuture as _, fut,
+};
+use vyrox_domain::{host_protocol::TenantHealth, ids::TenantId};
+use vyrox_supervision::{
+    Backoff, Class, Classified, Exit, Handle, Lane, Overflow, Policy, Spec, Stop,
+    SupervisedContext, Tree,
+};
+
+use crate::{
+    directory::{Directory, Route},
+    intake_writer::IntakeWriter,
+    keyring::TenantKeys,
+    ports::World,
+    registry::{NoteTenant, Registry},
+    tenant::{Machine, MachineParts},
+    tree::Arbiters,
+    triage_engine::TriageEngine,
+};
+
+/// Probes of a suspended tenant are never further apart than this.
+const PROBE_MAX_MS: u64 = 600_000;
+/// A tenant that was probed and has served so long is well again, in milliseconds.
+const HEALTHY_AFTER_MS: u64 = 10_000;
+
+/// The actor.
+pub struct Tenants {
+    world: Arc<World>,
+    tree: Tree,
+    directory: Arc<Directory>,
+    arbiters: Arbiters,
+    registry: Handle<Registry>,
+    active: HashMap<TenantId, Active>,
+    lives: u64,
+}
+
+/// What the factory of [`Tenants`] keeps over its generations.
+#[derive(Clone)]
+pub struct TenantsParts {
+    /// The world.
+    pub world: Arc<World>,
+    /// Where children are hung.
+    pub tree: Tree,
+    /// What the edge reads.
+    pub directory: Arc<Directory>,
+    /// The arbiters that tenants are spread over.
+    pub arbiters: Arbiters,
+    /// Who writes down suspensions.
+    pub registry: Handle<Registry>,
+}
+
+enum Active {
+    Serving(Serving),
+    /// Its actors finish what they took; nobody can reach them any more.
+    Resting(Serving),
+    Suspended { writer: Handle<IntakeWriter>, probe: u32 },
+}
+
+#[derive(Clone)]
+struct Serving {
+    machine: Handle<Machine>,
+    triage: Handle<TriageEngine>,
+    /// Alerts that stage 1 owes.
+    owed: Arc<AtomicU64>,
+    /// Which activation this is; a late word of an earlier one changes nothing.
+    life: u64,
+    /// How often it was probed since it was last well.
+    probe: u32,
+}
+
+/// Give me the way in to this tenant; activates it if needed. `None`: there is no such tenant.
+#[derive(Message)]
+#[rtype(result = "Option<Route>")]
+pub struct Activate(pub TenantId);
+
+impl Classified for Activate {
+    const CLASS: Class = Class::Containment;
+}
+
+/// A machine has had nothing to do for a while.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct Passivate {
+    /// Whose.
+    pub tenant: TenantId,
+    /// Which generation says so.
+    pub generation: u64,
+}
+
+impl Classified for Passivate {
+    const CLASS: Class = Class::Control;
+}
+
+impl Tenants {
+    /// A router without tenants; they come with their first message.
+    pub fn new(parts: TenantsParts) -> Self {
+        let TenantsParts { world, tree, directory, arbiters, registry } = parts;
+        Self { world, tree, directory, arbiters, registry, active: HashMap::new(), lives: 0 }
+    }
+
+    /// `Err` holds the actors of this tenant that have to come to rest first.
+    fn activate(
+        &mut self,
+        tenant: &TenantId,
+        ctx: &mut SupervisedContext<Self>,
+    ) -> Result<Option<Route>, Serving> {
+        match self.active.get(tenant) {
+            Some(Active::Serving(serving)) => Ok(Some(Route::Machine(serving.machine.clone()))),
+            Some(Active::Suspended { writer, .. }) => Ok(Some(Route::Intake(writer.clone()))),
+            Some(Active::Resting(serving)) => Err(serving.clone()),
+            None => {
+                let keys = self.world.keyring.load().tenant(tenant.as_str()).cloned();
+                Ok(keys.map(|keys| self.serve(&keys, 0, ctx)))
+            }
+        }
+    }
+
+    /// Puts a drained tenant away, or starts it again if stage 1 still owes it something.
+    fn rested(&mut self, tenant: &TenantId, life: u64, ctx: &mut SupervisedContext<Self>) {
+        let owed = match self.active.get(tenant) {
+            Some(Active::Resting(serving)) if serving.life == life => {
+                serving.owed.load(Ordering::Acquire)
+            }
+            _ => return,
+        };
+        self.active.remove(tenant);
+        self.tree.remove(&node(tenant));
+        if owed > 0 {
+            // Nobody can be resting any more, so this activates or finds no such tenant.
+            self.activate(tenant, ctx).ok();
+        } else {
+            self.tree.group_under("tenants", &node(tenant), "tenant");
+            self.tree.set_passive(&node(tenant));
+        }
+    }
+
+    fn serve(
+        &mut self,
+        keys: &Arc<TenantKeys>,
+        probe: u32,
+        ctx: &mut SupervisedContext<Self>,
+    ) -> Route {
+        let tenant = keys.tenant.clone();
+        let node = node(&tenant);
+        self.tree.group_under("tenants", &node, "tenant");
+        let arbiter = self.arbiters.of(&tenant);
+        let triage = {
+            let (world, keys) = (Arc::clone(&self.world), Arc::clone(keys));
+            let spec = Spec::new(format!("{node}/triage_engine"), "triage_engine").under(&node);
+            let make = move |_| TriageEngine::new(Arc::clone(&world), Arc::clone(&keys));
+            self.tree.supervise(spec.policy(self.policy()), &arbiter, make)
+        };
+        let owed = Arc::new(AtomicU64::new(0));
+        let machine = {
+            let parts = Arc::new(MachineParts {
+                world: Arc::clone(&self.world),
+                keys: Arc::clone(keys),
+                triage: triage.clone(),
+                tenants: ctx.handle(),
+                owed: Arc::clone(&owed),
+            });
+            let spec = Spec::new(format!("{node}/machine"), "machine").under(&node);
+            let make = move |_| Machine::new(Arc::clone(&parts));
+            self.tree.supervise(spec.policy(self.policy()), &arbiter, make)
+        };
+        self.lives = self.lives.saturating_add(1);
+        let serving = Serving { machine, triage, owed, life: self.lives, probe };
+        self.watch(&tenant, &serving, ctx);
+        let route = Route::Machine(serving.machine.clone());
+        self.directory.put(tenant.clone(), route.clone());
+        self.active.insert(tenant, Active::Serving(serving));
+        route
+    }
+
+    /// Learns how the machine or its stage 1 ends.
+    fn watch(&self, tenant: &TenantId, serving: &Serving, ctx: &mut SupervisedContext<Self>) {
+        let (tenant, serving) = (tenant.clone(), serving.clone());
+        let life = serving.life;
+        let first_to_end = async move {
+            tokio::select! {
+                exit = serving.machine.exited() => exit,
+                exit = serving.triage.exited() => exit,
+            }
+        };
+        let learn = first_to_end
+            .into_actor(self)
+            .map(move |exit, tenants, ctx| tenants.ended(&tenant, life, &exit, ctx));
+        ctx.spawn(learn);
+    }
+
+    fn ended(
+        &mut self,
+        tenant: &TenantId,
+        life: u64,
+        exit: &Exit,
+        ctx: &mut SupervisedContext<Self>,
+    ) {
+        let serving = match self.active.get(tenant) {
+            Some(Active::Serving(serving)) if serving.life == life => serving.clone(),
+            _ => return,
+        };
+        let Exit::GaveUp(why) = exit else {
+            // The whole tree is going down, or somebody stopped it: its next message brings it back.
+            self.directory.take(tenant);
+            self.active.remove(tenant);
+            return;
+        };
+        tracing::error!(%tenant, why, "tenant suspended; its alerts are still taken in");
+        serving.machine.stop(Stop::Now);
+        serving.triage.stop(Stop::Now);
+        self.note(tenant, TenantHealth::Suspended);
+        if let Some(keys) = self.world.keyring.load().tenant(tenant.as_str()).cloned() {
+            self.suspend(&keys, serving.probe, ctx);
+        }
+    }
+
+    fn suspend(
+        &mut self,
+        keys: &Arc<TenantKeys>,
+        probe: u32,
+        ctx: &mut SupervisedContext<Self>,
+    ) -> Route {
+        let (tenant, node) = (keys.tenant.clone(), node(&keys.tenant));
+        let wait_ms = self
+            .world
+            .limits
+            .probe_ms
+            .saturating_mul(1_u64.checked_shl(probe.min(20)).unwrap_or(u64::MAX))
+            .min(PROBE_MAX_MS);
+        let writer = {
+            let (world, keys) = (Arc::clone(&self.world), Arc::clone(keys));
+            let spec = Spec::new(format!("{node}/intake_writer"), "intake_writer").under(&node);
+            let arbiter = self.arbiters.of(&tenant);
+            let make = move |_| IntakeWriter::new(Arc::clone(&world), Arc::clone(&keys));
+            self.tree.supervise(spec.policy(self.policy()), &arbiter, make)
+        };
+        self.tree.set_suspended(&node, Some(self.world.now().plus_ms(wait_ms).ms()));
+        let route = Route::Intake(writer.clone());
+        self.directory.put(tenant.clone(), route.clone());
+        self.active.insert(tenant.clone(), Active::Suspended { writer, probe });
+        ctx.run_later(Duration::from_millis(wait_ms), move |tenants, ctx| {
+            tenants.probe(&tenant, ctx);
+        });
+        route
+    }
+
+    /// Tries a suspended tenant again: its intake ends in order, then a new machine begins.
+    fn probe(&mut self, tenant: &TenantId, ctx: &mut SupervisedContext<Self>) {
+        let Some(Active::Suspended { writer, probe }) = self.active.get(tenant) else { return };
+        let (writer, probe, tenant) = (writer.clone(), *probe, tenant.clone());
+        writer.stop(Stop::Drain);
+        let drained = async move { writer.exited().await };
+        let again = drained.into_actor(self).map(move |_, tenants: &mut Self, ctx| {
+            let Some(keys) = tenants.world.keyring.load().tenant(tenant.as_str()).cloned() else {
+                return;
+            };
+            tenants.tree.remove(&format!("{}/intake_writer", node(&tenant)));
+            tenants.note(&tenant, TenantHealth::Probed);
+            tenants.serve(&keys, probe.saturating_add(1), ctx);
+            ctx.run_later(Duration::from_millis(HEALTHY_AFTER_MS), move |tenants, _| {
+                tenants.well_again(&tenant);
+            });
+        });
+        ctx.spawn(again);
+    }
+
+    fn well_again(&mut self, tenant: &TenantId) {
+        if let Some(Active::Serving(serving)) = self.active.get_mut(tenant)
+            && serving.probe > 0
+        {
+            serving.probe = 0;
+            tracing::info!(%tenant, "tenant serves again");
+            self.note(tenant, TenantHealth::Resumed);
+        }
+    }
+
+    fn note(&self, tenant: &TenantId, health: TenantHealth) {
+        let note = NoteTenant { tenant: tenant.clone(), health };
+        if self.registry.try_cast(note).is_err() {
+            tracing::error!(%tenant, "the registry takes no notes; see its state in the tree");
+        }
+    }
+
+    fn policy(&self) -> Policy {
+        let limits = &self.world.limits;
+        let lane = |capacity| Lane { capacity, overflow: Overflow::Reject };
+        Policy {
+            lanes: [lane(1024), lane(1024), lane(limits.tenant_queue)],
+            intensity: limits.intensity,
+            period: Duration::from_millis(limits.period_ms),
+            backoff: Backoff {
+                base: Duration::from_millis(limits.backoff_ms),
+                max: Duration::from_millis(limits.backoff_max_ms),
+                ..Policy::default().backoff
+            },
+            budget: limits.budget,
+            slice: Duration::from_micros(limits.slice_us),
+            ..Policy::default()
+        }
+    }
+}
+
+fn node(tenant: &TenantId) -> String {
+    format!("tenant/{tenant}")
+}
+
+impl Actor for Tenants {
+    type Context = SupervisedContext<Self>;
+
+    /// A new generation of the router begins without tenants: those of the old one go on serving
+    /// whoever holds their handles, are drained, and come back with their next message.
+    fn started(&mut self, _: &mut Self::Context) {
+        for keys in self.world.keyring.load().tenants() {
+            self.tree.group_under("tenants", &node(&keys.tenant), "tenant");
+            self.tree.set_passive(&node(&keys.tenant));
+        }
+    }
+}
+
+impl Handler<Activate> for Tenants {
+    type Result = ResponseActFuture<Self, Option<Route>>;
+
+    fn handle(&mut self, Activate(tenant): Activate, ctx: &mut Self::Context) -> Self::Result {
+        match self.activate(&tenant, ctx) {
+            Ok(route) => Box::pin(fut::ready(route)),
+            Err(resting) => {
+                let life = resting.life;
+                let again = at_rest(resting).into_actor(self).map(move |(), tenants, ctx| {
+                    tenants.rested(&tenant, life, ctx);
+                    tenants.activate(&tenant, ctx).ok().flatten()
+                });
+                Box::pin(again)
+            }
+        }
+    }
+}
+
+impl Handler<Passivate> for Tenants {
+    type Result = ();
+
+    fn handle(&mut self, message: Passivate, ctx: &mut Self::Context) {
+        let Passivate { tenant, generation } = message;
+        let serving = match self.active.get(&tenant) {
+            Some(Active::Serving(serving)) if serving.is_idle(generation) => serving.clone(),
+            _ => return,
+        };
+        // Out of the directory first: whoever still holds the handle is drained, then refused, and
+        // asks for the tenant again.
+        self.directory.take(&tenant);
+        self.active.insert(tenant.clone(), Active::Resting(serving.clone()));
+        let life = serving.life;
+        let rest = at_rest(serving)
+            .into_actor(self)
+            .map(move |(), tenants: &mut Self, ctx| tenants.rested(&tenant, life, ctx));
+        ctx.spawn(rest);
+    }
+}
+
+impl Serving {
+    fn is_idle(&self, generation: u64) -> bool {
+        self.machine.depth() == 0
+            && self.triage.depth() == 0
+            && self.machine.snapshot().generation == generation
+            && self.owed.load(Ordering::Acquire) == 0
+    }
+}
+
+/// Lets the machine finish what it took, then its stage 1.
+async fn at_rest(serving: Serving) {
+    serving.machine.stop(Stop::Drain);
+    serving.machine.exited().await;
+    serving.triage.stop(Stop::Drain);
+    serving.triage.exited().await;
+}

@@ -1,0 +1,84 @@
+//! An actor as the tree knows it, whatever its type.
+
+use crate::context::Supervised;
+use crate::core::{Core, Past};
+use crate::fence::Run;
+use crate::life::Fall;
+use crate::lock::lock;
+use crate::node::Node;
+use crate::outcome::{Exit, Stop};
+use actix::ArbiterHandle;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// What the tree, its shutdown and its watchdog may ask of an actor. Nothing here runs the actor's code.
+pub(crate) trait Child: Send + Sync {
+    fn id(&self) -> &str;
+    fn node(&self) -> Node;
+    fn past(&self) -> Past;
+    fn stop_deadline(&self) -> Duration;
+    fn close_to_outsiders(&self);
+    fn request_stop(&self, how: Stop);
+    fn kill(&self);
+    /// The exit and the messages left unhandled, once the actor has ended.
+    fn ended(&self) -> Option<(Exit, usize)>;
+    fn wait_exited(&self) -> Pin<Box<dyn Future<Output = Exit> + Send + '_>>;
+    fn current_run(&self) -> Arc<Run>;
+    /// The message in its handler.
+    fn current_message(&self) -> Option<&'static str>;
+    fn rebuild(self: Arc<Self>, run: &Run, arbiter: &ArbiterHandle, fall: &Fall);
+}
+
+impl<A: Supervised> Child for Core<A> {
+    fn id(&self) -> &str {
+        &self.id
+    }
+
+    fn node(&self) -> Node {
+        Self::node(self)
+    }
+
+    fn past(&self) -> Past {
+        Self::past(self)
+    }
+
+    fn stop_deadline(&self) -> Duration {
+        self.policy.stop_deadline
+    }
+
+    fn close_to_outsiders(&self) {
+        Self::close_to_outsiders(self);
+    }
+
+    fn request_stop(&self, how: Stop) {
+        Self::request_stop(self, how);
+    }
+
+    fn kill(&self) {
+        Self::kill(self);
+    }
+
+    fn ended(&self) -> Option<(Exit, usize)> {
+        Self::ended(self)
+    }
+
+    fn wait_exited(&self) -> Pin<Box<dyn Future<Output = Exit> + Send + '_>> {
+        Box::pin(Self::wait_exited(self))
+    }
+
+    fn current_run(&self) -> Arc<Run> {
+        Self::current_run(self)
+    }
+
+    fn current_message(&self) -> Option<&'static str> {
+        lock(&self.inner)
+            .current
+            .as_ref()
+            .map(|envelope| envelope.key().message)
+    }
+
+    fn rebuild(self: Arc<Self>, run: &Run, arbiter: &ArbiterHandle, fall: &Fall) {
+        Self::rebuild(&self, run, arbiter, fall);
+    }
+}

@@ -1,0 +1,306 @@
+//! An actor as its handles know it: the lanes, the current generation, the record of its life.
+//!
+//! The lock of [`Core`] is never held while code of the actor, of a message or of the factory runs.
+//! That is why a snapshot can be taken and messages can be queued while the actor blocks its thread.
+
+use crate::clock;
+use crate::context::Supervised;
+use crate::fence::{Caller, Run, caller};
+use crate::lane::{Class, Classified, Overflow};
+use crate::latency::Waits;
+use crate::lock::lock;
+use crate::mailbox::Lanes;
+use crate::node::{Crash, Mailbox, Node, State};
+use crate::outcome::{Exit, Failure, Reason, Rejected, Stop};
+use crate::parcel::{Envelope, Parcel};
+use crate::poison::{DeadLetter, Quarantine};
+use crate::restart_policy::Falls;
+use crate::spec::Policy;
+use actix::dev::OneshotSender;
+use actix::{Actor, Handler};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::task::Waker;
+use std::time::{Duration, Instant};
+use tokio::sync::Notify;
+use tokio::time;
+
+/// Makes the value of a generation.
+pub(crate) type Factory<A> = Arc<dyn Fn(u64) -> A + Send + Sync>;
+
+pub(crate) struct Core<A: Actor> {
+    pub(crate) id: Arc<str>,
+    pub(crate) kind: &'static str,
+    pub(crate) policy: Policy,
+    pub(crate) seed: u64,
+    pub(crate) settings: Arc<Settings>,
+    /// The runtime's clock when the actor was first supervised.
+    pub(crate) origin: time::Instant,
+    /// Handles in the world. The tree's own reference is not one.
+    pub(crate) handles: AtomicUsize,
+    /// Set with `Inner::stop`, readable without the lock.
+    pub(crate) stopping: AtomicBool,
+    /// Messages that were not admitted, for any reason.
+    pub(crate) rejected: AtomicU64,
+    pub(crate) room: [Notify; 3],
+    pub(crate) exited: Notify,
+    pub(crate) inner: Mutex<Inner<A>>,
+}
+
+/// What all actors of a tree share.
+pub(crate) struct Settings {
+    pub(crate) seed: u64,
+    /// Unix milliseconds.
+    pub(crate) clock: fn() -> u64,
+    /// A poll that takes longer counts as a stall. Nanoseconds.
+    pub(crate) stall_after_ns: AtomicU64,
+}
+
+impl Settings {
+    pub(crate) fn stall_after(&self) -> Duration {
+        Duration::from_nanos(self.stall_after_ns.load(Ordering::Relaxed))
+    }
+}
+
+pub(crate) struct Inner<A: Actor> {
+    pub(crate) lanes: Lanes<Arc<dyn Envelope<A>>>,
+    /// The message in its handler.
+    pub(crate) current: Option<Arc<dyn Envelope<A>>>,
+    pub(crate) run: Arc<Run>,
+    /// Wakes the task of the current generation.
+    pub(crate) waker: Option<Waker>,
+    /// The pump found the lanes empty: the next push must wake it, and only that one.
+    pub(crate) idle: bool,
+    /// The tree is shutting down: only actors may still send.
+    pub(crate) closing: bool,
+    pub(crate) stop: Option<Stop>,
+    pub(crate) exit: Option<Exit>,
+    /// Messages that waited when the actor ended.
+    pub(crate) unhandled: usize,
+    /// Gone once the actor has ended: it may hold handles of others.
+    pub(crate) factory: Option<Factory<A>>,
+    pub(crate) falls: Falls,
+    pub(crate) restart_due: Option<time::Instant>,
+    pub(crate) quarantine: Quarantine,
+    pub(crate) record: Record,
+}
+
+/// Counters and dates for the reader of the tree.
+#[derive(Default)]
+pub(crate) struct Record {
+    pub(crate) handled: u64,
+    pub(crate) restarts: u64,
+    pub(crate) waits: Waits,
+    pub(crate) started_at_ms: Option<u64>,
+    pub(crate) next_restart_at_ms: Option<u64>,
+    pub(crate) last_crash: Option<Crash>,
+}
+
+/// What outlives an actor under its id.
+#[derive(Clone, Default)]
+pub(crate) struct Past {
+    pub(crate) generation: u64,
+    pub(crate) restarts: u64,
+    pub(crate) last_crash: Option<Crash>,
+    pub(crate) quarantine: Quarantine,
+}
+
+impl Past {
+    /// Nothing happened that is worth remembering.
+    pub(crate) fn is_clean(&self) -> bool {
+        self.restarts == 0 && self.last_crash.is_none() && self.quarantine.is_clean()
+    }
+}
+
+/// What the pump does next.
+pub(crate) enum Next<A: Actor> {
+    Handle(Arc<dyn Envelope<A>>),
+    Idle,
+    /// The lanes are empty and nothing more is admitted.
+    Drained,
+    Fenced,
+}
+
+impl<A: Supervised> Core<A> {
+    /// Queues a message if it is admitted, and wakes the actor.
+    pub(crate) fn submit<M: Classified>(
+        &self,
+        message: M,
+        reply: Option<OneshotSender<M::Result>>,
+        insider: bool,
+    ) -> Result<Arc<Parcel<M>>, Rejected<M>>
+    where
+        A: Handler<M>,
+    {
+        let (digest, queued_at) = (message.digest(), clock::monotonic());
+        let mut inner = lock(&self.inner);
+        let evicted = match inner.admit(M::CLASS, insider) {
+            Ok(evicted) => evicted,
+            Err(reason) => return Err(Rejected { reason, message }),
+        };
+        let parcel = Parcel::new(message, reply, digest, queued_at);
+        inner
+            .lanes
+            .push(M::CLASS, Arc::clone(&parcel) as Arc<dyn Envelope<A>>);
+        let waker = if std::mem::take(&mut inner.idle) {
+            inner.waker.clone()
+        } else {
+            None
+        };
+        drop(inner);
+        if let Some(waker) = waker {
+            waker.wake();
+        }
+        if let Some(oldest) = evicted {
+            oldest.fail(Failure::Evicted);
+        }
+        Ok(parcel)
+    }
+
+    /// The next message for this generation. Fence and queue are read under one lock: a generation
+    /// that was replaced can take nothing more.
+    pub(crate) fn next(&self, run: &Run, now: Instant) -> Next<A> {
+        loop {
+            let mut inner = lock(&self.inner);
+            if run.is_fenced() {
+                return Next::Fenced;
+            }
+            inner.current = None;
+            let Some((class, envelope)) = inner.lanes.take() else {
+                inner.lanes.give_memory_back();
+                inner.idle = true;
+                return if inner.stop.is_some() {
+                    Next::Drained
+                } else {
+                    Next::Idle
+                };
+            };
+            let (key, generation) = (envelope.key(), run.generation);
+            let sound = inner.quarantine.admits(
+                key,
+                self.policy.poison_after,
+                generation,
+                self.settings.clock,
+            );
+            if sound {
+                inner
+                    .record
+                    .taken(now.saturating_duration_since(envelope.queued_at()));
+                inner.current = Some(Arc::clone(&envelope));
+            }
+            drop(inner);
+            if let Overflow::Wait(_) = self.policy.lane(class).overflow {
+                self.room(class).notify_one();
+            }
+            if sound {
+                return Next::Handle(envelope);
+            }
+            envelope.fail(Failure::Quarantined);
+        }
+    }
+
+    /// Notified when a message of the class was taken.
+    pub(crate) const fn room(&self, class: Class) -> &Notify {
+        let [control, containment, bulk] = &self.room;
+        match class {
+            Class::Control => control,
+            Class::Containment => containment,
+            Class::Bulk => bulk,
+        }
+    }
+
+    pub(crate) fn depth(&self) -> usize {
+        lock(&self.inner).lanes.depth()
+    }
+
+    pub(crate) fn dead_letters(&self) -> Vec<DeadLetter> {
+        lock(&self.inner).quarantine.letters()
+    }
+
+    /// The node without its children.
+    pub(crate) fn node(&self) -> Node {
+        let inner = lock(&self.inner);
+        let record = &inner.record;
+        Node {
+            id: self.id.as_ref().to_owned(),
+            kind: self.kind,
+            state: inner.state(self.settings.stall_after()),
+            generation: inner.run.generation,
+            started_at_ms: record.started_at_ms,
+            mailbox: Mailbox {
+                depth: inner.lanes.depth(),
+                capacity: inner.lanes.capacity(),
+                rejected: self.rejected.load(Ordering::Relaxed),
+            },
+            handled: record.handled,
+            queue_wait_us_p99: record.waits.p99_us(),
+            restarts: record.restarts,
+            last_crash: record.last_crash.clone(),
+            next_restart_at_ms: record.next_restart_at_ms,
+            poisoned: inner.quarantine.total(),
+            children: Vec::new(),
+        }
+    }
+}
+
+impl<A: Actor> Inner<A> {
+    pub(crate) fn new(run: Arc<Run>, policy: &Policy, factory: Factory<A>, past: Past) -> Self {
+        Self {
+            lanes: Lanes::new(policy),
+            current: None,
+            run,
+            waker: None,
+            idle: false,
+            closing: false,
+            stop: None,
+            exit: None,
+            unhandled: 0,
+            factory: Some(factory),
+            falls: Falls::default(),
+            restart_due: None,
+            quarantine: past.quarantine,
+            record: Record {
+                restarts: past.restarts,
+                last_crash: past.last_crash,
+                ..Record::default()
+            },
+        }
+    }
+
+    /// Decides on admission, and makes room by giving out the oldest message if the lane says so.
+    fn admit(
+        &mut self,
+        class: Class,
+        insider: bool,
+    ) -> Result<Option<Arc<dyn Envelope<A>>>, Reason> {
+        let caller = caller();
+        if caller == Caller::DeadGeneration {
+            return Err(Reason::Fenced);
+        }
+        if let Some(Exit::GaveUp(_)) = self.exit {
+            return Err(Reason::Suspended);
+        }
+        let from_inside = insider || caller == Caller::Actor;
+        if self.exit.is_some() || self.stop.is_some() || (self.closing && !from_inside) {
+            return Err(Reason::Closed);
+        }
+        self.lanes.make_room(class).map_err(|_full| Reason::Full)
+    }
+
+    fn state(&self, stall_after: Duration) -> State {
+        match &self.exit {
+            Some(Exit::GaveUp(_)) => State::Suspended,
+            Some(_) => State::Stopped,
+            None if self.run.busy_for().is_some_and(|busy| busy >= stall_after) => State::Stalled,
+            None if self.restart_due.is_some() => State::BackingOff,
+            None => State::Running,
+        }
+    }
+}
+
+impl Record {
+    fn taken(&mut self, waited: Duration) {
+        self.handled = self.handled.saturating_add(1);
+        self.waits.record(waited);
+    }
+}

@@ -1,0 +1,111 @@
+//! What is known of a panic: its text and its place.
+
+use crate::fence::with_running;
+use std::any::Any;
+use std::cell::RefCell;
+use std::panic::{AssertUnwindSafe, Location, PanicHookInfo, catch_unwind, set_hook, take_hook};
+use std::sync::Once;
+
+/// Characters of a panic's text that are kept.
+const TEXT_LIMIT: usize = 512;
+
+thread_local!(static PLACE: RefCell<Option<String>> = const { RefCell::new(None) });
+
+/// Installs, once a process, the panic hook that tells the tree *where* an actor panicked.
+///
+/// A panic of a supervised actor is logged through `tracing` (its text and place, nothing of the
+/// message) and shown as [`crate::Crash::location`]; every other panic goes to the hook that was there
+/// before. Without this hook crashes are contained all the same, but their place is not known.
+pub fn install_panic_hook() {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| {
+        let previous = take_hook();
+        set_hook(Box::new(move |info| {
+            if !record(info) {
+                previous(info);
+            }
+        }));
+    });
+}
+
+/// True if a supervised actor runs on this thread.
+fn record(info: &PanicHookInfo<'_>) -> bool {
+    let location = info.location().map(place);
+    let seen = with_running(|run| {
+        let Some(run) = run else { return false };
+        tracing::error!(
+            actor = &*run.actor,
+            generation = run.generation,
+            panic = shortened(info.payload_as_str().unwrap_or("(no text)")),
+            location = location.as_deref().unwrap_or("unknown"),
+            "an actor panicked"
+        );
+        true
+    })
+    .unwrap_or(false);
+    // A thread that is being torn down has nobody left to read the place.
+    seen && PLACE.try_with(|slot| slot.replace(location)).is_ok()
+}
+
+/// Forgets a place that an actor's own `catch_unwind` left behind.
+pub(crate) fn forget_place() {
+    PLACE.set(None);
+}
+
+fn place(at: &Location<'_>) -> String {
+    format!("{}:{}:{}", at.file(), at.line(), at.column())
+}
+
+fn shortened(text: &str) -> String {
+    text.chars().take(TEXT_LIMIT).collect()
+}
+
+/// The payload of `ctx.fail(..)`: a fall by decision, which needs no panic hook.
+pub(crate) struct Failed {
+    reason: String,
+    location: &'static Location<'static>,
+}
+
+impl Failed {
+    #[track_caller]
+    pub(crate) fn new(reason: &str) -> Self {
+        Self {
+            reason: shortened(reason),
+            location: Location::caller(),
+        }
+    }
+}
+
+/// A fall's text and place.
+pub(crate) struct Account {
+    pub(crate) text: String,
+    pub(crate) location: Option<String>,
+}
+
+/// Reads what a generation unwound with.
+pub(crate) fn account(payload: Box<dyn Any + Send>) -> Account {
+    let hooked = PLACE.take();
+    if let Some(failed) = payload.downcast_ref::<Failed>() {
+        return Account {
+            text: failed.reason.clone(),
+            location: Some(place(failed.location)),
+        };
+    }
+    let text = payload
+        .downcast_ref::<&str>()
+        .copied()
+        .or_else(|| payload.downcast_ref::<String>().map(String::as_str))
+        .map_or_else(|| "(no text)".to_owned(), shortened);
+    contained("panic payload", move || drop(payload));
+    Account {
+        text,
+        location: hooked,
+    }
+}
+
+/// Runs clean-up code of the actor's author; a panic there is logged and goes no further.
+pub(crate) fn contained(what: &str, clean_up: impl FnOnce()) {
+    if catch_unwind(AssertUnwindSafe(clean_up)).is_err() {
+        tracing::warn!(what, "panicked while it was being dropped");
+    }
+}

@@ -1,0 +1,278 @@
+//! The tree's book of nodes. Plain data; its lock is never held while anybody else's code runs.
+
+use crate::child::Child;
+use crate::core::Past;
+use crate::node::{Mailbox, Node, State};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::Arc;
+
+/// The id of the root.
+pub(crate) const ROOT: &str = "host";
+/// Removed actors whose falls are remembered, in case they come back under the same id.
+const REMEMBERED_PASTS: usize = 1024;
+
+pub(crate) struct Registry {
+    created_ms: u64,
+    /// All nodes; the root among them.
+    entries: BTreeMap<Arc<str>, Entry>,
+    pasts: VecDeque<(Arc<str>, Past)>,
+    starts: u64,
+    pub(crate) closing: bool,
+}
+
+struct Entry {
+    kind: &'static str,
+    parent: Option<Arc<str>>,
+    children: BTreeSet<Arc<str>>,
+    child: Option<Arc<dyn Child>>,
+    /// Its place in the order of starts.
+    started: u64,
+    mark: Mark,
+    since_ms: u64,
+}
+
+/// What the owner said about a node; it outweighs what the actor's own state says.
+#[derive(Clone, Copy)]
+pub(crate) enum Mark {
+    None,
+    Passive,
+    Suspended { next_probe_ms: Option<u64> },
+}
+
+/// A part of the book, taken out under the lock and drawn as nodes outside of it.
+pub(crate) struct Sketch {
+    id: Arc<str>,
+    kind: &'static str,
+    child: Option<Arc<dyn Child>>,
+    mark: Mark,
+    since_ms: u64,
+    children: Vec<Self>,
+}
+
+impl Registry {
+    pub(crate) fn new(now_ms: u64) -> Self {
+        let root = Entry {
+            kind: ROOT,
+            parent: None,
+            children: BTreeSet::new(),
+            child: None,
+            started: 0,
+            mark: Mark::None,
+            since_ms: now_ms,
+        };
+        Self {
+            created_ms: now_ms,
+            entries: BTreeMap::from([(ROOT.into(), root)]),
+            pasts: VecDeque::new(),
+            starts: 0,
+            closing: false,
+        }
+    }
+
+    /// Enters a node, or enters it anew; its children stay. Gives out the actor that was there before.
+    pub(crate) fn enter(
+        &mut self,
+        id: &str,
+        kind: &'static str,
+        parent: Option<&str>,
+        now_ms: u64,
+    ) -> Option<Arc<dyn Child>> {
+        if id == ROOT {
+            let root = self.entries.get_mut(ROOT)?;
+            (root.kind, root.mark, root.since_ms) = (kind, Mark::None, now_ms);
+            return root.child.take();
+        }
+        let (id, parent) = (Arc::<str>::from(id), self.parent_for(id, parent));
+        let before = self.entries.remove(&id);
+        let (children, old_parent, child) =
+            before.map_or_else(Default::default, |e| (e.children, e.parent, e.child));
+        if let Some(siblings) = old_parent.and_then(|old| self.entries.get_mut(&old)) {
+            siblings.children.remove(&id);
+        }
+        if let Some(siblings) = self.entries.get_mut(&parent) {
+            siblings.children.insert(Arc::clone(&id));
+        }
+        self.starts = self.starts.saturating_add(1);
+        let entry = Entry {
+            kind,
+            parent: Some(parent),
+            children,
+            child: None,
+            started: self.starts,
+            mark: Mark::None,
+            since_ms: now_ms,
+        };
+        self.entries.insert(id, entry);
+        child
+    }
+
+    /// Gives a node its actor.
+    pub(crate) fn settle(&mut self, id: &str, child: Arc<dyn Child>) {
+        if let Some(entry) = self.entries.get_mut(id) {
+            entry.child = Some(child);
+        }
+    }
+
+    /// What is known of earlier actors under this id.
+    pub(crate) fn past_of(&mut self, id: &str) -> Past {
+        if let Some(child) = self.entries.get(id).and_then(|entry| entry.child.as_ref()) {
+            return child.past();
+        }
+        let known = self.pasts.iter().position(|past| &*past.0 == id);
+        known
+            .and_then(|at| self.pasts.remove(at))
+            .map(|past| past.1)
+            .unwrap_or_default()
+    }
+
+    /// Marks a node; false if there is none.
+    pub(crate) fn mark(&mut self, id: &str, mark: Mark) -> bool {
+        self.entries
+            .get_mut(id)
+            .map(|entry| entry.mark = mark)
+            .is_some()
+    }
+
+    /// Removes a node and everything under it, except the root. Gives out the actors, last started first.
+    pub(crate) fn remove(&mut self, id: &str) -> Vec<Arc<dyn Child>> {
+        if id == ROOT {
+            return Vec::new();
+        }
+        if let Some(parent) = self.entries.get(id).and_then(|entry| entry.parent.clone())
+            && let Some(parent) = self.entries.get_mut(&parent)
+        {
+            parent.children.remove(id);
+        }
+        let (mut doomed, mut gone) = (vec![Arc::<str>::from(id)], Vec::new());
+        while let Some(id) = doomed.pop() {
+            let Some(entry) = self.entries.remove(&id) else {
+                continue;
+            };
+            doomed.extend(entry.children);
+            if let Some(child) = entry.child {
+                self.remember(id, child.past());
+                gone.push((entry.started, child));
+            }
+        }
+        gone.sort_by_key(|(started, _)| std::cmp::Reverse(*started));
+        gone.into_iter().map(|(_, child)| child).collect()
+    }
+
+    /// Every actor, last started first.
+    pub(crate) fn last_started_first(&self) -> Vec<Arc<dyn Child>> {
+        let mut all: Vec<_> = self
+            .entries
+            .values()
+            .filter_map(|entry| Some((entry.started, Arc::clone(entry.child.as_ref()?))))
+            .collect();
+        all.sort_by_key(|(started, _)| std::cmp::Reverse(*started));
+        all.into_iter().map(|(_, child)| child).collect()
+    }
+
+    pub(crate) fn sketch(&self, id: &str) -> Option<Sketch> {
+        let (id, entry) = self.entries.get_key_value(id)?;
+        Some(Sketch {
+            id: Arc::clone(id),
+            kind: entry.kind,
+            child: entry.child.clone(),
+            mark: entry.mark,
+            since_ms: entry.since_ms,
+            children: entry
+                .children
+                .iter()
+                .filter_map(|child| self.sketch(child))
+                .collect(),
+        })
+    }
+
+    pub(crate) fn sketch_root(&self) -> Sketch {
+        self.sketch(ROOT).unwrap_or_else(|| Sketch {
+            id: ROOT.into(),
+            kind: ROOT,
+            child: None,
+            mark: Mark::None,
+            since_ms: self.created_ms,
+            children: Vec::new(),
+        })
+    }
+
+    /// The parent asked for if it is registered and no descendant, else the longest registered prefix.
+    fn parent_for(&self, id: &str, asked: Option<&str>) -> Arc<str> {
+        let asked = asked.filter(|parent| !self.is_under(parent, id));
+        let mut candidates = asked.into_iter().chain(prefixes(id));
+        let known = candidates.find_map(|parent| {
+            let (parent, _) = self.entries.get_key_value(parent)?;
+            (!self.is_under(parent, id)).then(|| Arc::clone(parent))
+        });
+        known.unwrap_or_else(|| ROOT.into())
+    }
+
+    /// Whether `id` is `top` or hangs under it.
+    fn is_under(&self, id: &str, top: &str) -> bool {
+        let mut at = Some(id);
+        while let Some(id) = at {
+            if id == top {
+                return true;
+            }
+            at = self
+                .entries
+                .get(id)
+                .and_then(|entry| entry.parent.as_deref());
+        }
+        false
+    }
+
+    fn remember(&mut self, id: Arc<str>, past: Past) {
+        if past.is_clean() {
+            return;
+        }
+        if self.pasts.len() >= REMEMBERED_PASTS {
+            self.pasts.pop_front();
+        }
+        self.pasts.push_back((id, past));
+    }
+}
+
+/// `a/b` and `a` for `a/b/c`.
+fn prefixes(id: &str) -> impl Iterator<Item = &str> {
+    std::iter::successors(id.rsplit_once('/'), |(rest, _)| rest.rsplit_once('/'))
+        .map(|(prefix, _)| prefix)
+}
+
+impl Sketch {
+    pub(crate) fn draw(self) -> Node {
+        let mut node = match &self.child {
+            Some(child) => child.node(),
+            None => self.bare(),
+        };
+        match self.mark {
+            Mark::None => {}
+            Mark::Passive => node.state = State::Passive,
+            Mark::Suspended { next_probe_ms } => {
+                node.state = State::Suspended;
+                node.next_restart_at_ms = next_probe_ms;
+            }
+        }
+        node.children = self.children.into_iter().map(Self::draw).collect();
+        node
+    }
+
+    /// A node without an actor.
+    fn bare(&self) -> Node {
+        Node {
+            id: self.id.as_ref().to_owned(),
+            kind: self.kind,
+            state: State::Running,
+            generation: 0,
+            started_at_ms: Some(self.since_ms),
+            mailbox: Mailbox::default(),
+            handled: 0,
+            queue_wait_us_p99: 0,
+            restarts: 0,
+            last_crash: None,
+            next_restart_at_ms: None,
+            poisoned: 0,
+            children: Vec::new(),
+        }
+    }
+}

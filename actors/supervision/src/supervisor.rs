@@ -1,0 +1,236 @@
+//! The task that supervises: it makes generations, polls them, and contains their falls.
+
+use crate::clock;
+use crate::context::{Supervised, SupervisedContext};
+use crate::core::Core;
+use crate::fence::{Entered, FencedOut, Polling, Run};
+use crate::life::{Cause, Fall, Orders};
+use crate::outcome::{Exit, Stop};
+use crate::panics::{self, Account};
+use crate::pump::Turn;
+use crate::spec::Restart;
+use actix::ActorContext;
+use actix::dev::ContextFut;
+use std::any::Any;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use tokio::time::{Sleep, sleep, sleep_until};
+
+/// One a child and arbiter. It runs the generations that follow each other on this arbiter, until the
+/// actor ends or moves away.
+pub(crate) struct Supervisor<A: Supervised> {
+    core: Arc<Core<A>>,
+    run: Arc<Run>,
+    generation: Option<ContextFut<A, SupervisedContext<A>>>,
+    backoff: Option<Pin<Box<Sleep>>>,
+    drain_deadline: Option<Pin<Box<Sleep>>>,
+}
+
+/// What the task does after a step.
+enum Step {
+    Again,
+    Sleep,
+    Done,
+}
+
+impl<A: Supervised> Future for Supervisor<A> {
+    type Output = ();
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        let this = self.get_mut();
+        loop {
+            match this.step(cx) {
+                Step::Again => {}
+                Step::Sleep => return Poll::Pending,
+                Step::Done => return Poll::Ready(()),
+            }
+        }
+    }
+}
+
+impl<A: Supervised> Supervisor<A> {
+    fn step(&mut self, cx: &mut Context<'_>) -> Step {
+        let orders = self.core.orders(&self.run, cx.waker());
+        if orders.fenced {
+            self.discard();
+            return Step::Done;
+        }
+        match orders.stop {
+            Some(Stop::Now) => return self.finish(Exit::Killed),
+            Some(Stop::Drain) if self.drain_is_overdue(cx) => return self.finish(Exit::Killed),
+            // Between two generations, with nothing queued: there is nothing to make one for.
+            Some(Stop::Drain) if self.generation.is_none() && orders.queue_empty => {
+                return self.finish(Exit::Normal);
+            }
+            Some(Stop::Drain) => self.backoff = None,
+            None if self.is_backing_off(&orders, cx) => return Step::Sleep,
+            None => {}
+        }
+        self.poll_generation(cx)
+    }
+
+    /// Polls the generation, made first if need be, and judges how that ended.
+    fn poll_generation(&mut self, cx: &mut Context<'_>) -> Step {
+        let now = clock::monotonic();
+        let run = Arc::clone(&self.run);
+        let polled = {
+            let _entered = Entered::new(&run);
+            let _polling = Polling::new(&run, now);
+            panics::forget_place();
+            catch_unwind(AssertUnwindSafe(|| {
+                let turn = Turn::new(&self.core.policy, now);
+                let Some(generation) = self.generation_or_new(turn) else {
+                    return Poll::Pending; // fenced meanwhile: the next step sees it
+                };
+                Pin::new(generation).poll(cx)
+            }))
+        };
+        match polled {
+            Ok(Poll::Pending) if self.run.is_fenced() => Step::Again,
+            Ok(Poll::Pending) => Step::Sleep,
+            Ok(Poll::Ready(())) if self.may_end() => self.finish(Exit::Normal),
+            Ok(Poll::Ready(())) => self.fall(&Fall::self_stop()),
+            Err(payload) if payload.is::<FencedOut>() => Step::Again,
+            Err(payload) => self.unwound(payload),
+        }
+    }
+
+    fn generation_or_new(
+        &mut self,
+        turn: Turn,
+    ) -> Option<&mut ContextFut<A, SupervisedContext<A>>> {
+        if let Some(generation) = &mut self.generation {
+            generation.ctx().turn.take_over(&turn);
+        } else {
+            let actor = self.core.begin(&self.run)?(self.run.generation);
+            let (core, run) = (Arc::clone(&self.core), Arc::clone(&self.run));
+            self.generation = Some(SupervisedContext::wrap(actor, core, run, turn));
+        }
+        self.generation.as_mut()
+    }
+
+    fn unwound(&mut self, payload: Box<dyn Any + Send>) -> Step {
+        let Account { text, location } = panics::account(payload);
+        let (during, was_stopping) = match &mut self.generation {
+            None => ("the factory", false),
+            Some(generation) => {
+                let ctx = generation.ctx();
+                let during = if ctx.turn.pumped {
+                    "a timer or future"
+                } else {
+                    "started"
+                };
+                (during, ctx.state().stopping())
+            }
+        };
+        if was_stopping && self.may_end() {
+            return self.finish(Exit::PanickedWhileStopping(text));
+        }
+        self.fall(&Fall {
+            cause: Cause::Crash,
+            why: text,
+            location,
+            during,
+        })
+    }
+
+    /// The death is on record before anything is dropped: whoever loses an answer now can read why.
+    fn fall(&mut self, fall: &Fall) -> Step {
+        let next = self.core.fall(&self.run, fall);
+        self.discard();
+        match next {
+            Some(run) => {
+                self.run = run;
+                Step::Again
+            }
+            None => Step::Done,
+        }
+    }
+
+    fn finish(&mut self, exit: Exit) -> Step {
+        self.core.end(&self.run, exit);
+        self.discard();
+        Step::Done
+    }
+
+    /// Whether an orderly end of a generation is the end of the actor.
+    fn may_end(&self) -> bool {
+        self.core.policy.restart != Restart::Permanent || self.core.is_stopping()
+    }
+
+    fn is_backing_off(&mut self, orders: &Orders, cx: &mut Context<'_>) -> bool {
+        let Some(due) = orders.restart_due else {
+            self.backoff = None;
+            return false;
+        };
+        let sleep = self
+            .backoff
+            .get_or_insert_with(|| Box::pin(sleep_until(due)));
+        sleep.as_mut().poll(cx).is_pending()
+    }
+
+    fn drain_is_overdue(&mut self, cx: &mut Context<'_>) -> bool {
+        let deadline = self.core.policy.stop_deadline;
+        let sleep = self
+            .drain_deadline
+            .get_or_insert_with(|| Box::pin(sleep(deadline)));
+        sleep.as_mut().poll(cx).is_ready()
+    }
+
+    /// Drops a generation without `stopping` and `stopped`: terminated first, or the drop of its
+    /// `ContextFut` would poll it again.
+    fn discard(&mut self) {
+        let Some(mut generation) = self.generation.take() else {
+            return;
+        };
+        let _entered = Entered::new(&self.run);
+        panics::contained("generation", move || {
+            generation.ctx().terminate();
+            drop(generation);
+        });
+    }
+}
+
+/// The arbiter stopped under the actor, draining nothing. No asker may hang.
+impl<A: Supervised> Drop for Supervisor<A> {
+    fn drop(&mut self) {
+        if !self.run.is_fenced() {
+            self.core.end(&self.run, Exit::ArbiterStopped);
+        }
+        self.discard();
+    }
+}
+
+/// A supervisor on its way to its arbiter. If the arbiter stops before it takes it, the actor ends.
+pub(crate) struct Launch<A: Supervised>(Option<(Arc<Core<A>>, Arc<Run>)>);
+
+impl<A: Supervised> Launch<A> {
+    pub(crate) const fn new(core: Arc<Core<A>>, run: Arc<Run>) -> Self {
+        Self(Some((core, run)))
+    }
+
+    /// Called on the arbiter.
+    pub(crate) fn go(mut self) {
+        let Some((core, run)) = self.0.take() else {
+            return;
+        };
+        let (generation, backoff, drain_deadline) = (None, None, None);
+        drop(actix::spawn(Supervisor {
+            core,
+            run,
+            generation,
+            backoff,
+            drain_deadline,
+        }));
+    }
+}
+
+impl<A: Supervised> Drop for Launch<A> {
+    fn drop(&mut self) {
+        if let Some((core, run)) = self.0.take() {
+            core.end(&run, Exit::ArbiterStopped);
+        }
+    }
+}

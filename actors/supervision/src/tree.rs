@@ -1,0 +1,183 @@
+//! The supervision tree: who exists, under whom, and in what state.
+
+use crate::child::Child;
+use crate::clock;
+use crate::context::Supervised;
+use crate::core::{Core, Factory, Settings};
+use crate::handle::Handle;
+use crate::lock::lock;
+use crate::node::Node;
+use crate::outcome::Stop;
+use crate::registry::{Mark, Registry, Sketch};
+use crate::spec::Spec;
+use actix::ArbiterHandle;
+use std::fmt;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+/// A poll that takes longer than this counts as a stall, until a watchdog says otherwise.
+const STALL_AFTER: Duration = Duration::from_secs(1);
+
+/// The tree of all actors. Clones are the same tree.
+///
+/// Its root is called `host`. Every method answers at once, also while an arbiter is stuck, and none
+/// waits for an actor except [`Tree::shutdown`].
+#[derive(Clone)]
+pub struct Tree {
+    settings: Arc<Settings>,
+    registry: Arc<Mutex<Registry>>,
+}
+
+impl Tree {
+    /// A tree whose backoffs are random by `seed`, dated by the system's clock.
+    pub fn new(seed: u64) -> Self {
+        Self::with_clock(seed, clock::unix_ms)
+    }
+
+    /// A tree dated by `clock`, which gives Unix milliseconds.
+    pub fn with_clock(seed: u64, clock: fn() -> u64) -> Self {
+        let settings = Settings {
+            seed,
+            clock,
+            stall_after_ns: AtomicU64::new(0),
+        };
+        let tree = Self {
+            settings: Arc::new(settings),
+            registry: Arc::new(Mutex::new(Registry::new(clock()))),
+        };
+        tree.set_stall_after(STALL_AFTER);
+        tree
+    }
+
+    /// Enters a node without an actor. Its parent is the longest registered prefix of its id (levels are
+    /// separated by `/`), else the root. An actor that had the id before is drained.
+    pub fn group(&self, id: &str, kind: &'static str) {
+        self.enter_group(id, kind, None);
+    }
+
+    /// As [`Self::group`], under `parent`, which must be registered.
+    pub fn group_under(&self, parent: &str, id: &str, kind: &'static str) {
+        self.enter_group(id, kind, Some(parent));
+    }
+
+    /// Starts an actor on `arbiter`. `factory` makes the value of every generation, on the arbiter, from
+    /// the generation's number.
+    ///
+    /// Under an id that was there before, the record goes on: restarts, last crash, quarantine, and the
+    /// numbering of generations (else the first is 1). An actor that still lives under the id is killed,
+    /// so that one id never has two lives. After [`Self::shutdown`] has begun, the handle is closed from
+    /// the start.
+    pub fn supervise<A: Supervised>(
+        &self,
+        spec: Spec,
+        arbiter: &ArbiterHandle,
+        factory: impl Fn(u64) -> A + Send + Sync + 'static,
+    ) -> Handle<A> {
+        let (id, kind, parent) = (spec.id.clone(), spec.kind, spec.parent.clone());
+        let factory: Factory<A> = Arc::new(factory);
+        let now_ms = (self.settings.clock)();
+        let (core, before, closing) = {
+            let mut registry = lock(&self.registry);
+            let past = registry.past_of(&id);
+            let core = Core::new(spec, Arc::clone(&self.settings), factory, past);
+            let before = registry.enter(&id, kind, parent.as_deref(), now_ms);
+            registry.settle(&id, Arc::clone(&core) as Arc<dyn Child>);
+            (core, before, registry.closing)
+        };
+        if let Some(before) = before
+            && before.ended().is_none()
+        {
+            tracing::warn!(
+                actor = before.id(),
+                "killed: another actor was started under its id"
+            );
+            before.kill();
+        }
+        let handle = Handle::new(Arc::clone(&core));
+        if closing {
+            core.kill();
+        } else {
+            core.start(core.current_run(), arbiter);
+        }
+        handle
+    }
+
+    /// Shows a node as passive: at rest, to be started by its owner. Supervising an actor under the id,
+    /// or entering the group anew, ends that.
+    pub fn set_passive(&self, id: &str) {
+        self.set_mark(id, Mark::Passive);
+    }
+
+    /// Shows a node as suspended by its owner, who will probe it again at `next_probe_ms` (Unix
+    /// milliseconds). Ends as [`Self::set_passive`] does.
+    pub fn set_suspended(&self, id: &str, next_probe_ms: Option<u64>) {
+        self.set_mark(id, Mark::Suspended { next_probe_ms });
+    }
+
+    /// Removes a node and everything under it. Actors that still live there are drained, last started
+    /// first. Falls are remembered for a while, in case an actor comes back under the same id.
+    pub fn remove(&self, id: &str) {
+        let gone = lock(&self.registry).remove(id);
+        for child in gone {
+            child.request_stop(Stop::Drain);
+        }
+    }
+
+    /// The whole tree.
+    pub fn snapshot(&self) -> Node {
+        let root = lock(&self.registry).sketch_root();
+        root.draw()
+    }
+
+    /// One node and everything under it.
+    pub fn find(&self, id: &str) -> Option<Node> {
+        let sketch = lock(&self.registry).sketch(id);
+        sketch.map(Sketch::draw)
+    }
+
+    /// Every actor, last started first.
+    pub(crate) fn children(&self) -> Vec<Arc<dyn Child>> {
+        lock(&self.registry).last_started_first()
+    }
+
+    /// From now on nothing new is started, and only actors and insiders may send.
+    pub(crate) fn close(&self) -> Vec<Arc<dyn Child>> {
+        let all = {
+            let mut registry = lock(&self.registry);
+            registry.closing = true;
+            registry.last_started_first()
+        };
+        for child in &all {
+            child.close_to_outsiders();
+        }
+        all
+    }
+
+    pub(crate) fn set_stall_after(&self, threshold: Duration) {
+        let ns = u64::try_from(threshold.as_nanos()).unwrap_or(u64::MAX);
+        self.settings.stall_after_ns.store(ns, Ordering::Relaxed);
+    }
+
+    fn enter_group(&self, id: &str, kind: &'static str, parent: Option<&str>) {
+        let now_ms = (self.settings.clock)();
+        let before = lock(&self.registry).enter(id, kind, parent, now_ms);
+        if let Some(before) = before {
+            before.request_stop(Stop::Drain);
+        }
+    }
+
+    fn set_mark(&self, id: &str, mark: Mark) {
+        if !lock(&self.registry).mark(id, mark) {
+            tracing::debug!(id, "no such node to mark");
+        }
+    }
+}
+
+impl fmt::Debug for Tree {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Tree")
+            .field("seed", &self.settings.seed)
+            .finish_non_exhaustive()
+    }
+}

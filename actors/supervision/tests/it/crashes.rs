@@ -1,0 +1,198 @@
+//! A crash costs one message: wherever it happens, the queue, the handle and the askers survive it.
+
+use crate::worker::{
+    Boom, Diary, Entry, LONG, Later, Note, Urgent, Worker, ms, quick, run_in, worker,
+};
+use actix::prelude::*;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use vyrox_supervision::testing::run;
+use vyrox_supervision::{Failure, Handle, Spec, SupervisedContext, Tree, install_panic_hook};
+
+const fn crashed(message: &'static str, generation: u64) -> Failure {
+    Failure::Crashed {
+        message,
+        generation,
+    }
+}
+
+#[test]
+fn a_panicking_handler_costs_its_own_message_only() {
+    run(async {
+        let (_tree, handle, diary) = worker(quick());
+        let before: Vec<_> = (0..50).map(|i| handle.try_ask(Note(i)).unwrap()).collect();
+        let boom = handle.try_ask(Boom).unwrap();
+        let after: Vec<_> = (50..1000)
+            .map(|i| handle.try_ask(Note(i)).unwrap())
+            .collect();
+        for ask in before {
+            assert_eq!(ask.await, Ok(1));
+        }
+        assert_eq!(boom.await, Err(crashed("it::worker::Boom", 1)));
+        for ask in after {
+            assert_eq!(ask.await, Ok(2));
+        }
+        assert_eq!(diary.notes(), (0..1000).collect::<Vec<_>>());
+        assert_eq!(handle.ask(Note(0), LONG).await, Ok(2));
+        let hooks = diary
+            .entries()
+            .into_iter()
+            .filter(|e| !matches!(e, Entry::Note { .. }));
+        assert_eq!(
+            hooks.collect::<Vec<_>>(),
+            [Entry::Started(1), Entry::Dropped(1), Entry::Started(2)],
+            "no hook runs on a broken value"
+        );
+    });
+}
+
+#[test]
+fn a_crash_is_on_record_with_text_and_place() {
+    install_panic_hook();
+    run(async {
+        let (tree, handle, _) = worker(quick());
+        handle.ask(Boom, LONG).await.unwrap_err();
+        handle.ask(Note(1), LONG).await.unwrap();
+        let node = tree.find("worker").unwrap();
+        assert_eq!((node.generation, node.restarts, node.handled), (2, 1, 2));
+        assert_eq!(node.started_at_ms, Some(1_000_000));
+        let crash = node.last_crash.unwrap();
+        assert_eq!(
+            (crash.message, crash.panic.as_str()),
+            ("it::worker::Boom", "boom")
+        );
+        assert_eq!(crash.at_ms, 1_000_000);
+        let location = crash.location.unwrap();
+        let place: Vec<_> = location.rsplitn(3, ':').collect();
+        assert!(place[2].ends_with("tests/it/worker.rs"), "{location}");
+        assert!(
+            place[..2]
+                .iter()
+                .all(|number| number.parse::<u32>().is_ok()),
+            "{location}"
+        );
+    });
+}
+
+#[test]
+fn a_panicking_timer_is_a_crash() {
+    run(async {
+        let (tree, handle, _) = worker(quick());
+        let set = run_in(|_, ctx| {
+            ctx.after(ms(10), |_, _| panic!("late"));
+        });
+        handle.ask(set, LONG).await.unwrap();
+        tokio::time::sleep(ms(20)).await;
+        assert_eq!(handle.ask(Note(1), LONG).await, Ok(2));
+        let crash = tree.find("worker").unwrap().last_crash.unwrap();
+        assert_eq!(
+            (crash.message, crash.panic.as_str()),
+            ("a timer or future", "late")
+        );
+    });
+}
+
+#[test]
+fn a_panicking_future_fails_every_answer_that_was_pending() {
+    run(async {
+        let (_tree, handle, diary) = worker(quick());
+        let pending = [
+            handle.try_ask(Later(LONG, 1)),
+            handle.try_ask(Later(LONG, 2)),
+        ];
+        let spawn = run_in(|worker, ctx| {
+            ctx.spawn(async { panic!("in a future") }.into_actor(worker));
+        });
+        handle.ask(spawn, LONG).await.unwrap();
+        for ask in pending {
+            assert_eq!(ask.unwrap().await, Err(crashed("a timer or future", 1)));
+        }
+        assert_eq!(handle.ask(Note(3), LONG).await, Ok(2));
+        tokio::time::sleep(LONG * 2).await;
+        assert_eq!(
+            diary.notes(),
+            [3],
+            "futures of the dead generation have no effect"
+        );
+    });
+}
+
+#[test]
+fn a_panic_of_the_factory_is_a_crash() {
+    run(async {
+        let (tree, diary) = (Tree::new(1), Diary::default());
+        let spec = Spec::new("late", "worker").policy(quick());
+        let handle = tree.supervise(spec, &Arbiter::current(), move |generation| {
+            assert!(generation > 2, "not yet");
+            Worker {
+                generation,
+                diary: diary.clone(),
+            }
+        });
+        assert_eq!(handle.ask(Note(1), LONG).await, Ok(3));
+        assert_eq!(handle.snapshot().last_crash.unwrap().message, "the factory");
+    });
+}
+
+/// Loads its state before it takes any message; the first attempts fail, each in another way.
+struct Loader {
+    attempt: u64,
+    loaded: Arc<AtomicU64>,
+}
+
+impl Actor for Loader {
+    type Context = SupervisedContext<Self>;
+
+    fn started(&mut self, ctx: &mut Self::Context) {
+        assert!(self.attempt > 1, "first attempt");
+        let load = async { tokio::time::sleep(ms(500)).await }.into_actor(self);
+        ctx.wait(load.map(|(), loader, ctx| {
+            if loader.attempt == 2 {
+                ctx.fail("cannot load");
+            }
+            loader.loaded.fetch_add(1, Ordering::Relaxed);
+        }));
+    }
+}
+
+impl Handler<Urgent> for Loader {
+    type Result = u64;
+
+    fn handle(&mut self, _: Urgent, _: &mut Self::Context) -> u64 {
+        self.loaded.load(Ordering::Relaxed)
+    }
+}
+
+fn loader() -> (Tree, Handle<Loader>) {
+    let (tree, loaded) = (Tree::new(1), Arc::<AtomicU64>::default());
+    let spec = Spec::new("loader", "loader").policy(quick());
+    let handle = tree.supervise(spec, &Arbiter::current(), move |attempt| Loader {
+        attempt,
+        loaded: Arc::clone(&loaded),
+    });
+    (tree, handle)
+}
+
+#[test]
+fn started_may_panic_fail_and_load_while_every_lane_is_held_back() {
+    run(async {
+        let (tree, handle) = loader();
+        let asked = handle.try_ask(Urgent(0)).unwrap();
+        tokio::time::sleep(ms(1)).await;
+        let crash = tree.find("loader").unwrap().last_crash.unwrap();
+        assert_eq!(
+            (crash.message, crash.panic.as_str()),
+            ("started", "first attempt")
+        );
+        tokio::time::sleep(ms(501)).await;
+        let crash = tree.find("loader").unwrap().last_crash.unwrap();
+        assert_eq!(
+            (crash.message, crash.panic.as_str()),
+            ("started", "cannot load")
+        );
+        assert!(crash.location.unwrap().contains("tests/it/crashes.rs:"));
+        assert_eq!(handle.depth(), 1, "not even the control lane was served");
+        assert_eq!(asked.await, Ok(1), "answered after the load");
+        assert_eq!(handle.snapshot().generation, 3);
+    });
+}

@@ -1,0 +1,203 @@
+//! The composition root: configuration -> ports -> tree -> servers. Nothing else wires.
+
+mod faults;
+mod rules;
+mod serve;
+mod tls;
+
+use std::{net::SocketAddr, path::Path, sync::Arc, time::Duration};
+
+use actix::{Arbiter, ArbiterHandle};
+use anyhow::{Context as _, bail};
+use arc_swap::ArcSwap;
+use vyrox_actors::{
+    feed::Feed,
+    journal::{
+        LocalJournal, Options,
+        projection::{ProjectionError, Projections},
+        vault::Vault,
+    },
+    keyring::Keyring,
+    ports::{Clock, Limits, World},
+    projector::{Progress, ProjectorParts, catch_up},
+    supervision::{Tree, install_panic_hook},
+    tree::{Arbiters, Host, HostParts, start},
+};
+use vyrox_domain::{time::Timestamp, triage::Bands};
+
+use crate::{
+    clock,
+    config::Config,
+    keys::{BootstrapToken, host_key},
+    telemetry,
+};
+
+pub use self::rules::check;
+
+/// How a server is run, beside its configuration.
+#[derive(Default)]
+pub struct RunOptions {
+    /// Called once with the address when connections are accepted.
+    pub on_listening: Option<Box<dyn FnOnce(SocketAddr) + Send>>,
+}
+
+struct SystemClock;
+
+impl Clock for SystemClock {
+    fn now(&self) -> Timestamp {
+        clock::now()
+    }
+}
+
+/// Serves until a signal says otherwise. Blocks; call it on the main thread.
+///
+/// # Errors
+/// What keeps the server from starting, each cause with what to do; or that it did not end well.
+pub fn run(config: Config, options: RunOptions) -> anyhow::Result<()> {
+    telemetry::init(&config.log)?;
+    install_panic_hook();
+    actix::System::new().block_on(serve::serve(config, options))
+}
+
+/// Everything that stands, before the doors open.
+pub(crate) struct Standing {
+    pub(crate) config: Config,
+    pub(crate) world: Arc<World>,
+    pub(crate) host: Host,
+    pub(crate) token: BootstrapToken,
+    pub(crate) feed: Arc<Feed>,
+    pub(crate) arbiters: Vec<Arbiter>,
+    pub(crate) poisoned: Arc<tokio::sync::Notify>,
+}
+
+/// Opens what lasts, in the order in which one leans on the other, and starts the actors.
+pub(crate) fn stand(config: Config) -> anyhow::Result<Standing> {
+    let storage = &config.storage;
+    let dir = storage.data_dir.clone();
+    make_private(&dir)?;
+    let vault_path = dir.join("vault.redb");
+    let feed = Arc::new(Feed::default());
+    // First of all, as it takes the lock that keeps a second process out.
+    let journal = Arc::new(open_journal(&config, &feed)?);
+    let key = Arc::new(host_key(storage, &vault_path)?);
+    let vault = Arc::new(Vault::open(&vault_path).context("the vault does not open")?);
+    if let Err(faults) = vault.preflight(&key) {
+        for fault in &faults {
+            tracing::error!(%fault, "preflight");
+        }
+        let list: Vec<_> = faults.iter().map(ToString::to_string).collect();
+        bail!("the vault is not fit to serve from:\n  {}", list.join("\n  "));
+    }
+    let token = BootstrapToken::load(&dir)?;
+    let projections = Arc::new(open_projections(&dir, storage.projection_cache_bytes)?);
+    let rules = rules::load(&config).map_err(|errors| {
+        anyhow::anyhow!("the rules do not compile:\n  {}", errors.join("\n  "))
+    })?;
+    let progress = Arc::new(Progress::default());
+    let projector = ProjectorParts {
+        journal: journal.clone(),
+        projections: Arc::clone(&projections),
+        progress: Arc::clone(&progress),
+        feed: Arc::clone(&feed),
+        dedup_window_ms: config.limits.dedup_window_s.saturating_mul(1000),
+    };
+    catch_up(&projector).context("the projections cannot be brought up to the journal")?;
+    let world = Arc::new(World {
+        clock: Arc::new(SystemClock),
+        journal,
+        projections,
+        progress,
+        rules: ArcSwap::from_pointee(rules),
+        keyring: ArcSwap::from_pointee(Keyring::default()),
+        limits: limits(&config),
+    });
+    let poisoned = Arc::new(tokio::sync::Notify::new());
+    let tell = Arc::clone(&poisoned);
+    let (arbiters, host_arbiter, tenant_arbiters) = threads(config.supervision.arbiters);
+    let host = start(HostParts {
+        world: Arc::clone(&world),
+        tree: Tree::with_clock(rand::random(), clock::now_ms),
+        host_arbiter,
+        tenant_arbiters,
+        vault,
+        host_key: key,
+        projector,
+        on_poison: Arc::new(move |_| tell.notify_one()),
+    });
+    Ok(Standing { config, world, host, token, feed, arbiters, poisoned })
+}
+
+fn make_private(dir: &Path) -> anyhow::Result<()> {
+    use std::os::unix::fs::DirBuilderExt as _;
+    std::fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(dir)
+        .with_context(|| format!("cannot make the data directory {}", dir.display()))
+}
+
+fn open_journal(config: &Config, feed: &Arc<Feed>) -> anyhow::Result<LocalJournal> {
+    let storage = &config.storage;
+    let options = Options {
+        segment_bytes: storage.segment_bytes,
+        max_batch_entries: storage.batch_entries,
+        max_batch_bytes: storage.batch_bytes,
+        queue_entries: storage.queue_entries,
+        checkpoint_interval: Duration::from_millis(storage.checkpoint_ms),
+        ..Options::default()
+    };
+    let feed = Arc::clone(feed);
+    let on_commit = Box::new(move |batch: &vyrox_actors::journal::CommittedBatch| feed.push(batch));
+    let journal = LocalJournal::open(&storage.data_dir.join("journal"), options, Some(on_commit))
+        .with_context(|| format!("the journal in {} does not open", storage.data_dir.display()))?;
+    Ok(journal)
+}
+
+/// Projections are derived: what is damaged is made anew, and filled from the journal.
+fn open_projections(dir: &Path, cache_bytes: usize) -> anyhow::Result<Projections> {
+    let path = dir.join("projections.redb");
+    match Projections::open(&path, cache_bytes) {
+        Ok(projections) => Ok(projections),
+        Err(ProjectionError::Damaged(why)) => {
+            tracing::error!(why, "the projections are damaged; they are rebuilt from the journal");
+            Ok(Projections::recreate(&path, cache_bytes)?)
+        }
+        Err(error) => Err(error).context("the projections do not open"),
+    }
+}
+
+fn limits(config: &Config) -> Limits {
+    let (limits, supervision) = (&config.limits, &config.supervision);
+    Limits {
+        bands: Bands {
+            closed_to_bp: config.triage.closed_to_bp,
+            classified_from_bp: config.triage.classified_from_bp,
+        },
+        dedup_window_ms: limits.dedup_window_s.saturating_mul(1000),
+        quota_bytes: Some(limits.tenant_quota_bytes).filter(|bytes| *bytes > 0),
+        idle_passivate_ms: supervision.idle_passivate_s.saturating_mul(1000),
+        tenant_max: limits.tenant_max,
+        tenant_queue: limits.tenant_queue,
+        intensity: supervision.intensity,
+        period_ms: supervision.period_s.saturating_mul(1000),
+        backoff_ms: supervision.backoff_ms,
+        backoff_max_ms: supervision.backoff_max_ms,
+        probe_ms: 30_000,
+        budget: supervision.budget,
+        slice_us: supervision.slice_us,
+    }
+}
+
+/// The host's actors have a thread of their own, tenants share the others.
+fn threads(tenants: usize) -> (Vec<Arbiter>, ArbiterHandle, Arbiters) {
+    let host = Arbiter::new();
+    let first = Arbiter::new();
+    let mut all = vec![];
+    let more: Vec<_> = (1..tenants.max(1)).map(|_| Arbiter::new()).collect();
+    let rest = more.iter().map(Arbiter::handle).collect();
+    let (host_handle, spread) = (host.handle(), Arbiters::new(first.handle(), rest));
+    all.push(host);
+    all.push(first);
+    all.extend(more);
+    (all, host_handle, spread)
+}

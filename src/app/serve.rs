@@ -1,0 +1,174 @@
+//! The life of a server: doors open, signals, drain, end.
+
+use std::{net::SocketAddr, sync::Arc, time::Duration};
+
+use actix_web::{App, HttpServer, dev::ServerHandle, middleware::ErrorHandlers, web::Data};
+use anyhow::Context as _;
+use vyrox_actors::{
+    projector::owing,
+    registry::{NoteRules, NoteToken},
+    router::Activate,
+};
+use vyrox_domain::host_protocol::TokenIssued;
+
+use super::{RunOptions, Standing, faults, rules, stand, tls};
+use crate::{
+    config::Config,
+    http::{self, Edge, problem},
+    shutdown::{Event, Signals},
+};
+
+/// Time for requests in hand to be answered, then for actors to finish what they took.
+const DRAIN: Duration = Duration::from_secs(10);
+
+pub(super) async fn serve(config: Config, options: RunOptions) -> anyhow::Result<()> {
+    // Before anything lasting is touched, so that no signal can end us half way.
+    let signals = Signals::listen().context("signals cannot be listened to")?;
+    let tls = tls::config(&config.server)?;
+    let standing = stand(config)?;
+    let edge = Data::new(Edge::new(&standing));
+    let (server, address) = open_doors(&standing.config, &edge, tls)?;
+    let handle = server.handle();
+    edge.listening_on(address);
+    let running = actix::spawn(server);
+    begin(&standing).await;
+    tracing::info!(%address, "listening");
+    if let Some(tell) = options.on_listening {
+        tell(address);
+    }
+    let quit = wait(signals, &standing, &edge).await;
+    match quit {
+        End::Drain(mut signals) => {
+            let drained = drain(standing, handle);
+            tokio::select! {
+                result = drained => { running.abort(); result }
+                Event::Quit(code) = second(&mut signals) => {
+                    anyhow::bail!("told twice to end; ended at once ({code}); what was acknowledged is durable")
+                }
+            }
+        }
+        End::Poisoned(why) => {
+            handle.stop(false).await;
+            anyhow::bail!("the journal failed ({why}); nothing more was acknowledged; start again to recover from disk")
+        }
+    }
+}
+
+enum End {
+    Drain(Signals),
+    Poisoned(String),
+}
+
+async fn wait(mut signals: Signals, standing: &Standing, edge: &Data<Edge>) -> End {
+    let mut sweep = tokio::time::interval(Duration::from_secs(5));
+    loop {
+        tokio::select! {
+            event = signals.next() => match event {
+                Event::Reload => reload(standing),
+                Event::Drain | Event::Quit(_) => return End::Drain(signals),
+            },
+            () = standing.poisoned.notified() => {
+                let why = standing.world.journal.status().poisoned.unwrap_or_default();
+                return End::Poisoned(why);
+            }
+            _ = sweep.tick() => edge.admission.sweep(),
+        }
+    }
+}
+
+async fn second(signals: &mut Signals) -> Event {
+    loop {
+        match signals.next().await {
+            Event::Reload => {}
+            event => return event,
+        }
+    }
+}
+
+/// Reads the rules again; broken ones change nothing.
+fn reload(standing: &Standing) {
+    match rules::load(&standing.config) {
+        Ok(fresh) => {
+            let (sha256, rules) = (fresh.digest(), fresh.len());
+            standing.world.rules.store(Arc::new(fresh));
+            tracing::info!(rules, %sha256, "rules reloaded");
+            standing.host.registry.try_cast(NoteRules { sha256, rules }).ok();
+        }
+        Err(errors) => {
+            for error in &errors {
+                tracing::error!(error, "broken rule");
+            }
+            tracing::error!(errors = errors.len(), "rules not reloaded; the last good set stays in force");
+        }
+    }
+}
+
+/// Notes what is in force, and wakes the tenants that are owed something.
+async fn begin(standing: &Standing) {
+    let rules = standing.world.rules.load();
+    let note = NoteRules { sha256: rules.digest(), rules: rules.len() };
+    standing.host.registry.try_cast(note).ok();
+    if standing.token.fresh {
+        let issued = TokenIssued { token_id: "bootstrap".into(), scopes: vec!["all".into()] };
+        standing.host.registry.try_cast(NoteToken(issued)).ok();
+    }
+    for tenant in owing(&standing.world.projections) {
+        let woken = standing.host.tenants.ask(Activate(tenant.clone()), DRAIN).await;
+        if let Err(error) = woken {
+            tracing::warn!(%tenant, %error, "owed a verdict and not woken; its next alert does it");
+        }
+    }
+}
+
+fn open_doors(
+    config: &Config,
+    edge: &Data<Edge>,
+    tls: Option<rustls::ServerConfig>,
+) -> anyhow::Result<(actix_web::dev::Server, SocketAddr)> {
+    let server = &config.server;
+    let shared = edge.clone();
+    let app = move || {
+        App::new()
+            .app_data(shared.clone())
+            .wrap(ErrorHandlers::new().default_handler(problem::as_problem))
+            .configure(http::routes)
+            .configure(faults::routes)
+    };
+    let doors = HttpServer::new(app)
+        .workers(server.workers)
+        .keep_alive(Duration::from_secs(server.keep_alive_s))
+        .client_request_timeout(Duration::from_millis(server.head_timeout_ms))
+        .max_connections(server.max_connections.div_ceil(server.workers.max(1)))
+        .shutdown_timeout(DRAIN.as_secs())
+        .disable_signals();
+    let bound = match tls {
+        Some(tls) => doors.bind_rustls_0_23(server.listen, tls),
+        None => doors.bind_auto_h2c(server.listen),
+    };
+    let bound = bound.with_context(|| {
+        format!("cannot listen on {}: is another server there? (server.listen, --listen)", server.listen)
+    })?;
+    let address = bound.addrs().first().copied().unwrap_or(server.listen);
+    Ok((bound.run(), address))
+}
+
+/// No new requests; those in hand are answered; actors finish in the reverse order of their start;
+/// the journal is closed last.
+async fn drain(standing: Standing, server: ServerHandle) -> anyhow::Result<()> {
+    tracing::info!("draining");
+    server.stop(true).await;
+    let report = standing.host.tree.shutdown(DRAIN).await;
+    if !report.is_clean() {
+        tracing::warn!(?report, "some actors did not end in time");
+    }
+    standing.feed.close();
+    let journal = Arc::clone(&standing.world.journal);
+    let closed = tokio::task::spawn_blocking(move || journal.close()).await;
+    standing.world.projections.checkpoint().ok();
+    for arbiter in &standing.arbiters {
+        arbiter.stop();
+    }
+    closed.context("the journal's thread fell")?.context("the journal did not close")?;
+    tracing::info!("drained");
+    Ok(())
+}

@@ -1,0 +1,248 @@
+//! The command line: a thin client of the server's own HTTP, and the two ways to start it.
+//!
+//! Nothing here knows more than any other client could: what a command shows, it asked the server
+//! for, except `audit verify FILE`, which needs no server at all.
+
+use std::{path::PathBuf, process::ExitCode};
+
+use clap::{Args, CommandFactory as _, Parser, Subcommand};
+use secrecy::SecretString;
+
+pub mod alert;
+pub mod audit;
+pub mod chain_name;
+pub mod check;
+pub mod client;
+pub mod completions;
+pub mod demo;
+pub mod export;
+pub mod failure;
+#[cfg(test)]
+mod fake_server;
+pub mod load;
+pub mod model;
+pub mod out;
+pub mod play;
+pub mod serve;
+pub mod settings;
+pub mod simulate;
+pub mod tenant;
+pub mod tree;
+pub mod verify;
+
+use self::{failure::Failure, out::Out, settings::Settings};
+
+/// Reads the arguments, does what they say, and gives the exit code.
+pub fn main() -> ExitCode {
+    if rustls::crypto::ring::default_provider()
+        .install_default()
+        .is_err()
+    {
+        return Failure::unreachable("another TLS provider was installed before ours").report();
+    }
+    let cli = Cli::parse();
+    let settings = Settings::new(cli.global);
+    let mut out = Out::stdout(settings.json(), settings.no_color());
+    match run(cli.command, &settings, &mut out) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => failure.report(),
+    }
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  vyrox demo                                    see everything happen once, on a throw-away directory
+  vyrox serve --data-dir /var/lib/vyrox         run the server
+  vyrox tenant add acme --vendor crowdstrike:vyrox-hmac
+  vyrox alert list --tenant acme
+  vyrox audit verify acme                       ask the server
+  vyrox audit verify ./acme.jsonl               or check a copy yourself, without one
+
+Exit codes:
+  0  done
+  1  it is not so: a chain does not verify, a check found errors, the server refused
+  2  the command line makes no sense
+  3  something could not be reached, read or written";
+
+const ABOUT: &str = "\
+Answers EDR alerts for many organisations at once.
+
+Takes signed alerts from CrowdStrike Falcon, SentinelOne, Microsoft Defender and others, makes them
+durable before it answers, says what they are worth and why, and can prove every step afterwards.";
+
+/// The whole command line.
+#[derive(Debug, Parser)]
+#[command(
+    name = "vyrox",
+    version,
+    about = "Answers EDR alerts for many organisations at once",
+    long_about = ABOUT,
+    arg_required_else_help = true,
+    after_help = EXAMPLES
+)]
+pub struct Cli {
+    /// What holds for every command.
+    #[command(flatten)]
+    pub global: Global,
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// Options of every command.
+#[derive(Clone, Debug, Default, Args)]
+#[command(next_help_heading = "Global options")]
+pub struct Global {
+    /// Configuration file, over the built-in defaults
+    #[arg(long, global = true, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// Where the server keeps everything; clients read `admin.token` there
+    #[arg(long, global = true, value_name = "DIR", env = "VYROX_DATA_DIR")]
+    pub data_dir: Option<PathBuf>,
+    /// Address of the server, if not the configured one
+    #[arg(long, global = true, value_name = "URL")]
+    pub url: Option<String>,
+    /// API token; better given in the environment, where other users cannot see it
+    #[arg(
+        long,
+        global = true,
+        value_name = "TOKEN",
+        env = "VYROX_TOKEN",
+        hide_env_values = true,
+        value_parser = secret
+    )]
+    pub token: Option<SecretString>,
+    /// Print JSON for programs instead of text for people
+    #[arg(long, global = true)]
+    pub json: bool,
+}
+
+/// What `vyrox` can be asked to do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Run the server
+    Serve(serve::ServeArgs),
+    /// Serve from a throw-away directory, play attacks into it, and show what happened
+    Demo(demo::DemoArgs),
+    /// Validate configuration and rules, and name every error in them
+    Check,
+    /// Add, look at and change tenants
+    #[command(subcommand)]
+    Tenant(tenant::TenantCommand),
+    /// Send signed alerts of a made-up attack to a running server
+    Simulate(simulate::SimulateArgs),
+    /// Look at alerts and their verdicts
+    #[command(subcommand)]
+    Alert(alert::AlertCommand),
+    /// Verify, export and look at the audit chain
+    #[command(subcommand)]
+    Audit(audit::AuditCommand),
+    /// Print a completion script for your shell
+    Completions(completions::CompletionsArgs),
+}
+
+fn run(command: Command, settings: &Settings, out: &mut Out) -> Result<(), Failure> {
+    match command {
+        Command::Serve(args) => serve::run(&args, settings),
+        Command::Demo(args) => demo::run(&args, settings),
+        Command::Check => check::run(settings, out),
+        Command::Completions(args) => completions::run(&args, Cli::command(), out),
+        Command::Tenant(command) => wait_for(tenant::run(command, settings, out)),
+        Command::Simulate(args) => wait_for(simulate::run(args, settings, out)),
+        Command::Alert(command) => wait_for(alert::run(command, settings, out)),
+        Command::Audit(command) => wait_for(audit::run(command, settings, out)),
+    }
+}
+
+/// Runs one command's conversation with the server to its end on this thread.
+pub(crate) fn wait_for<T>(
+    conversation: impl Future<Output = Result<T, Failure>>,
+) -> Result<T, Failure> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::unreachable(format!("cannot start a runtime: {error}")))?;
+    runtime.block_on(conversation)
+}
+
+/// Reads a secret argument. It never fails; the type keeps the value out of logs and `Debug`.
+#[expect(clippy::unnecessary_wraps, reason = "the signature is clap's")]
+fn secret(text: &str) -> Result<SecretString, std::convert::Infallible> {
+    Ok(SecretString::from(text))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{failure::Exit, *};
+
+    fn parsed(line: &str) -> Result<Cli, clap::Error> {
+        Cli::try_parse_from(line.split(' '))
+    }
+
+    #[test]
+    fn the_parse_tree_is_sound() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn every_documented_command_parses() {
+        let lines = [
+            "vyrox serve --data-dir d --listen 127.0.0.1:0 --demo",
+            "vyrox demo --keep",
+            "vyrox --config f.toml check",
+            "vyrox tenant add acme --vendor crowdstrike:vyrox-hmac --vendor sentinelone:bearer",
+            "vyrox tenant add acme --account crowdstrike:abc --secret-stdin --json",
+            "vyrox tenant list",
+            "vyrox tenant show acme",
+            "vyrox tenant update acme --account defender:x --remove-account defender:y",
+            "vyrox tenant rotate-secret acme --vendor generic --overlap 60 --secret-stdin",
+            "vyrox simulate mimikatz --tenant acme --rate 50 --count 100 --vendor generic",
+            "vyrox simulate --list",
+            "vyrox alert list --tenant acme --limit 5",
+            "vyrox alert show 0190a2d4-0000-7000-8000-000000000000 --tenant acme",
+            "vyrox audit verify acme",
+            "vyrox audit verify a.jsonl b.jsonl --json",
+            "vyrox audit export acme --format csv --from 3 --to 9 --output f.csv",
+            "vyrox audit verify _host",
+            "vyrox audit head acme --url http://127.0.0.1:1 --token t",
+            "vyrox completions fish",
+        ];
+        for line in lines {
+            assert!(parsed(line).is_ok(), "{line}: {:?}", parsed(line).err());
+        }
+    }
+
+    #[test]
+    fn nonsense_is_a_usage_error() {
+        let lines = [
+            "vyrox frobnicate",
+            "vyrox tenant add _host",
+            "vyrox tenant add acme --vendor nobody:bearer",
+            "vyrox tenant add acme --vendor crowdstrike",
+            "vyrox simulate",
+            "vyrox simulate unheard-of",
+            "vyrox simulate mimikatz --rate 0",
+            "vyrox alert show not-a-uuid",
+            "vyrox alert list",
+            "vyrox audit verify",
+            "vyrox audit export acme --format xml",
+        ];
+        for line in lines {
+            let code = parsed(line).map_err(|error| error.exit_code()).err();
+            assert_eq!(code, Some(Exit::Usage as i32), "{line}");
+        }
+    }
+
+    #[test]
+    fn a_token_is_not_shown_by_debug() {
+        let cli = parsed("vyrox tenant list --token hunter2").unwrap();
+        assert!(!format!("{cli:?}").contains("hunter2"));
+    }
+
+    #[test]
+    fn help_teaches_by_example() {
+        let help = Cli::command().render_help().to_string();
+        assert!(help.contains("Examples:"));
+        assert!(help.contains("Exit codes:"));
+    }
+}

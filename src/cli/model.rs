@@ -1,0 +1,224 @@
+//! The server's answers, as far as they are shown to people. Members that an older or newer server
+//! does not send are empty, never an error; with `--json` the answer is passed on as it came.
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+/// A tenant.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct Tenant {
+    /// Its name.
+    pub tenant_id: String,
+    /// `serving`, `suspended`, ...
+    pub state: String,
+    /// When it was added, ms since the epoch.
+    pub created_at_ms: u64,
+    /// Who may post alerts for it, and how they prove it.
+    pub webhooks: Vec<Webhook>,
+    /// The vendors' names for it.
+    pub accounts: Vec<Account>,
+    /// The end of its chain.
+    pub head: Option<Head>,
+}
+
+/// One way in for alerts.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct Webhook {
+    /// Whose alerts.
+    pub vendor: String,
+    /// How they are authenticated.
+    pub auth: String,
+    /// Where they are posted.
+    pub url: String,
+    /// When the secret was last changed, ms since the epoch.
+    pub rotated_at_ms: Option<u64>,
+    /// Until when the secret before it is taken too, ms since the epoch.
+    pub previous_until_ms: Option<u64>,
+}
+
+/// A vendor's own id of a tenant.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct Account {
+    /// Whose id.
+    pub vendor: String,
+    /// The id.
+    pub id: String,
+}
+
+/// A secret that the server shows this once.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct Issued {
+    /// Whose alerts.
+    pub vendor: String,
+    /// How they are authenticated.
+    pub auth: String,
+    /// Where they are posted.
+    pub url: String,
+    /// The secret.
+    pub secret: String,
+}
+
+/// One alert with what became of it.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct AlertView {
+    /// Our id.
+    pub alert_id: String,
+    /// Whose it is.
+    pub tenant_id: String,
+    /// Who sent it.
+    pub vendor: String,
+    /// The sender's id.
+    pub vendor_alert_id: String,
+    /// How far it has come.
+    pub status: String,
+    /// What it is worth, once that is known.
+    pub verdict: Option<String>,
+    /// How sure that is, 0..=10000.
+    pub confidence_bp: Option<u32>,
+    /// Which rules spoke.
+    pub reasons: Vec<Reason>,
+    /// The machine.
+    pub host: Option<String>,
+    /// The incident that it belongs to.
+    pub incident_id: Option<String>,
+    /// The action that is proposed about it.
+    pub proposal: Option<Value>,
+    /// What happened to it, in order.
+    pub history: Vec<Step>,
+}
+
+/// A rule that spoke.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct Reason {
+    /// Its id.
+    pub rule_id: String,
+    /// Its title.
+    pub title: String,
+    /// `malicious` or `benign`.
+    pub leaning: String,
+    /// How much it counts, in basis points.
+    pub weight_bp: u32,
+    /// Sigma's level.
+    pub level: String,
+    /// ATT&CK techniques.
+    pub techniques: Vec<String>,
+    /// Which members of the alert it matched.
+    pub matched: Vec<String>,
+}
+
+/// One entry of the chain about an alert.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct Step {
+    /// Where it stands in the chain.
+    pub seq: Option<u64>,
+    /// What happened.
+    pub event: String,
+    /// When, ms since the epoch.
+    #[serde(alias = "at_ms")]
+    pub timestamp_ms: Option<u64>,
+}
+
+/// A position in a chain: `seq` has `hash` for ever.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+pub struct Head {
+    /// The entry's number.
+    pub seq: u64,
+    /// Its hash, 64 hex digits.
+    pub hash: String,
+}
+
+/// What verifying a chain found.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(default)]
+pub struct Verification {
+    /// Whether every entry follows from the one before.
+    pub ok: bool,
+    /// How many entries were found good.
+    pub entries: Option<u64>,
+    /// The last good entry.
+    pub head: Option<Head>,
+    /// What is wrong: `chain`, `canonical`, `half_line`, ...
+    pub kind: Option<String>,
+    /// The first bad entry.
+    pub divergent_seq: Option<u64>,
+    /// The hash that should stand there.
+    pub expected_hash: Option<String>,
+    /// The hash that stands there.
+    pub observed_hash: Option<String>,
+}
+
+/// One actor and everything below it.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct Node {
+    /// Its path.
+    pub id: String,
+    /// What it is doing.
+    pub state: String,
+    /// How many lives it has had.
+    pub generation: u64,
+    /// How many messages it has handled.
+    pub handled: u64,
+    /// How often it was restarted.
+    pub restarts: u64,
+    /// Its queue.
+    pub mailbox: Mailbox,
+    /// Why it last fell.
+    pub last_crash: Option<Crash>,
+    /// The actors that it supervises.
+    pub children: Vec<Self>,
+}
+
+/// An actor's queue.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct Mailbox {
+    /// Messages waiting.
+    pub depth: u64,
+    /// How many may wait.
+    pub capacity: u64,
+    /// How many were turned away.
+    pub rejected: u64,
+}
+
+/// A crash, as the supervisor saw it.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct Crash {
+    /// The message that was being handled.
+    pub message: Option<String>,
+    /// What it said.
+    pub panic: Option<String>,
+    /// Where.
+    pub location: Option<String>,
+}
+
+/// The answer of `GET /health/actors`.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct Tree {
+    /// The root.
+    pub host: Node,
+}
+
+/// A page of alerts.
+#[derive(Debug, Default, Deserialize, Serialize)]
+#[serde(default)]
+pub struct AlertPage {
+    /// The alerts, newest first.
+    pub alerts: Vec<Value>,
+    /// Where the next page begins, if there is one.
+    pub next: Option<String>,
+}
+
+/// Reads a part of an answer for people; what does not fit shows as empty.
+pub fn view<T: Default + for<'de> Deserialize<'de>>(value: &Value) -> T {
+    T::deserialize(value).unwrap_or_default()
+}

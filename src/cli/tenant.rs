@@ -1,0 +1,304 @@
+//! `vyrox tenant`: who is served, and with which secrets alerts come in.
+
+use clap::{Args, Subcommand};
+use secrecy::{ExposeSecret as _, SecretString};
+use serde_json::{Map, Value, json};
+use vyrox_domain::{ids::TenantId, time::Timestamp, vendor::Vendor};
+
+mod show;
+pub mod spec;
+
+use self::{
+    show::{show_issued, show_tenant, state_tone},
+    spec::{AccountSpec, WebhookSpec, secret_from_stdin},
+};
+use super::{
+    client::Client,
+    failure::Failure,
+    model::{Tenant, view},
+    out::{Line, Out, Tone},
+    settings::Settings,
+};
+
+/// What can be done about tenants.
+#[derive(Debug, Subcommand)]
+pub enum TenantCommand {
+    /// Add a tenant and show its webhook secrets, this once
+    #[command(after_help = ADD_EXAMPLES)]
+    Add(AddArgs),
+    /// List all tenants
+    List,
+    /// Show one tenant: webhooks, accounts, head of its chain
+    Show {
+        /// The tenant
+        #[arg(value_name = "ID")]
+        tenant: TenantId,
+    },
+    /// Add webhooks, add or remove accounts
+    #[command(after_help = UPDATE_EXAMPLES)]
+    Update(UpdateArgs),
+    /// Replace a webhook's secret; the old one stays valid for an overlap
+    #[command(after_help = ROTATE_EXAMPLES)]
+    RotateSecret(RotateArgs),
+}
+
+const ADD_EXAMPLES: &str = "\
+Examples:
+  vyrox tenant add acme
+        webhooks for all four vendors, each signed with HMAC-SHA256
+  vyrox tenant add acme --vendor crowdstrike:falcon-hmac --account crowdstrike:0123ABCD
+        as Falcon signs, and its customer id
+  printf %s \"$SECRET\" | vyrox tenant add acme --vendor generic:bearer --secret-stdin
+        with a secret of your own
+
+AUTH is one of vyrox-hmac, falcon-hmac[=HEADER], bearer, header-secret[=HEADER].";
+
+const UPDATE_EXAMPLES: &str = "\
+Examples:
+  vyrox tenant update acme --vendor defender:bearer
+  vyrox tenant update acme --account sentinelone:225494730938493804 --remove-account sentinelone:1";
+
+const ROTATE_EXAMPLES: &str = "\
+Examples:
+  vyrox tenant rotate-secret acme --vendor crowdstrike
+  vyrox tenant rotate-secret acme --vendor crowdstrike --overlap 0      the old one ends now";
+
+/// Arguments of `tenant add`.
+#[derive(Debug, Args)]
+pub struct AddArgs {
+    /// 2 to 32 characters of a-z, 0-9, '-' and '_'
+    #[arg(value_name = "ID")]
+    pub tenant: TenantId,
+    /// A vendor that may post alerts, and how it proves itself; may be repeated
+    #[arg(long = "vendor", value_name = "VENDOR:AUTH")]
+    pub vendors: Vec<WebhookSpec>,
+    /// A vendor's own id of this tenant, such as a Falcon customer id; may be repeated
+    #[arg(long = "account", value_name = "VENDOR:ID")]
+    pub accounts: Vec<AccountSpec>,
+    /// Read the webhooks' secret from standard input instead of having one made
+    #[arg(long)]
+    pub secret_stdin: bool,
+}
+
+/// Arguments of `tenant update`.
+#[derive(Debug, Args)]
+pub struct UpdateArgs {
+    /// The tenant
+    #[arg(value_name = "ID")]
+    pub tenant: TenantId,
+    /// A webhook to add or to authenticate in another way; may be repeated
+    #[arg(long = "vendor", value_name = "VENDOR:AUTH")]
+    pub vendors: Vec<WebhookSpec>,
+    /// A vendor's own id to add; may be repeated
+    #[arg(long = "account", value_name = "VENDOR:ID")]
+    pub add_accounts: Vec<AccountSpec>,
+    /// A vendor's own id to remove; may be repeated
+    #[arg(long = "remove-account", value_name = "VENDOR:ID")]
+    pub remove_accounts: Vec<AccountSpec>,
+    /// Read the webhooks' secret from standard input instead of having one made
+    #[arg(long, requires = "vendors")]
+    pub secret_stdin: bool,
+}
+
+/// Arguments of `tenant rotate-secret`.
+#[derive(Debug, Args)]
+pub struct RotateArgs {
+    /// The tenant
+    #[arg(value_name = "ID")]
+    pub tenant: TenantId,
+    /// Whose secret; may be left out where the tenant has one webhook
+    #[arg(long)]
+    pub vendor: Option<Vendor>,
+    /// For how long the old secret stays valid
+    #[arg(long, value_name = "SECONDS", default_value_t = 86_400)]
+    pub overlap: u64,
+    /// Read the new secret from standard input instead of having one made
+    #[arg(long)]
+    pub secret_stdin: bool,
+}
+
+/// Does what was asked.
+pub async fn run(
+    command: TenantCommand,
+    settings: &Settings,
+    out: &mut Out,
+) -> Result<(), Failure> {
+    let client = settings.client()?;
+    match command {
+        TenantCommand::Add(args) => add(&client, args, out).await,
+        TenantCommand::List => list(&client, out).await,
+        TenantCommand::Show { tenant } => show(&client, &tenant, out).await,
+        TenantCommand::Update(args) => update(&client, args, out).await,
+        TenantCommand::RotateSecret(args) => rotate(&client, args, out).await,
+    }
+}
+
+async fn add(client: &Client, args: AddArgs, out: &mut Out) -> Result<(), Failure> {
+    let secret = secret_from_stdin(args.secret_stdin)?;
+    let webhooks = if args.vendors.is_empty() {
+        every_vendor()
+    } else {
+        args.vendors
+    };
+    let request = json!({
+        "tenant_id": args.tenant,
+        "webhooks": webhook_members(&webhooks, secret.as_ref()),
+        "accounts": account_members(&args.accounts),
+    });
+    let answer: Value = client.post(&["onboard"], &request).await?;
+    if out.is_json() {
+        return Ok(out.json(&answer)?);
+    }
+    out.line(Line::named("tenant").tone(Tone::Strong, &args.tenant))?;
+    show_issued(&answer, "webhooks", out)
+}
+
+async fn list(client: &Client, out: &mut Out) -> Result<(), Failure> {
+    let answer: Value = client.get(&["api", "v1", "tenants"], &[]).await?;
+    if out.is_json() {
+        return Ok(out.json(&answer)?);
+    }
+    let tenants: Vec<Tenant> = answer.get("tenants").map(view).unwrap_or_default();
+    if tenants.is_empty() {
+        return Ok(out.line("no tenants yet; add one with `vyrox tenant add ID`")?);
+    }
+    let row = |tenant: &Tenant| {
+        let vendors: Vec<&str> = tenant
+            .webhooks
+            .iter()
+            .map(|hook| hook.vendor.as_str())
+            .collect();
+        vec![
+            (Tone::Strong, tenant.tenant_id.clone()),
+            (state_tone(&tenant.state), tenant.state.clone()),
+            (
+                Tone::Plain,
+                tenant
+                    .head
+                    .as_ref()
+                    .map_or_else(String::new, |head| head.seq.to_string()),
+            ),
+            (
+                Tone::Plain,
+                Timestamp::from_ms(tenant.created_at_ms).to_string(),
+            ),
+            (Tone::Plain, vendors.join(" ")),
+        ]
+    };
+    let rows: Vec<_> = tenants.iter().map(row).collect();
+    Ok(out.table(&["TENANT", "STATE", "SEQ", "SINCE", "WEBHOOKS"], &rows)?)
+}
+
+async fn show(client: &Client, tenant: &TenantId, out: &mut Out) -> Result<(), Failure> {
+    let answer: Value = client
+        .get(&["api", "v1", "tenants", tenant.as_str()], &[])
+        .await?;
+    if out.is_json() {
+        return Ok(out.json(&answer)?);
+    }
+    show_tenant(&view(&answer), out)
+}
+
+async fn update(client: &Client, args: UpdateArgs, out: &mut Out) -> Result<(), Failure> {
+    if args.vendors.is_empty() && args.add_accounts.is_empty() && args.remove_accounts.is_empty() {
+        return Err(Failure::usage("nothing to change")
+            .hint("give --vendor, --account or --remove-account"));
+    }
+    let secret = secret_from_stdin(args.secret_stdin)?;
+    let request = json!({
+        "webhooks": webhook_members(&args.vendors, secret.as_ref()),
+        "add_accounts": account_members(&args.add_accounts),
+        "remove_accounts": account_members(&args.remove_accounts),
+    });
+    let path = ["api", "v1", "tenants", args.tenant.as_str()];
+    let answer: Value = client.patch(&path, &request).await?;
+    if out.is_json() {
+        return Ok(out.json(&answer)?);
+    }
+    show_tenant(&view(&answer), out)?;
+    show_issued(&answer, "issued", out)
+}
+
+async fn rotate(client: &Client, args: RotateArgs, out: &mut Out) -> Result<(), Failure> {
+    let vendor = match args.vendor {
+        Some(vendor) => vendor,
+        None => only_vendor(client, &args.tenant).await?,
+    };
+    let secret = secret_from_stdin(args.secret_stdin)?;
+    let answer = rotate_secret(client, &args.tenant, vendor, args.overlap, secret.as_ref()).await?;
+    if out.is_json() {
+        return Ok(out.json(&answer)?);
+    }
+    show_issued(&answer, "webhooks", out)?;
+    Ok(out.line(Line::item(
+        "overlap",
+        format!("the old secret is taken for {} s more", args.overlap),
+    ))?)
+}
+
+/// Has a webhook's secret replaced; the answer holds the new one.
+pub(super) async fn rotate_secret(
+    client: &Client,
+    tenant: &TenantId,
+    vendor: Vendor,
+    overlap_s: u64,
+    secret: Option<&SecretString>,
+) -> Result<Value, Failure> {
+    let mut request = Map::new();
+    request.insert("vendor".into(), json!(vendor));
+    request.insert("overlap_s".into(), json!(overlap_s));
+    if let Some(secret) = secret {
+        request.insert("secret".into(), json!(secret.expose_secret()));
+    }
+    let path = ["api", "v1", "tenants", tenant.as_str(), "rotate-secret"];
+    client.post(&path, &request).await
+}
+
+async fn only_vendor(client: &Client, tenant: &TenantId) -> Result<Vendor, Failure> {
+    let answer: Value = client
+        .get(&["api", "v1", "tenants", tenant.as_str()], &[])
+        .await?;
+    let tenant: Tenant = view(&answer);
+    match tenant.webhooks.as_slice() {
+        [one] => one
+            .vendor
+            .parse()
+            .map_err(|error| Failure::unreachable(format!("{error}"))),
+        _ => Err(
+            Failure::usage("the tenant does not have exactly one webhook")
+                .hint("say whose secret with --vendor"),
+        ),
+    }
+}
+
+fn every_vendor() -> Vec<WebhookSpec> {
+    Vendor::ALL
+        .map(|vendor| WebhookSpec {
+            vendor,
+            auth: "vyrox-hmac".into(),
+        })
+        .into()
+}
+
+pub(super) fn webhook_members(specs: &[WebhookSpec], secret: Option<&SecretString>) -> Value {
+    let member = |spec: &WebhookSpec| {
+        let mut member = Map::new();
+        member.insert("vendor".into(), json!(spec.vendor));
+        member.insert("auth".into(), json!(spec.auth));
+        if let Some(secret) = secret {
+            member.insert("secret".into(), json!(secret.expose_secret()));
+        }
+        Value::Object(member)
+    };
+    specs.iter().map(member).collect()
+}
+
+fn account_members(specs: &[AccountSpec]) -> Value {
+    specs
+        .iter()
+        .map(|spec| json!({ "vendor": spec.vendor, "id": spec.id }))
+        .collect()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,252 @@
+//! The settings as types. What each means and its default stand in `config/default.toml`.
+
+use std::{net::SocketAddr, path::PathBuf};
+
+use serde::{Deserialize, Deserializer};
+
+use super::Secret;
+
+/// All settings, checked: a value of this type comes from [`Config::load`] alone.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    /// The HTTP server.
+    pub server: ServerConfig,
+    /// What lasts, and where.
+    pub storage: StorageConfig,
+    /// Rates, bounds and quotas.
+    pub limits: LimitsConfig,
+    /// Verdicts.
+    pub triage: TriageConfig,
+    /// Restarts and fairness of actors.
+    pub supervision: SupervisionConfig,
+    /// Shared secrets.
+    pub auth: AuthConfig,
+    /// Containment.
+    pub actions: ActionsConfig,
+    /// Logging.
+    pub log: LogConfig,
+}
+
+/// `[server]`
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ServerConfig {
+    /// Address and port to listen on.
+    pub listen: SocketAddr,
+    /// Base of printed URLs, without a slash at its end; see [`ServerConfig::base_url`].
+    #[serde(deserialize_with = "text_or_unset")]
+    pub public_url: Option<String>,
+    /// HTTP worker threads; at least 1 once loaded.
+    pub workers: usize,
+    /// PEM certificate chain; set exactly when `tls_key_path` is.
+    #[serde(deserialize_with = "path_or_unset")]
+    pub tls_cert_path: Option<PathBuf>,
+    /// PEM private key.
+    #[serde(deserialize_with = "path_or_unset")]
+    pub tls_key_path: Option<PathBuf>,
+    /// Plain HTTP off loopback is wanted.
+    pub allow_insecure: bool,
+    /// Largest request body.
+    pub body_limit_bytes: usize,
+    /// Time for a whole body.
+    pub body_timeout_ms: u64,
+    /// Time for a request line and headers.
+    pub head_timeout_ms: u64,
+    /// Idle time of a connection.
+    pub keep_alive_s: u64,
+    /// Connections at once.
+    pub max_connections: usize,
+    /// Time from a complete body to its answer.
+    pub request_timeout_ms: u64,
+}
+
+impl ServerConfig {
+    /// Whether this server ends TLS itself.
+    pub fn tls(&self) -> bool {
+        self.tls_cert_path.is_some()
+    }
+
+    /// The base of URLs that point to this server: `public_url`, else the address it listens on,
+    /// with the port it really got.
+    pub fn base_url(&self, bound: SocketAddr) -> String {
+        let scheme = if self.tls() { "https" } else { "http" };
+        self.public_url
+            .clone()
+            .unwrap_or_else(|| format!("{scheme}://{bound}"))
+    }
+}
+
+/// `[storage]`
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct StorageConfig {
+    /// Directory of everything that lasts.
+    pub data_dir: PathBuf,
+    /// File of the host key; [`StorageConfig::host_key_source`] says where to look.
+    #[serde(deserialize_with = "path_or_unset")]
+    pub host_key_file: Option<PathBuf>,
+    /// The host key itself, 64 hex characters.
+    #[serde(deserialize_with = "secret_or_unset")]
+    pub host_key: Option<Secret>,
+    /// Size of a log segment.
+    pub segment_bytes: u64,
+    /// Entries of one group commit at most.
+    pub batch_entries: usize,
+    /// Bytes of one group commit at most.
+    pub batch_bytes: usize,
+    /// Entries that may wait for a commit.
+    pub queue_entries: usize,
+    /// Pause between checkpoints.
+    pub checkpoint_ms: u64,
+    /// Page cache of the projections.
+    pub projection_cache_bytes: usize,
+}
+
+/// Where the host key comes from.
+#[derive(Debug, Clone)]
+pub enum HostKeySource {
+    /// Given as 64 hex characters.
+    Given(Secret),
+    /// Kept in this file, which the first start makes.
+    File(PathBuf),
+}
+
+impl StorageConfig {
+    /// Where the host key comes from: given, else the named file, else `host.key` in `data_dir`.
+    pub fn host_key_source(&self) -> HostKeySource {
+        match (&self.host_key, &self.host_key_file) {
+            (Some(key), _) => HostKeySource::Given(key.clone()),
+            (None, Some(file)) => HostKeySource::File(file.clone()),
+            (None, None) => HostKeySource::File(self.data_dir.join("host.key")),
+        }
+    }
+}
+
+/// `[limits]`
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LimitsConfig {
+    /// Alerts a second of one tenant.
+    pub per_tenant_per_s: u32,
+    /// Alerts at once of one tenant.
+    pub per_tenant_burst: u32,
+    /// Requests a second that name no known tenant, all sources together.
+    pub global_per_s: u32,
+    /// Requests a second that name no known tenant, one source.
+    pub unknown_per_source_per_s: u32,
+    /// Audit calls a second of one tenant.
+    pub audit_per_s: u32,
+    /// Audit calls at once of one tenant.
+    pub audit_burst: u32,
+    /// API calls a second of one token.
+    pub api_per_s: u32,
+    /// API calls at once of one token.
+    pub api_burst: u32,
+    /// How long a repeat is recognised.
+    pub dedup_window_s: u64,
+    /// Tenants on this host.
+    pub tenant_max: usize,
+    /// Messages waiting in front of one tenant.
+    pub tenant_queue: usize,
+    /// Requests handled at once.
+    pub in_flight_max: usize,
+    /// Source and tenant pairs tracked one by one.
+    pub tracked_sources_max: usize,
+    /// Disk of one tenant.
+    pub tenant_quota_bytes: u64,
+}
+
+/// `[triage]`
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TriageConfig {
+    /// Confidence up to which an alert is closed; below `classified_from_bp`.
+    pub closed_to_bp: u16,
+    /// Confidence from which an alert is classified at once; at most 10000.
+    pub classified_from_bp: u16,
+    /// Directory of further rules.
+    #[serde(deserialize_with = "path_or_unset")]
+    pub rules_dir: Option<PathBuf>,
+    /// Whether the compiled-in rules take part.
+    pub builtin_rules: bool,
+}
+
+/// `[supervision]`
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SupervisionConfig {
+    /// Threads that actors run on.
+    pub arbiters: usize,
+    /// Falls in a period before suspension.
+    pub intensity: u32,
+    /// The period.
+    pub period_s: u64,
+    /// First pause before a restart; at most `backoff_max_ms`.
+    pub backoff_ms: u64,
+    /// Longest pause before a restart.
+    pub backoff_max_ms: u64,
+    /// Messages in one turn.
+    pub budget: u32,
+    /// Time of one turn.
+    pub slice_us: u64,
+    /// Silence after which a tenant leaves memory.
+    pub idle_passivate_s: u64,
+    /// Time after which a blocking handler counts as stuck.
+    pub stall_ms: u64,
+}
+
+/// `[auth]`
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AuthConfig {
+    /// Shared secret of trusted services; without it their routes answer 501.
+    #[serde(deserialize_with = "secret_or_unset")]
+    pub hmac_secret: Option<Secret>,
+    /// Whether `hmac_secret` stands in for a tenant that has no secret.
+    pub webhook_fallback: bool,
+}
+
+/// `[actions]`
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ActionsConfig {
+    /// Nothing is sent to any EDR.
+    pub dry_run: bool,
+}
+
+/// `[log]`
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LogConfig {
+    /// Filter directives.
+    pub level: String,
+    /// Shape of a line.
+    pub format: LogFormat,
+}
+
+/// Shape of a log line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LogFormat {
+    /// For people.
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+fn text_or_unset<'de, D: Deserializer<'de>>(from: D) -> Result<Option<String>, D::Error> {
+    let text = String::deserialize(from)?;
+    let text = text.trim_end_matches('/');
+    Ok((!text.is_empty()).then(|| text.to_owned()))
+}
+
+fn path_or_unset<'de, D: Deserializer<'de>>(from: D) -> Result<Option<PathBuf>, D::Error> {
+    let text = String::deserialize(from)?;
+    Ok((!text.is_empty()).then(|| text.into()))
+}
+
+fn secret_or_unset<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Secret>, D::Error> {
+    let text = String::deserialize(from)?;
+    Ok((!text.is_empty()).then(|| Secret::new(text)))
+}

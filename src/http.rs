@@ -1,0 +1,166 @@
+//! The HTTP surface: every route in one table.
+
+pub mod admission;
+pub mod problem;
+
+pub(crate) mod tokens;
+
+mod body;
+mod webhooks;
+
+mod audit;
+mod export;
+
+mod admin;
+mod alerts;
+
+mod health;
+mod metrics;
+
+use std::{
+    net::SocketAddr,
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
+
+use actix_web::{
+    Resource,
+    web::{Data, ServiceConfig, get, post, resource, route},
+};
+use vyrox_actors::{
+    directory::Directory,
+    ports::World,
+    registry::Registry,
+    router::Tenants,
+    supervision::{Handle, Tree},
+};
+use vyrox_domain::{
+    host::HostState,
+    webhook::{AuthScheme, Keys, Secret},
+};
+
+use self::{
+    admission::Admission,
+    metrics::Metrics,
+    problem::{json_errors, method_not_allowed, not_found, path_errors, query_errors},
+    tokens::Tokens,
+};
+use crate::{app::Standing, config::Config};
+
+/// The largest body of the API's own routes.
+const API_BODY_BYTES: usize = 64 * 1024;
+
+/// What every handler shares. Nothing in it changes but behind its own lock.
+pub(crate) struct Edge {
+    pub(crate) config: Config,
+    pub(crate) world: Arc<World>,
+    pub(crate) directory: Arc<Directory>,
+    pub(crate) tenants: Handle<Tenants>,
+    pub(crate) registry: Handle<Registry>,
+    pub(crate) view: Arc<arc_swap::ArcSwap<HostState>>,
+    pub(crate) tree: Tree,
+    pub(crate) admission: Admission,
+    pub(crate) tokens: Tokens,
+    pub(crate) metrics: Metrics,
+    /// `VYROX_HMAC_SECRET` for the routes of trusted services.
+    pub(crate) service_key: Option<Secret>,
+    /// The same as a webhook's keys, where the operator lets it stand in for missing ones.
+    pub(crate) fallback: Option<Keys>,
+    listening: OnceLock<SocketAddr>,
+}
+
+impl Edge {
+    /// The edge of what stands.
+    pub(crate) fn new(standing: &Standing) -> Self {
+        let (config, host) = (&standing.config, &standing.host);
+        let secret = config.auth.hmac_secret.as_ref();
+        let service_key = secret.map(|secret| Secret::new(secret.expose().as_bytes().to_vec()));
+        let fallback = service_key.clone().filter(|_| config.auth.webhook_fallback);
+        Self {
+            config: config.clone(),
+            world: Arc::clone(&standing.world),
+            directory: Arc::clone(&host.directory),
+            tenants: host.tenants.clone(),
+            registry: host.registry.clone(),
+            view: Arc::clone(&host.view),
+            tree: host.tree.clone(),
+            admission: Admission::new(&config.limits),
+            tokens: Tokens::new(standing.token.clone()),
+            metrics: Metrics::new(),
+            fallback: fallback.map(|current| Keys {
+                scheme: AuthScheme::VyroxHmac,
+                current,
+                previous: None,
+            }),
+            service_key,
+            listening: OnceLock::new(),
+        }
+    }
+
+    /// Tells where the doors are, once they are open.
+    pub(crate) fn listening_on(&self, address: SocketAddr) {
+        // It is told once; a second telling changes nothing.
+        self.listening.set(address).ok();
+    }
+
+    /// Whether only this machine can reach the listener.
+    pub(crate) fn is_local(&self) -> bool {
+        self.listening.get().is_some_and(|address| address.ip().is_loopback())
+    }
+
+    /// What the URLs that are handed out begin with.
+    pub(crate) fn base_url(&self) -> String {
+        let bound = self.listening.get().copied().unwrap_or(self.config.server.listen);
+        self.config.server.base_url(bound)
+    }
+
+    /// How long an answer may take once its request is whole.
+    pub(crate) fn patience(&self) -> Duration {
+        Duration::from_millis(self.config.server.request_timeout_ms)
+    }
+}
+
+/// Every route.
+pub(crate) fn routes(service: &mut ServiceConfig) {
+    service
+        .app_data(json_errors(API_BODY_BYTES))
+        .app_data(query_errors())
+        .app_data(path_errors())
+        .service(only_post("/webhook/{vendor}", post().to(webhooks::by_payload)))
+        .service(only_post("/t/{tenant}/webhook/{vendor}", post().to(webhooks::by_path)))
+        .service(only_get("/audit/export", get().to(export::export)))
+        .service(only_get("/audit/head", get().to(audit::head)))
+        .service(only_get("/audit/verify", get().to(audit::verify)))
+        .service(only_post("/onboard", post().to(admin::onboard)))
+        .service(only_get("/api/v1/tenants", get().to(admin::list)))
+        .service(
+            resource("/api/v1/tenants/{tenant}")
+                .route(get().to(admin::show))
+                .route(actix_web::web::patch().to(admin::update))
+                .default_service(method_not_allowed("GET, PATCH")),
+        )
+        .service(only_post(
+            "/api/v1/tenants/{tenant}/rotate-secret",
+            post().to(admin::rotate_secret),
+        ))
+        .service(only_get("/api/v1/alerts", get().to(alerts::list)))
+        .service(only_get("/api/v1/alerts/{alert}", get().to(alerts::show)))
+        .service(only_get("/health", get().to(health::live)))
+        .service(only_get("/health/live", get().to(health::live)))
+        .service(only_get("/health/ready", get().to(health::ready)))
+        .service(only_get("/health/actors", get().to(health::actors)))
+        .service(only_get("/health/actors/{id:.*}", get().to(health::actor)))
+        .service(only_get("/health/tenants/{tenant}", get().to(health::tenant)))
+        .service(only_get("/metrics", get().to(metrics::scrape)))
+        .default_service(route().to(not_found));
+}
+
+fn only_get(path: &str, handler: actix_web::Route) -> Resource {
+    resource(path).route(handler).default_service(method_not_allowed("GET"))
+}
+
+fn only_post(path: &str, handler: actix_web::Route) -> Resource {
+    resource(path).route(handler).default_service(method_not_allowed("POST"))
+}
+
+type Shared = Data<Edge>;

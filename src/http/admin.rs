@@ -1,0 +1,344 @@
+//! Tenants: taken on, looked at, changed. Secrets leave here once.
+
+use actix_web::{
+    HttpRequest, HttpResponse,
+    web::{Json, Path},
+};
+use serde::{Deserialize, Serialize};
+use tokio::sync::oneshot;
+use vyrox_actors::{
+    registry::{
+        AddTenant, ChangeReply, Issued, NewWebhook, Registry, RegistryError, RotateSecret,
+        UpdateTenant,
+    },
+    supervision::{Classified, Handle, Reason},
+};
+use vyrox_domain::{
+    host::{HostRefusal, TenantRecord},
+    host_protocol::Account,
+    ids::TenantId,
+    vendor::Vendor,
+    webhook::{AuthScheme, Secret},
+};
+
+use super::{
+    Edge, Shared,
+    admission::Class,
+    problem::{Answer, Code, Problem},
+    tokens::{Caller, Scope},
+};
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Onboard {
+    tenant_id: String,
+    #[serde(default)]
+    webhooks: Vec<WebhookBody>,
+    #[serde(default)]
+    accounts: Vec<AccountBody>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct WebhookBody {
+    vendor: String,
+    auth: Option<String>,
+    secret: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct AccountBody {
+    vendor: String,
+    id: String,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Update {
+    #[serde(default)]
+    webhooks: Vec<WebhookBody>,
+    #[serde(default)]
+    add_accounts: Vec<AccountBody>,
+    #[serde(default)]
+    remove_accounts: Vec<AccountBody>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Rotate {
+    vendor: String,
+    #[serde(default)]
+    overlap_s: u64,
+    secret: Option<String>,
+}
+
+/// `POST /onboard`: without webhooks it gets one a vendor, each with its own secret.
+pub(super) async fn onboard(
+    request: HttpRequest,
+    edge: Shared,
+    body: Json<Onboard>,
+) -> Answer<HttpResponse> {
+    let caller = caller(&request, &edge, Scope::TenantsWrite)?;
+    let Onboard { tenant_id, webhooks, accounts } = body.into_inner();
+    let tenant_id: TenantId =
+        tenant_id.parse().map_err(|_invalid| Problem::new(Code::InvalidTenantId))?;
+    let mut webhooks = read_webhooks(webhooks)?;
+    if webhooks.is_empty() {
+        webhooks = Vendor::ALL.map(default_webhook).into();
+    }
+    let accounts = read_accounts(accounts)?;
+    let by = caller.actor;
+    let issued = change(&edge, |reply| AddTenant { tenant_id, webhooks, accounts, by, reply }).await?;
+    Ok(HttpResponse::Created().json(shown(&edge, &issued)))
+}
+
+/// `GET /api/v1/tenants`
+pub(super) async fn list(request: HttpRequest, edge: Shared) -> Answer<HttpResponse> {
+    caller(&request, &edge, Scope::TenantsRead)?;
+    let view = edge.view.load();
+    let tenants: Vec<_> =
+        view.tenants.iter().map(|(id, record)| TenantBody::of(&edge, id, record)).collect();
+    Ok(HttpResponse::Ok().json(serde_json::json!({ "tenants": tenants })))
+}
+
+/// `GET /api/v1/tenants/{tenant}`
+pub(super) async fn show(
+    request: HttpRequest,
+    edge: Shared,
+    tenant: Path<String>,
+) -> Answer<HttpResponse> {
+    caller(&request, &edge, Scope::TenantsRead)?;
+    let id = known(&edge, &tenant)?;
+    Ok(HttpResponse::Ok().json(TenantBody::read(&edge, &id)?))
+}
+
+/// `PATCH /api/v1/tenants/{tenant}`
+pub(super) async fn update(
+    request: HttpRequest,
+    edge: Shared,
+    tenant: Path<String>,
+    body: Json<Update>,
+) -> Answer<HttpResponse> {
+    let caller = caller(&request, &edge, Scope::TenantsWrite)?;
+    let tenant_id = known(&edge, &tenant)?;
+    let Update { webhooks, add_accounts, remove_accounts } = body.into_inner();
+    let webhooks = read_webhooks(webhooks)?;
+    let add_accounts = read_accounts(add_accounts)?;
+    let remove_accounts = read_accounts(remove_accounts)?;
+    let (id, by) = (tenant_id.clone(), caller.actor);
+    let issued = change(&edge, |reply| UpdateTenant {
+        tenant_id,
+        webhooks,
+        add_accounts,
+        remove_accounts,
+        by,
+        reply,
+    })
+    .await?;
+    let mut body = serde_json::to_value(TenantBody::read(&edge, &id)?)
+        .map_err(|_never| Problem::new(Code::Internal))?;
+    if let (Some(body), false) = (body.as_object_mut(), issued.webhooks.is_empty()) {
+        let shown = issued_webhooks(&edge, &issued);
+        body.insert("issued".into(), serde_json::json!(shown));
+    }
+    Ok(HttpResponse::Ok().json(body))
+}
+
+/// `POST /api/v1/tenants/{tenant}/rotate-secret`
+pub(super) async fn rotate_secret(
+    request: HttpRequest,
+    edge: Shared,
+    tenant: Path<String>,
+    body: Json<Rotate>,
+) -> Answer<HttpResponse> {
+    let caller = caller(&request, &edge, Scope::TenantsWrite)?;
+    let tenant_id = known(&edge, &tenant)?;
+    let Rotate { vendor, overlap_s, secret } = body.into_inner();
+    let vendor = read_vendor(&vendor)?;
+    let secret = secret.map(read_secret);
+    let by = caller.actor;
+    let issued = change(&edge, |reply| RotateSecret {
+        tenant_id,
+        vendor,
+        overlap_s,
+        secret,
+        by,
+        reply,
+    })
+    .await?;
+    Ok(HttpResponse::Ok().json(shown(&edge, &issued)))
+}
+
+pub(super) fn caller(request: &HttpRequest, edge: &Edge, scope: Scope) -> Answer<Caller> {
+    let caller = edge.tokens.require(request, scope)?;
+    edge.admission.spend(Class::Api, &caller.token_id).into_result()?;
+    Ok(caller)
+}
+
+/// The tenant of that name, if there is one.
+pub(super) fn known(edge: &Edge, name: &str) -> Answer<TenantId> {
+    let id: TenantId = name.parse().map_err(|_invalid| Problem::new(Code::TenantNotFound))?;
+    if edge.view.load().tenants.contains_key(&id) { Ok(id) } else { Err(Code::TenantNotFound.into()) }
+}
+
+/// Asks the registry for a change and waits until it is durable.
+async fn change<M>(edge: &Edge, message: impl FnOnce(ChangeReply<Issued>) -> M) -> Answer<Issued>
+where
+    M: Classified<Result = ()>,
+    Registry: actix::Handler<M>,
+{
+    let (reply, answer) = oneshot::channel();
+    let registry: &Handle<Registry> = &edge.registry;
+    if let Err(rejected) = registry.try_cast(message(reply)) {
+        return Err(match rejected.reason {
+            Reason::Full => Code::Overloaded.into(),
+            Reason::Suspended | Reason::Closed | Reason::Fenced => Code::Unavailable.into(),
+        });
+    }
+    match tokio::time::timeout(edge.patience(), answer).await {
+        Err(_elapsed) => Err(Code::TimedOut.into()),
+        Ok(Err(_gone)) => Err(Code::Unavailable.into()),
+        Ok(Ok(result)) => result.map_err(|error| registry_problem(&error)),
+    }
+}
+
+fn registry_problem(error: &RegistryError) -> Problem {
+    let code = match error {
+        RegistryError::Refused(HostRefusal::TenantExists) => Code::TenantExists,
+        RegistryError::Refused(HostRefusal::UnknownTenant) => Code::TenantNotFound,
+        RegistryError::Refused(HostRefusal::AccountTaken(_)) => Code::AccountTaken,
+        RegistryError::Refused(HostRefusal::TooManyTenants(_)) => Code::TenantLimit,
+        RegistryError::Refused(HostRefusal::UnknownWebhook | HostRefusal::BadWebhooks) => {
+            Code::InvalidWebhook
+        }
+        RegistryError::Refused(HostRefusal::NothingToDo) => Code::InvalidRequest,
+        RegistryError::WeakSecret(_) => Code::InvalidSecret,
+        RegistryError::NotDurable(why) => {
+            tracing::error!(why, "a change of the host came to nothing");
+            return Code::JournalUnavailable.into();
+        }
+    };
+    Problem::new(code).detail(error.to_string())
+}
+
+fn default_webhook(vendor: Vendor) -> NewWebhook {
+    NewWebhook { vendor, auth: AuthScheme::VyroxHmac, secret: None }
+}
+
+fn read_vendor(text: &str) -> Answer<Vendor> {
+    text.parse().map_err(|error: vyrox_domain::vendor::UnknownVendor| {
+        Problem::new(Code::InvalidWebhook).detail(error.to_string())
+    })
+}
+
+fn read_secret(text: String) -> Secret {
+    Secret::new(text.into_bytes())
+}
+
+fn read_webhooks(bodies: Vec<WebhookBody>) -> Answer<Vec<NewWebhook>> {
+    let read = |body: WebhookBody| {
+        let vendor = read_vendor(&body.vendor)?;
+        let auth = match body.auth.as_deref() {
+            None => AuthScheme::VyroxHmac,
+            Some(text) => text.parse().map_err(|error: vyrox_domain::webhook::InvalidScheme| {
+                Problem::new(Code::InvalidWebhook).detail(error.to_string())
+            })?,
+        };
+        Ok(NewWebhook { vendor, auth, secret: body.secret.map(read_secret) })
+    };
+    bodies.into_iter().map(read).collect()
+}
+
+fn read_accounts(bodies: Vec<AccountBody>) -> Answer<Vec<Account>> {
+    let read = |body: AccountBody| {
+        let visible = body.id.chars().all(|c| !c.is_control() && !c.is_whitespace());
+        let sane = visible && (1..=128).contains(&body.id.chars().count());
+        match (body.vendor.parse(), sane) {
+            (Ok(vendor), true) => Ok(Account { vendor, id: body.id }),
+            _ => Err(Problem::new(Code::InvalidAccount)),
+        }
+    };
+    bodies.into_iter().map(read).collect()
+}
+
+#[derive(Serialize)]
+struct IssuedBody {
+    vendor: Vendor,
+    auth: String,
+    url: String,
+    secret: String,
+}
+
+fn issued_webhooks(edge: &Edge, issued: &Issued) -> Vec<IssuedBody> {
+    let body = |webhook: &vyrox_actors::registry::IssuedWebhook| IssuedBody {
+        vendor: webhook.vendor,
+        auth: webhook.auth.to_string(),
+        url: url(edge, &issued.tenant_id, webhook.vendor),
+        secret: String::from_utf8_lossy(webhook.secret.expose()).into_owned(),
+    };
+    issued.webhooks.iter().map(body).collect()
+}
+
+fn shown(edge: &Edge, issued: &Issued) -> serde_json::Value {
+    let webhooks = issued_webhooks(edge, issued);
+    serde_json::json!({ "tenant_id": issued.tenant_id, "webhooks": webhooks })
+}
+
+fn url(edge: &Edge, tenant: &TenantId, vendor: Vendor) -> String {
+    format!("{}/t/{tenant}/webhook/{vendor}", edge.base_url())
+}
+
+#[derive(Serialize)]
+struct TenantBody {
+    tenant_id: TenantId,
+    state: &'static str,
+    created_at_ms: u64,
+    webhooks: Vec<WebhookShown>,
+    accounts: Vec<Account>,
+    head: Option<HeadShown>,
+}
+
+#[derive(Serialize)]
+struct WebhookShown {
+    vendor: Vendor,
+    auth: String,
+    url: String,
+    secret_version: u64,
+    rotated_at_ms: Option<u64>,
+    previous_until_ms: Option<u64>,
+}
+
+#[derive(Serialize)]
+struct HeadShown {
+    seq: u64,
+    hash: String,
+}
+
+impl TenantBody {
+    fn read(edge: &Edge, id: &TenantId) -> Answer<Self> {
+        let view = edge.view.load();
+        let record = view.tenants.get(id).ok_or_else(|| Problem::new(Code::TenantNotFound))?;
+        Ok(Self::of(edge, id, record))
+    }
+
+    fn of(edge: &Edge, id: &TenantId, record: &TenantRecord) -> Self {
+        let webhooks = record.webhooks.iter().map(|(vendor, webhook)| WebhookShown {
+            vendor: *vendor,
+            auth: webhook.auth.to_string(),
+            url: url(edge, id, *vendor),
+            secret_version: webhook.secret_version,
+            rotated_at_ms: webhook.rotated_at.map(|at| at.ms()),
+            previous_until_ms: webhook.previous.map(|previous| previous.until.ms()),
+        });
+        let head = edge.world.journal.head(id.as_str());
+        Self {
+            tenant_id: id.clone(),
+            state: super::health::tenant_state(edge, id, record),
+            created_at_ms: record.added_at.ms(),
+            webhooks: webhooks.collect(),
+            accounts: record.accounts.iter().cloned().collect(),
+            head: head.map(|head| HeadShown { seq: head.seq, hash: head.hash_hex() }),
+        }
+    }
+}

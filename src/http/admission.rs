@@ -1,0 +1,210 @@
+//! Who is let in, and how fast: so that no sender's flood is felt by another.
+//!
+//! Three gates, in the order of a request's way:
+//! 1. **Room** ([`Admission::enter`]): a ceiling on requests in hand. Above half of it no sender may
+//!    hold more than its equal share; the answer is 503.
+//! 2. **Before authentication** ([`Admission::before_authentication`]): what costs two HMACs is
+//!    rationed by where it comes from *and* whom it names. A request that names a known tenant draws
+//!    on the pair's own ration, at that tenant's rate: a stranger can spend only its own. Requests
+//!    that name nobody known share one ration a source, and all sources together the global one.
+//! 3. **After authentication** ([`Admission::spend`]): the tenant's or token's own budget for that
+//!    kind of call.
+//!
+//! Rates follow the generic cell rate algorithm. Nothing here knows HTTP; time comes from governor's
+//! clock, which tests replace.
+
+use std::{net::IpAddr, sync::Arc, time::Duration};
+
+use governor::clock::{Clock, DefaultClock};
+use vyrox_domain::ids::TenantId;
+
+use self::{
+    in_flight::Room,
+    ration::{Ration, Rations},
+};
+use crate::{
+    config::LimitsConfig,
+    http::problem::{Code, Problem},
+};
+
+mod in_flight;
+mod ration;
+mod source;
+
+pub use self::{in_flight::InFlight, source::Source};
+
+/// When to come back if there is no room: load passes faster than any client retries.
+const ROOM_RETRY_AFTER: Duration = Duration::from_secs(1);
+
+/// What a gate says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[must_use]
+pub enum Decision {
+    /// Go on.
+    Admit,
+    /// Too fast: 429.
+    Limited {
+        /// When the next request would be admitted.
+        retry_after: Duration,
+    },
+    /// No room: 503.
+    Overloaded {
+        /// When to try again.
+        retry_after: Duration,
+    },
+}
+
+impl Decision {
+    /// The refusal as a problem.
+    ///
+    /// # Errors
+    /// Everything but [`Decision::Admit`].
+    pub fn into_result(self) -> Result<(), Problem> {
+        match self {
+            Self::Admit => Ok(()),
+            Self::Limited { retry_after } => {
+                Err(Problem::new(Code::RateLimited).retry_after(retry_after))
+            }
+            Self::Overloaded { retry_after } => {
+                Err(Problem::new(Code::Overloaded).retry_after(retry_after))
+            }
+        }
+    }
+}
+
+/// Kinds of calls after authentication. Each has budgets of its own: an alert storm leaves audit and
+/// administration alone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Class {
+    /// Alerts, a tenant.
+    Webhook,
+    /// Audit reads and exports, a tenant.
+    Audit,
+    /// API calls, a token.
+    Api,
+}
+
+/// Whom a request names, as far as that can be seen before it is verified.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+enum Claim {
+    /// Its body is still on the way, or is asked for nothing.
+    Unseen,
+    /// A tenant of this host.
+    Tenant(TenantId),
+    /// Nobody, or nobody known.
+    Nobody,
+}
+
+/// A source and whom it claims to speak for.
+type Sender = (Source, Claim);
+
+/// All gates of one server. Share it between workers.
+#[derive(Debug)]
+pub struct Admission<C: Clock = DefaultClock> {
+    room: Arc<Room<Sender>>,
+    named: Rations<(Source, TenantId), C>,
+    strangers: Rations<Source, C>,
+    all_strangers: Ration<C>,
+    webhooks: Rations<Arc<str>, C>,
+    audit: Rations<Arc<str>, C>,
+    api: Rations<Arc<str>, C>,
+}
+
+impl Admission {
+    /// Gates with the configured limits and the machine's clock.
+    pub fn new(limits: &LimitsConfig) -> Self {
+        Self::with_clock(limits, &DefaultClock::default())
+    }
+}
+
+impl<C: Clock + Clone> Admission<C> {
+    /// Gates with the configured limits and any clock.
+    pub fn with_clock(limits: &LimitsConfig, clock: &C) -> Self {
+        let pairs = limits.tracked_sources_max;
+        // One entry a tenant, and as many again for those that were removed since the last sweep.
+        let names = limits.tenant_max.saturating_mul(2).max(1024);
+        let (rate, burst) = (limits.per_tenant_per_s, limits.per_tenant_burst);
+        let stranger = limits.unknown_per_source_per_s;
+        Self {
+            room: Arc::new(Room::new(limits.in_flight_max)),
+            named: Rations::new(rate, burst, pairs, clock),
+            strangers: Rations::new(stranger, stranger, pairs, clock),
+            all_strangers: Ration::new(limits.global_per_s, limits.global_per_s, clock),
+            webhooks: Rations::new(rate, burst, names, clock),
+            audit: Rations::new(limits.audit_per_s, limits.audit_burst, names, clock),
+            api: Rations::new(limits.api_per_s, limits.api_burst, names, clock),
+        }
+    }
+
+    /// Takes a place for a request whose body has not been read yet. The place is given back when the
+    /// guard is dropped; call [`InFlight::names`] on it as soon as the tenant is known.
+    ///
+    /// # Errors
+    /// [`Decision::Overloaded`].
+    pub fn enter(&self, source: Source) -> Result<InFlight, Decision> {
+        InFlight::enter(&self.room, source)
+    }
+
+    /// Whether a request may be verified. `tenant` is the known tenant that it names, if it does.
+    pub fn before_authentication(&self, source: Source, tenant: Option<&TenantId>) -> Decision {
+        if let Some(tenant) = tenant {
+            return self.named.take(&(source, tenant.clone()));
+        }
+        // The source first: one that is over its own ration must not draw on everybody's.
+        match self.strangers.take(&source) {
+            Decision::Admit => self.all_strangers.take(),
+            refused => refused,
+        }
+    }
+
+    /// Whether an authenticated call fits its budget. `subject` is the tenant, or the token's id for
+    /// [`Class::Api`]; only what was authenticated belongs here.
+    pub fn spend(&self, class: Class, subject: &Arc<str>) -> Decision {
+        match class {
+            Class::Webhook => self.webhooks.take(subject),
+            Class::Audit => self.audit.take(subject),
+            Class::Api => self.api.take(subject),
+        }
+    }
+
+    /// Forgets whoever has been quiet long enough to have a full ration again. Call it every few
+    /// seconds; the tables also sweep themselves before they would outgrow their bounds.
+    pub fn sweep(&self) {
+        self.named.sweep();
+        self.strangers.sweep();
+        self.webhooks.sweep();
+        self.audit.sweep();
+        self.api.sweep();
+    }
+
+    /// What the gates hold at the moment, for metrics.
+    pub fn usage(&self) -> Usage {
+        Usage {
+            in_flight: self.room.total(),
+            tracked: self.named.len()
+                + self.strangers.len()
+                + self.webhooks.len()
+                + self.audit.len()
+                + self.api.len(),
+        }
+    }
+}
+
+/// A look at the gates.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Usage {
+    /// Requests in hand.
+    pub in_flight: usize,
+    /// Senders, tenants and tokens whose rate is tracked one by one.
+    pub tracked: usize,
+}
+
+impl Source {
+    /// The source of a peer's address; `None` (a peer that is gone) is a source like any other.
+    pub fn of_peer(address: Option<IpAddr>) -> Self {
+        address.map_or(Self::UNKNOWN, Self::from)
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,131 @@
+//! Audit out: the head of a chain and its verification, and who may ask.
+
+use actix_web::{HttpRequest, HttpResponse, web::Query};
+use serde::Deserialize;
+use serde_json::json;
+use vyrox_actors::journal::{Head, JournalError, VerifyReport};
+use vyrox_domain::{
+    ids::{HOST_CHAIN, TenantId},
+    signature::signs,
+    time::Timestamp,
+};
+
+use super::{
+    Edge, Shared,
+    admission::Class,
+    problem::{Answer, Code, Problem},
+    tokens::{Scope, bearer},
+};
+
+/// How far the signed timestamp may be from now, either way.
+const WINDOW_MS: u64 = 30_000;
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Of {
+    tenant_id: String,
+}
+
+/// `GET /audit/head`
+pub(super) async fn head(request: HttpRequest, edge: Shared, of: Query<Of>) -> Answer<HttpResponse> {
+    let chain = admitted(&request, &edge, &of.tenant_id)?;
+    let head = edge.world.journal.head(&chain);
+    let (seq, hash) = (head.map(|head| head.seq), head.map(|head| head.hash_hex()));
+    Ok(HttpResponse::Ok().json(json!({ "seq": seq, "hash": hash, "checkpoint": null })))
+}
+
+/// `GET /audit/verify`: always 200; what it found is in the answer.
+pub(super) async fn verify(
+    request: HttpRequest,
+    edge: Shared,
+    of: Query<Of>,
+) -> Answer<HttpResponse> {
+    let chain = admitted(&request, &edge, &of.tenant_id)?;
+    let journal = std::sync::Arc::clone(&edge.world.journal);
+    let head = journal.head(&chain);
+    let verify = tokio::task::spawn_blocking(move || journal.verify(&chain));
+    let report = match verify.await.map_err(|_fell| Problem::new(Code::Internal))? {
+        Ok(report) => report,
+        Err(JournalError::Damaged { seq, .. }) => unreadable(seq),
+        Err(error) => return Err(journal_problem(&error)),
+    };
+    // The journal knows its own durable head: a file that ends before it was cut.
+    let report = match head {
+        Some(head) => report.expecting(&head),
+        None => report,
+    };
+    Ok(HttpResponse::Ok().json(shown(&report)))
+}
+
+fn unreadable(seq: u64) -> VerifyReport {
+    VerifyReport {
+        ok: false,
+        entries: seq,
+        head: None,
+        kind: Some("chain"),
+        divergent_seq: Some(seq),
+        expected_hash: None,
+        observed_hash: None,
+    }
+}
+
+/// A report as it is shown here and on the command line.
+pub(super) fn shown(report: &VerifyReport) -> serde_json::Value {
+    let head = report.head.as_ref();
+    let head = head.map(|head: &Head| json!({ "seq": head.seq, "hash": head.hash_hex() }));
+    if report.ok {
+        return json!({ "ok": true, "entries": report.entries, "head": head });
+    }
+    json!({
+        "ok": false,
+        "entries": report.entries,
+        "head": head,
+        "kind": report.kind,
+        "divergent_seq": report.divergent_seq,
+        "expected_hash": report.expected_hash,
+        "observed_hash": report.observed_hash,
+    })
+}
+
+/// Lets in whoever holds a token, or signed `"T:N"` with the service key at about now. Gives the
+/// chain's name. A tenant that does not exist looks like a wrong signature, except to a token.
+pub(super) fn admitted(request: &HttpRequest, edge: &Edge, tenant: &str) -> Answer<String> {
+    let is_chain = tenant == HOST_CHAIN || edge.world.keyring.load().tenant(tenant).is_some();
+    let subject = if bearer(request).is_some() {
+        edge.tokens.require(request, Scope::AuditRead)?;
+        if !is_chain {
+            return Err(Code::TenantNotFound.into());
+        }
+        tenant.into()
+    } else {
+        let signed = is_signed(request, edge, tenant);
+        // The host's own chain is for tokens: no tenant's key speaks for it.
+        let known: Option<TenantId> = tenant.parse().ok().filter(|_| signed && is_chain);
+        known.ok_or_else(Problem::unauthenticated)?.shared()
+    };
+    edge.admission.spend(Class::Audit, &subject).into_result()?;
+    Ok(tenant.to_owned())
+}
+
+fn is_signed(request: &HttpRequest, edge: &Edge, tenant: &str) -> bool {
+    let header = |name| request.headers().get(name).and_then(|value| value.to_str().ok());
+    let (Some(stamp), Some(signature)) =
+        (header("X-Vyrox-Timestamp"), header("X-Vyrox-Signature"))
+    else {
+        return false;
+    };
+    let Some(key) = &edge.service_key else { return false };
+    let authentic = signs(key, format!("{tenant}:{stamp}").as_bytes(), signature);
+    let fresh = stamp.parse().is_ok_and(|seconds| {
+        Timestamp::from_s(seconds).distance_ms(edge.world.now()) <= WINDOW_MS
+    });
+    authentic && fresh
+}
+
+pub(super) fn journal_problem(error: &JournalError) -> Problem {
+    tracing::error!(%error, "a chain could not be read");
+    match error {
+        JournalError::NoEntry { .. } => Code::InvalidQuery.into(),
+        _ => Problem::new(Code::JournalUnavailable).detail("The chain could not be read; see the log."),
+    }
+}

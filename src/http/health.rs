@@ -1,0 +1,200 @@
+//! Health: open where it says nothing, behind a token where it shows the tree.
+
+use std::net::IpAddr;
+
+use actix_web::{
+    HttpRequest, HttpResponse,
+    http::header,
+    web::{Path, Query},
+};
+use serde::Deserialize;
+use serde_json::json;
+use vyrox_actors::supervision::{Node, State};
+use vyrox_domain::{host::TenantRecord, ids::TenantId};
+
+use super::{
+    Edge, Shared,
+    admin::known,
+    problem::{Answer, Code, Problem},
+    tokens::Scope,
+};
+
+/// `GET /health` and `GET /health/live`: the process answers.
+pub(super) async fn live() -> HttpResponse {
+    HttpResponse::Ok().json(json!({ "status": "ok" }))
+}
+
+/// `GET /health/ready`: 200, or 503 with the reasons.
+pub(super) async fn ready(edge: Shared) -> HttpResponse {
+    let mut reasons = Vec::new();
+    if edge.world.journal.status().poisoned.is_some() {
+        reasons.push("journal_poisoned");
+    }
+    for actor in ["audit_writer", "registry", "tenants", "projector"] {
+        let serves = edge.tree.find(actor).is_some_and(|node| serves(&node));
+        if !serves {
+            reasons.push(actor);
+        }
+    }
+    if reasons.is_empty() {
+        HttpResponse::Ok().json(json!({ "status": "ready" }))
+    } else {
+        HttpResponse::ServiceUnavailable()
+            .insert_header((header::RETRY_AFTER, "1"))
+            .json(json!({ "status": "not_ready", "reasons": reasons }))
+    }
+}
+
+fn serves(node: &Node) -> bool {
+    matches!(node.state, State::Running | State::BackingOff)
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Which {
+    depth: Option<usize>,
+    state: Option<String>,
+}
+
+/// `GET /health/actors[?depth=N][&state=S]`: the whole tree. With `state`, nodes of that state and
+/// those above them.
+pub(super) async fn actors(
+    request: HttpRequest,
+    edge: Shared,
+    which: Query<Which>,
+) -> Answer<HttpResponse> {
+    may_look(&request, &edge)?;
+    let mut tree = edge.tree.snapshot();
+    if let Some(name) = &which.state {
+        let state = STATES.into_iter().find(|state| json!(state) == json!(name)).ok_or_else(|| {
+            Problem::new(Code::InvalidQuery)
+                .detail(format!("state is one of {}", json!(STATES)))
+        })?;
+        keep(&mut tree, state);
+    }
+    if let Some(depth) = which.depth {
+        cut(&mut tree, depth);
+    }
+    Ok(HttpResponse::Ok().json(json!({ "host": tree })))
+}
+
+const STATES: [State; 6] = [
+    State::Running,
+    State::Passive,
+    State::BackingOff,
+    State::Suspended,
+    State::Stopped,
+    State::Stalled,
+];
+
+fn keep(node: &mut Node, state: State) -> bool {
+    node.children.retain_mut(|child| keep(child, state));
+    node.state == state || !node.children.is_empty()
+}
+
+fn cut(node: &mut Node, depth: usize) {
+    match depth.checked_sub(1) {
+        None => node.children.clear(),
+        Some(depth) => node.children.iter_mut().for_each(|child| cut(child, depth)),
+    }
+}
+
+/// `GET /health/actors/{id}`: one node and what is below it.
+pub(super) async fn actor(
+    request: HttpRequest,
+    edge: Shared,
+    id: Path<String>,
+) -> Answer<HttpResponse> {
+    may_look(&request, &edge)?;
+    let node = edge.tree.find(&id).ok_or_else(|| Problem::new(Code::ActorNotFound))?;
+    Ok(HttpResponse::Ok().json(node))
+}
+
+/// `GET /health/tenants/{tenant}`: how one tenant is served.
+pub(super) async fn tenant(
+    request: HttpRequest,
+    edge: Shared,
+    tenant: Path<String>,
+) -> Answer<HttpResponse> {
+    may_look(&request, &edge)?;
+    let id = known(&edge, &tenant)?;
+    let view = edge.view.load();
+    let record = view.tenants.get(&id).ok_or_else(|| Problem::new(Code::TenantNotFound))?;
+    let node = edge.tree.find(&format!("tenant/{id}"));
+    let why: Vec<_> = node
+        .iter()
+        .flat_map(|node| &node.children)
+        .filter(|child| child.state != State::Running)
+        .map(|child| json!({ "actor": child.id, "state": child.state, "last_crash": child.last_crash }))
+        .collect();
+    Ok(HttpResponse::Ok().json(json!({
+        "tenant_id": id,
+        "state": tenant_state(&edge, &id, record),
+        "why": why,
+        "suspended_since_ms": record.suspended_since,
+        "next_probe_at_ms": node.as_ref().and_then(|node| node.next_restart_at_ms),
+        "head_seq": edge.world.journal.head(id.as_str()).map(|head| head.seq),
+        "readable_seq": edge.world.progress.applied(id.as_str()),
+    })))
+}
+
+/// `serving`, `degraded`, `suspended` or `passive`.
+pub(super) fn tenant_state(edge: &Edge, id: &TenantId, record: &TenantRecord) -> &'static str {
+    let Some(node) = edge.tree.find(&format!("tenant/{id}")) else { return "passive" };
+    if node.state == State::Suspended || record.suspended_since.is_some() {
+        return "suspended";
+    }
+    if node.state == State::Passive || node.children.is_empty() {
+        return "passive";
+    }
+    let well = node.children.iter().all(|child| child.state == State::Running);
+    if well { "serving" } else { "degraded" }
+}
+
+/// Lets in a token with `health:read`; without one, only a request that this very machine made to a
+/// listener that only this machine can reach, and that nobody passed on.
+pub(super) fn may_look(request: &HttpRequest, edge: &Edge) -> Answer<()> {
+    if super::tokens::bearer(request).is_none() && edge.is_local() && is_local(request) {
+        return Ok(());
+    }
+    edge.tokens.require(request, Scope::HealthRead).map(|_caller| ())
+}
+
+fn is_local(request: &HttpRequest) -> bool {
+    let headers = request.headers();
+    let passed_on = ["forwarded", "x-forwarded-for", "x-forwarded-host", "x-real-ip", "via"];
+    if passed_on.iter().any(|name| headers.contains_key(*name)) {
+        return false;
+    }
+    let peer = request.peer_addr().is_some_and(|peer| peer.ip().is_loopback());
+    // Only the request's own words count here: a name that merely resolves to us could be a page
+    // of a stranger's in a browser on this machine.
+    let host = headers.get(header::HOST).and_then(|value| value.to_str().ok());
+    let host = host.or_else(|| request.uri().authority().map(|authority| authority.as_str()));
+    peer && host.is_some_and(is_loopback_host)
+}
+
+fn is_loopback_host(host: &str) -> bool {
+    let bracketed = host.strip_prefix('[').and_then(|rest| rest.split_once(']'));
+    let name = match bracketed {
+        Some((address, _port)) => address,
+        None => host.rsplit_once(':').map_or(host, |(name, _port)| name),
+    };
+    name.eq_ignore_ascii_case("localhost")
+        || name.parse().is_ok_and(|address: IpAddr| address.is_loopback())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hosts_that_are_this_machine() {
+        for host in ["localhost", "LOCALHOST:8001", "127.0.0.1", "127.1.2.3:80", "[::1]:8001", "[::1]"] {
+            assert!(is_loopback_host(host), "{host}");
+        }
+        for host in ["", "evil.example", "127.0.0.1.evil.example", "localhost.evil:80", "[::2]", "10.0.0.1"] {
+            assert!(!is_loopback_host(host), "{host}");
+        }
+    }
+}

@@ -1,0 +1,163 @@
+//! The table of errors: code, status, title, general sentence.
+
+use std::fmt;
+
+use actix_web::http::StatusCode;
+
+macro_rules! codes {
+    ($($(#[$doc:meta])* $name:ident $code:literal $status:ident $title:literal $detail:literal;)*) => {
+        /// What went wrong, for programs: stable, in `snake_case`.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+        pub enum Code {
+            $($(#[$doc])* $name,)*
+        }
+
+        impl Code {
+            /// All of them, in the order of the table.
+            pub const ALL: &'static [Self] = &[$(Self::$name),*];
+
+            /// The `code` member.
+            pub const fn as_str(self) -> &'static str {
+                match self { $(Self::$name => $code,)* }
+            }
+
+            /// The status.
+            pub const fn status(self) -> StatusCode {
+                match self { $(Self::$name => StatusCode::$status,)* }
+            }
+
+            /// The `title` member: the same for every occurrence.
+            pub const fn title(self) -> &'static str {
+                match self { $(Self::$name => $title,)* }
+            }
+
+            /// The `detail` member if the handler has nothing better to say.
+            pub const fn detail(self) -> &'static str {
+                match self { $(Self::$name => $detail,)* }
+            }
+        }
+    };
+}
+
+codes! {
+    /// The body is authentic and is no alert that we know.
+    InvalidPayload "invalid_payload" BAD_REQUEST "Invalid payload"
+        "The body is authentic but does not have the expected shape.";
+    /// The body of an API call is not the JSON it should be.
+    InvalidJson "invalid_json" BAD_REQUEST "Invalid JSON"
+        "The body is not the JSON that this route expects.";
+    /// A query parameter is missing or wrong.
+    InvalidQuery "invalid_query" BAD_REQUEST "Invalid query"
+        "A query parameter is missing, unknown or malformed.";
+    /// A path segment is wrong.
+    InvalidPath "invalid_path" BAD_REQUEST "Invalid path"
+        "A segment of the path is malformed.";
+    /// The request is broken below all that.
+    InvalidRequest "invalid_request" BAD_REQUEST "Invalid request"
+        "The request is malformed or ended early.";
+    /// Not a tenant's name.
+    InvalidTenantId "invalid_tenant_id" BAD_REQUEST "Invalid tenant id"
+        "A tenant id is 2 to 32 of a-z, 0-9, '_' and '-', with a letter or digit at both ends.";
+    /// Not a way to authenticate a vendor's webhook.
+    InvalidWebhook "invalid_webhook" BAD_REQUEST "Invalid webhook"
+        "A webhook names a vendor and one way to authenticate it.";
+    /// Not a vendor's account.
+    InvalidAccount "invalid_account" BAD_REQUEST "Invalid account"
+        "An account names a vendor and an id of 1 to 128 visible characters.";
+    /// A secret that is too weak.
+    InvalidSecret "invalid_secret" BAD_REQUEST "Invalid secret"
+        "A secret has 32 bytes at least and is no placeholder.";
+    /// The request can't prove where it comes from.
+    InvalidSignature "invalid_signature" UNAUTHORIZED "Invalid signature"
+        "invalid signature";
+    /// The API token is missing, unknown or expired.
+    InvalidToken "invalid_token" UNAUTHORIZED "Invalid token"
+        "invalid token";
+    /// The token is good, but not for this.
+    InsufficientScope "insufficient_scope" FORBIDDEN "Insufficient scope"
+        "The token does not allow this.";
+    /// No such route.
+    NotFound "not_found" NOT_FOUND "Not found"
+        "There is nothing at this path.";
+    /// No such alert, or not one of that tenant.
+    AlertNotFound "alert_not_found" NOT_FOUND "Alert not found"
+        "There is no such alert.";
+    /// No such tenant.
+    TenantNotFound "tenant_not_found" NOT_FOUND "Tenant not found"
+        "There is no such tenant.";
+    /// No such actor in the tree.
+    ActorNotFound "actor_not_found" NOT_FOUND "Actor not found"
+        "There is no such actor in the tree.";
+    /// The route exists, for another method.
+    MethodNotAllowed "method_not_allowed" METHOD_NOT_ALLOWED "Method not allowed"
+        "This path answers to other methods; see the Allow header.";
+    /// The client was too slow.
+    RequestTimeout "request_timeout" REQUEST_TIMEOUT "Request timeout"
+        "The request took too long to arrive.";
+    /// The tenant is there already.
+    TenantExists "tenant_exists" CONFLICT "Tenant exists"
+        "There is a tenant of that name.";
+    /// The account is another tenant's.
+    AccountTaken "account_taken" CONFLICT "Account taken"
+        "The account belongs to another tenant.";
+    /// No room for a further tenant.
+    TenantLimit "tenant_limit" CONFLICT "Tenant limit"
+        "This host has as many tenants as limits.tenant_max allows.";
+    /// The body is too long.
+    PayloadTooLarge "payload_too_large" PAYLOAD_TOO_LARGE "Payload too large"
+        "The body is longer than this server takes.";
+    /// The body is not JSON by its own account.
+    UnsupportedMediaType "unsupported_media_type" UNSUPPORTED_MEDIA_TYPE "Unsupported media type"
+        "Send application/json, not encoded.";
+    /// Too many requests from there.
+    RateLimited "rate_limited" TOO_MANY_REQUESTS "Rate limited"
+        "Too many requests; try again after the time in Retry-After.";
+    /// A defect of ours.
+    Internal "internal" INTERNAL_SERVER_ERROR "Internal error"
+        "The server failed; its log says more.";
+    /// Too many requests altogether, or one of the queues is full.
+    Overloaded "overloaded" SERVICE_UNAVAILABLE "Overloaded"
+        "The server is busy; try again after the time in Retry-After.";
+    /// The server stops or starts.
+    Unavailable "unavailable" SERVICE_UNAVAILABLE "Unavailable"
+        "The server is not taking requests now; try again after the time in Retry-After.";
+    /// The answer was not ready in time; what was asked may still happen.
+    TimedOut "timed_out" SERVICE_UNAVAILABLE "Timed out"
+        "The answer was not ready in time. Send the same request again: a repeat is recognised.";
+    /// The disk failed; nothing is accepted until a restart has recovered.
+    JournalUnavailable "journal_unavailable" SERVICE_UNAVAILABLE "Journal unavailable"
+        "The journal can't be written; nothing was accepted.";
+    /// The tenant's disk is used up.
+    QuotaExceeded "quota_exceeded" INSUFFICIENT_STORAGE "Quota exceeded"
+        "The tenant has used up its storage.";
+}
+
+impl Code {
+    /// Whether this is a failed authentication, about which nothing more is said.
+    pub const fn is_authentication(self) -> bool {
+        matches!(self, Self::InvalidSignature | Self::InvalidToken)
+    }
+
+    /// Whether the client is told when to come back.
+    pub(super) const fn can_be_retried(self) -> bool {
+        matches!(
+            self.status(),
+            StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE
+        )
+    }
+
+    /// The `WWW-Authenticate` header.
+    pub(super) const fn challenge(self) -> Option<&'static str> {
+        match self {
+            Self::InvalidSignature => Some("Vyrox-Signature"),
+            Self::InvalidToken => Some("Bearer"),
+            _ => None,
+        }
+    }
+}
+
+impl fmt::Display for Code {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}

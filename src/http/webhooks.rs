@@ -1,0 +1,333 @@
+//! Alerts in: bytes -> the tenant's own keys -> `VerifiedWebhook` -> alerts -> machine -> durable
+//! -> answer. Nothing is parsed before it is verified but the one member that names the account.
+
+use std::{sync::Arc, time::Duration};
+
+use actix_web::{
+    HttpRequest, HttpResponse,
+    http::header::HeaderName,
+    web::{Path, Payload},
+};
+use serde::Serialize;
+use tokio::sync::oneshot;
+use vyrox_actors::{
+    directory::Route,
+    journal::AppendError,
+    keyring::TenantKeys,
+    messages::{Accepted, Intake, IntakeError, ParsedAlert, Receive, Reject},
+    router::Activate,
+    supervision::{Reason, Rejected},
+};
+use vyrox_domain::{
+    alert::{Alert, InvalidPayload},
+    digest::Digest,
+    ids::{AlertId, TenantId},
+    prescan::account_of,
+    vendor::Vendor,
+    webhook::{Headers, RawWebhook, VerifiedWebhook, verify},
+};
+
+use super::{
+    Edge, Shared,
+    admission::{Class, Decision, Source},
+    body,
+    problem::{Answer, Code, Problem},
+};
+
+/// How often a tenant that is just being restarted or put away is tried again.
+const TRIES: u32 = 40;
+const BETWEEN_TRIES: Duration = Duration::from_millis(25);
+
+/// `POST /webhook/{vendor}`: the payload names the tenant.
+pub(super) async fn by_payload(
+    request: HttpRequest,
+    vendor: Path<String>,
+    payload: Payload,
+    edge: Shared,
+) -> Answer<HttpResponse> {
+    receive(&request, &vendor, None, payload, &edge).await
+}
+
+/// `POST /t/{tenant}/webhook/{vendor}`: the path names the tenant.
+pub(super) async fn by_path(
+    request: HttpRequest,
+    path: Path<(String, String)>,
+    payload: Payload,
+    edge: Shared,
+) -> Answer<HttpResponse> {
+    let (tenant, vendor) = path.into_inner();
+    receive(&request, &vendor, Some(&tenant), payload, &edge).await
+}
+
+async fn receive(
+    request: &HttpRequest,
+    vendor: &str,
+    path_tenant: Option<&str>,
+    payload: Payload,
+    edge: &Edge,
+) -> Answer<HttpResponse> {
+    let vendor: Vendor = vendor.parse().map_err(|_unknown| Problem::new(Code::NotFound))?;
+    let source = Source::of_peer(request.peer_addr().map(|address| address.ip()));
+    let place = edge.admission.enter(source).map_err(refused)?;
+    let server = &edge.config.server;
+    body::acceptable(request, server.body_limit_bytes)?;
+    let patience = Duration::from_millis(server.body_timeout_ms);
+    let bytes = body::read(payload, server.body_limit_bytes, patience).await?;
+
+    let named = name(edge, vendor, path_tenant, &bytes);
+    let tenant = named.as_ref().map(|keys| &keys.tenant);
+    edge.admission.before_authentication(source, tenant).into_result()?;
+    let place = place.names(tenant).map_err(refused)?;
+
+    let now = edge.world.now();
+    let headers = RequestHeaders(request);
+    let raw = RawWebhook { vendor, body: &bytes, headers: &headers, now };
+    let sender = authenticate(raw, edge, named.as_deref())?;
+    let keys = named.ok_or_else(Problem::unauthenticated)?;
+    edge.admission.spend(Class::Webhook, &keys.tenant.shared()).into_result()?;
+
+    let parsed = parse(&sender.webhook, edge, vendor, &keys.tenant);
+    let fallback = sender.fallback;
+    let body_sha256 = Digest::of(&bytes);
+    let intake = Intake { vendor, body_sha256, received_at: now, fallback, body: bytes };
+    let answer = match parsed {
+        Ok(alerts) => take_in(edge, &keys, intake, alerts).await,
+        Err(invalid) => keep(edge, &keys, intake, &invalid).await,
+    };
+    drop(place);
+    answer
+}
+
+fn refused(decision: Decision) -> Problem {
+    match decision.into_result() {
+        Err(problem) => problem,
+        Ok(()) => Code::Overloaded.into(),
+    }
+}
+
+/// The tenant that the request claims to speak for: its payload's account, else its path. Whatever
+/// is wrong with the claim looks like no claim at all.
+fn name(
+    edge: &Edge,
+    vendor: Vendor,
+    path_tenant: Option<&str>,
+    body: &[u8],
+) -> Option<Arc<TenantKeys>> {
+    let account = account_of(vendor, body);
+    let keyring = edge.world.keyring.load();
+    let named = match (path_tenant, account) {
+        (_, Err(_)) => None,
+        (Some(tenant), Ok(_)) => keyring.tenant(tenant),
+        (None, Ok(Some(account))) => keyring.tenant_of(vendor, &account),
+        (None, Ok(None)) => None,
+    };
+    named.cloned()
+}
+
+struct Sender<'a> {
+    webhook: VerifiedWebhook<'a>,
+    fallback: bool,
+}
+
+/// The same work and the same answer whatever is missing or wrong.
+fn authenticate<'a>(
+    raw: RawWebhook<'a>,
+    edge: &Edge,
+    named: Option<&TenantKeys>,
+) -> Answer<Sender<'a>> {
+    let vendor = raw.vendor;
+    let own = named.and_then(|keys| keys.webhook(vendor, raw.now));
+    let stand_in = edge.fallback.as_ref().filter(|_| named.is_some() && own.is_none());
+    let verification = verify(raw, own.or(stand_in));
+    edge.metrics.verified(&verification);
+    let webhook = verification.outcome.map_err(|_| Problem::unauthenticated())?;
+    let fallback = stand_in.is_some();
+    if let (true, Some(keys)) = (fallback, named) {
+        tracing::warn!(tenant = %keys.tenant, %vendor, "the host-wide secret stood in for the tenant's own");
+    }
+    Ok(Sender { webhook, fallback })
+}
+
+struct RequestHeaders<'a>(&'a HttpRequest);
+
+impl Headers for RequestHeaders<'_> {
+    fn get(&self, name: &str) -> Option<&[u8]> {
+        let name: HeaderName = name.parse().ok()?;
+        let mut values = self.0.headers().get_all(name);
+        match (values.next(), values.next()) {
+            (Some(value), None) => Some(value.as_bytes()),
+            _ => None,
+        }
+    }
+}
+
+/// Reads the alerts and holds their accounts against the tenant.
+fn parse(
+    webhook: &VerifiedWebhook<'_>,
+    edge: &Edge,
+    vendor: Vendor,
+    tenant: &TenantId,
+) -> Result<Vec<ParsedAlert>, InvalidPayload> {
+    let alerts = Alert::parse(webhook)?;
+    let keyring = edge.world.keyring.load();
+    let belongs_elsewhere = |alert: &Alert| {
+        let account = alert.account.as_deref();
+        let owner = account.and_then(|account| keyring.tenant_of(vendor, account));
+        owner.is_some_and(|keys| keys.tenant != *tenant)
+    };
+    let invalid = |detail: &str| InvalidPayload { looked_for: &[], detail: detail.to_owned() };
+    if alerts.iter().any(belongs_elsewhere) {
+        return Err(invalid("the payload names another tenant than the one that signed it"));
+    }
+    let parsed: Result<_, _> = alerts.into_iter().map(ParsedAlert::new).collect();
+    parsed.map_err(|_| invalid("the alert has no normal form"))
+}
+
+async fn take_in(
+    edge: &Edge,
+    keys: &TenantKeys,
+    intake: Intake,
+    alerts: Vec<ParsedAlert>,
+) -> Answer<HttpResponse> {
+    let (reply, answer) = oneshot::channel();
+    let offer = Receive { intake, alerts, reply };
+    deliver(edge, &keys.tenant, offer, Route::receive).await?;
+    let accepted = wait(edge, answer).await?;
+    edge.metrics.accepted(&keys.tenant, &accepted);
+    answered(&accepted)
+}
+
+/// Authentic, and of no known shape: refused, and kept.
+async fn keep(
+    edge: &Edge,
+    keys: &TenantKeys,
+    intake: Intake,
+    invalid: &InvalidPayload,
+) -> Answer<HttpResponse> {
+    let (reply, answer) = oneshot::channel();
+    let offer = Reject { intake, detail: invalid.detail.clone(), reply };
+    deliver(edge, &keys.tenant, offer, Route::reject).await?;
+    let (seq, hash) = wait(edge, answer).await?;
+    edge.metrics.rejected(&keys.tenant);
+    let detail = format!("{}. The body is kept as evidence at seq {seq}.", invalid.detail);
+    let receipt = serde_json::json!({ "seq": seq, "hash": hash });
+    Err(Problem::new(Code::InvalidPayload)
+        .detail(detail)
+        .member("looked_for", invalid.looked_for.to_vec())
+        .member("receipt", receipt))
+}
+
+/// Hands a message to whoever takes in the tenant's alerts now, waking it if needed.
+async fn deliver<M>(
+    edge: &Edge,
+    tenant: &TenantId,
+    mut message: M,
+    offer: impl Fn(&Route, M) -> Result<(), Rejected<M>>,
+) -> Answer<()> {
+    for attempt in 0..TRIES {
+        let route = match edge.directory.get(tenant).filter(|_| attempt == 0) {
+            Some(route) => route,
+            None => activate(edge, tenant).await?,
+        };
+        message = match offer(&route, message) {
+            Ok(()) => return Ok(()),
+            Err(Rejected { reason: Reason::Full, .. }) => return Err(Code::Overloaded.into()),
+            // It is being restarted, put away or suspended: the router has a new way in shortly.
+            Err(rejected) => rejected.message,
+        };
+        tokio::time::sleep(BETWEEN_TRIES).await;
+    }
+    Err(Code::Unavailable.into())
+}
+
+async fn activate(edge: &Edge, tenant: &TenantId) -> Answer<Route> {
+    let asked = edge.tenants.ask(Activate(tenant.clone()), edge.patience()).await;
+    match asked {
+        Ok(Some(route)) => Ok(route),
+        Ok(None) => Err(Problem::unauthenticated()),
+        Err(error) => {
+            tracing::warn!(%tenant, %error, "the router gave no way in");
+            Err(Code::Unavailable.into())
+        }
+    }
+}
+
+/// Waits until it is durable. Should this caller go away meanwhile, nothing changes but that nobody
+/// reads the answer.
+async fn wait<T>(
+    edge: &Edge,
+    answer: oneshot::Receiver<Result<T, IntakeError>>,
+) -> Answer<T> {
+    let outcome = tokio::time::timeout(edge.patience(), answer).await;
+    match outcome {
+        Err(_elapsed) => Err(Code::TimedOut.into()),
+        Ok(Err(_gone)) => Err(Problem::new(Code::Unavailable)
+            .detail("The tenant's machine was restarted; send the same request again.")),
+        Ok(Ok(Ok(taken))) => Ok(taken),
+        Ok(Ok(Err(IntakeError::QuotaExceeded))) => Err(Code::QuotaExceeded.into()),
+        Ok(Ok(Err(IntakeError::Journal(error)))) => Err(journal_problem(&error)),
+    }
+}
+
+fn journal_problem(error: &AppendError) -> Problem {
+    match error {
+        AppendError::Full => Code::Overloaded.into(),
+        AppendError::Conflict { .. } | AppendError::Fenced => Problem::new(Code::Unavailable)
+            .detail("The tenant's machine was restarted; send the same request again."),
+        AppendError::Held | AppendError::Io(_) => Code::JournalUnavailable.into(),
+        AppendError::Invalid(_) => Code::Internal.into(),
+    }
+}
+
+#[derive(Serialize)]
+struct Answered<'a> {
+    status: &'static str,
+    alert_id: AlertId,
+    receipt: Receipt,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    alerts: Option<&'a [One]>,
+}
+
+#[derive(Serialize, Clone, Copy)]
+struct Receipt {
+    seq: u64,
+    hash: Digest,
+}
+
+#[derive(Serialize)]
+struct One {
+    status: &'static str,
+    alert_id: AlertId,
+    receipt: Receipt,
+}
+
+/// `202 queued` if anything in the body is new, else `200 duplicate`; a body with several alerts
+/// lists them all.
+fn answered(accepted: &[Accepted]) -> Answer<HttpResponse> {
+    let all: Vec<_> = accepted.iter().map(One::of).collect();
+    let leading = all.iter().find(|one| one.status == QUEUED).or_else(|| all.first());
+    let leading = leading.ok_or_else(|| Problem::new(Code::Internal))?;
+    let answered = Answered {
+        status: leading.status,
+        alert_id: leading.alert_id,
+        receipt: leading.receipt,
+        alerts: (all.len() > 1).then_some(&all),
+    };
+    let mut response = match leading.status {
+        QUEUED => HttpResponse::Accepted(),
+        _ => HttpResponse::Ok(),
+    };
+    Ok(response.json(answered))
+}
+
+const QUEUED: &str = "queued";
+
+impl One {
+    fn of(accepted: &Accepted) -> Self {
+        Self {
+            status: if accepted.duplicate { "duplicate" } else { QUEUED },
+            alert_id: accepted.alert_id,
+            receipt: Receipt { seq: accepted.seq, hash: accepted.hash },
+        }
+    }
+}

@@ -1,0 +1,181 @@
+//! The host key and the bootstrap token: the two files whose bytes are secrets.
+
+use std::{
+    fs::{self, OpenOptions},
+    io::{self, Read as _, Write as _},
+    os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _},
+    path::{Path, PathBuf},
+};
+
+use sha2::{Digest as _, Sha256};
+use subtle::ConstantTimeEq as _;
+use vyrox_actors::{
+    journal::seal::{HostKey, HostKeyError},
+    ports::fresh_secret,
+};
+use zeroize::Zeroizing;
+
+use crate::config::{HostKeySource, StorageConfig};
+
+/// A secret file could not be read or made.
+#[derive(Debug, thiserror::Error)]
+pub enum KeyError {
+    /// The file system said no.
+    #[error("{path}: {source}")]
+    Io {
+        /// Which file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// Others can read it.
+    #[error("{path} can be read by others (mode {mode:o}); run: chmod 600 {path}")]
+    TooOpen {
+        /// Which file.
+        path: PathBuf,
+        /// Its mode.
+        mode: u32,
+    },
+    /// It holds no key.
+    #[error("{place}: {source}")]
+    NoKey {
+        /// Which file or setting.
+        place: String,
+        /// Why.
+        source: HostKeyError,
+    },
+    /// The key is gone while things lie sealed under it.
+    #[error(
+        "{path} is missing, but {vault} was sealed under it; put the key file back from its backup, or set VYROX_STORAGE__HOST_KEY"
+    )]
+    Lost {
+        /// Where the key should be.
+        path: PathBuf,
+        /// What can't be opened without it.
+        vault: PathBuf,
+    },
+}
+
+/// The host key: given, or read from its file, which the first start makes.
+///
+/// # Errors
+/// [`KeyError`]; never is a new key made where something was sealed under an old one.
+pub fn host_key(storage: &StorageConfig, vault: &Path) -> Result<HostKey, KeyError> {
+    match storage.host_key_source() {
+        HostKeySource::Given(secret) => HostKey::from_hex(secret.expose())
+            .map_err(|source| KeyError::NoKey { place: "storage.host_key".into(), source }),
+        HostKeySource::File(path) => key_file(path, vault),
+    }
+}
+
+fn key_file(path: PathBuf, vault: &Path) -> Result<HostKey, KeyError> {
+    if let Some(text) = read_secret_file(&path)? {
+        let place = path.display().to_string();
+        return HostKey::from_hex(&text).map_err(|source| KeyError::NoKey { place, source });
+    }
+    if vault.exists() {
+        return Err(KeyError::Lost { path, vault: vault.to_owned() });
+    }
+    let key = HostKey::generate();
+    write_secret_file(&path, &key.to_hex())?;
+    tracing::info!(path = %path.display(), key_id = key.id(), "host key made; back it up apart from the data");
+    Ok(key)
+}
+
+/// The token that administers this host until people have their own. Only its digest is kept.
+#[derive(Clone)]
+pub struct BootstrapToken {
+    sha256: [u8; 32],
+    /// Whether it was made by this start.
+    pub fresh: bool,
+}
+
+impl BootstrapToken {
+    /// Reads `admin.token` in the data directory, or makes it.
+    ///
+    /// # Errors
+    /// [`KeyError`] where the file cannot be read or made, or others can read it.
+    pub fn load(data_dir: &Path) -> Result<Self, KeyError> {
+        let path = data_dir.join("admin.token");
+        if let Some(text) = read_secret_file(&path)? {
+            let text = text.trim_ascii();
+            // A token that somebody emptied is no token: nothing may match it.
+            if text.len() >= 32 {
+                return Ok(Self { sha256: Sha256::digest(text).into(), fresh: false });
+            }
+        }
+        let token = Zeroizing::new(format!("vyrox_{}", fresh_secret()));
+        write_secret_file(&path, &token)?;
+        Ok(Self { sha256: Sha256::digest(token.as_bytes()).into(), fresh: true })
+    }
+
+    /// Whether `offered` is the token, in constant time.
+    pub fn matches(&self, offered: &[u8]) -> bool {
+        let offered: [u8; 32] = Sha256::digest(offered).into();
+        self.sha256.ct_eq(&offered).into()
+    }
+}
+
+fn read_secret_file(path: &Path) -> Result<Option<Zeroizing<String>>, KeyError> {
+    let error = |source| KeyError::Io { path: path.to_owned(), source };
+    let mut file = match fs::File::open(path) {
+        Ok(file) => file,
+        Err(source) if source.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(source) => return Err(error(source)),
+    };
+    let mode = file.metadata().map_err(error)?.permissions().mode() & 0o777;
+    if mode & 0o077 != 0 {
+        return Err(KeyError::TooOpen { path: path.to_owned(), mode });
+    }
+    let mut text = Zeroizing::new(String::new());
+    file.read_to_string(&mut text).map_err(error)?;
+    Ok(Some(text))
+}
+
+/// Whole or not at all: written beside, synced, renamed, and the directory synced.
+fn write_secret_file(path: &Path, text: &str) -> Result<(), KeyError> {
+    let error = |source| KeyError::Io { path: path.to_owned(), source };
+    let beside = path.with_extension("new");
+    let mut options = OpenOptions::new();
+    options.write(true).create(true).truncate(true).mode(0o600);
+    let mut file = options.open(&beside).map_err(error)?;
+    file.write_all(text.as_bytes()).map_err(error)?;
+    file.write_all(b"\n").map_err(error)?;
+    file.sync_all().map_err(error)?;
+    fs::rename(&beside, path).map_err(error)?;
+    if let Some(directory) = path.parent() {
+        let directory = if directory.as_os_str().is_empty() { Path::new(".") } else { directory };
+        fs::File::open(directory).and_then(|dir| dir.sync_all()).map_err(error)?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_token_is_made_once_and_is_for_its_owner_alone() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let first = BootstrapToken::load(dir.path()).expect("made");
+        let path = dir.path().join("admin.token");
+        let text = fs::read_to_string(&path).expect("readable");
+        assert!(first.fresh && first.matches(text.trim().as_bytes()) && !first.matches(b"other"));
+        let second = BootstrapToken::load(dir.path()).expect("read");
+        assert!(!second.fresh && second.matches(text.trim().as_bytes()));
+
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).expect("chmod");
+        assert!(matches!(BootstrapToken::load(dir.path()), Err(KeyError::TooOpen { .. })));
+    }
+
+    #[test]
+    fn a_lost_host_key_is_never_replaced_where_something_is_sealed() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let (key, vault) = (dir.path().join("host.key"), dir.path().join("vault.redb"));
+        let made = key_file(key.clone(), &vault).expect("made");
+        fs::write(&vault, b"sealed").expect("a vault");
+        assert_eq!(key_file(key.clone(), &vault).expect("read").id(), made.id());
+        fs::remove_file(&key).expect("lost");
+        assert!(matches!(key_file(key, &vault), Err(KeyError::Lost { .. })));
+    }
+}

@@ -1,0 +1,7 @@
+//! The `vyrox` binary. Everything it does is in the library.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    vyrox::cli::main()
+}
