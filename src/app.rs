@@ -13,14 +13,14 @@ use arc_swap::ArcSwap;
 use vyrox_actors::{
     feed::Feed,
     journal::{
-        LocalJournal, Options,
+        Journal, LocalJournal, Options,
         projection::{ProjectionError, Projections},
         vault::Vault,
     },
     keyring::Keyring,
     ports::{Clock, Limits, World},
     projector::{Progress, ProjectorParts, catch_up},
-    supervision::{Tree, install_panic_hook},
+    supervision::{Stall, Tree, Watchdog, install_panic_hook},
     tree::{Arbiters, Host, HostParts, start},
 };
 use vyrox_domain::{time::Timestamp, triage::Bands};
@@ -39,6 +39,14 @@ pub use self::rules::check;
 pub struct RunOptions {
     /// Called once with the address when connections are accepted.
     pub on_listening: Option<Box<dyn FnOnce(SocketAddr) + Send>>,
+}
+
+/// Told a second time to end: ended at once, with the exit code that a shell expects.
+#[derive(Debug, Clone, Copy, thiserror::Error)]
+#[error("told twice to end, so ended at once; what was acknowledged is durable")]
+pub struct EndedAtOnce {
+    /// 130 for SIGINT, 143 for SIGTERM.
+    pub code: u8,
 }
 
 struct SystemClock;
@@ -68,7 +76,14 @@ pub(crate) struct Standing {
     pub(crate) feed: Arc<Feed>,
     pub(crate) arbiters: Vec<Arbiter>,
     pub(crate) poisoned: Arc<tokio::sync::Notify>,
+    /// Looks as long as it is held.
+    pub(crate) _watchdog: Watchdog,
 }
+
+/// Threads that take over from stuck ones; each stall uses one up.
+const SPARE_THREADS: usize = 2;
+/// How often the watchdog looks.
+const WATCH_EVERY: Duration = Duration::from_millis(50);
 
 /// Opens what lasts, in the order in which one leans on the other, and starts the actors.
 pub(crate) fn stand(config: Config) -> anyhow::Result<Standing> {
@@ -86,7 +101,10 @@ pub(crate) fn stand(config: Config) -> anyhow::Result<Standing> {
             tracing::error!(%fault, "preflight");
         }
         let list: Vec<_> = faults.iter().map(ToString::to_string).collect();
-        bail!("the vault is not fit to serve from:\n  {}", list.join("\n  "));
+        bail!(
+            "the vault is not fit to serve from:\n  {}",
+            list.join("\n  ")
+        );
     }
     let token = BootstrapToken::load(&dir)?;
     let projections = Arc::new(open_projections(&dir, storage.projection_cache_bytes)?);
@@ -95,7 +113,7 @@ pub(crate) fn stand(config: Config) -> anyhow::Result<Standing> {
     })?;
     let progress = Arc::new(Progress::default());
     let projector = ProjectorParts {
-        journal: journal.clone(),
+        journal: Arc::clone(&journal) as Arc<dyn Journal>,
         projections: Arc::clone(&projections),
         progress: Arc::clone(&progress),
         feed: Arc::clone(&feed),
@@ -113,10 +131,13 @@ pub(crate) fn stand(config: Config) -> anyhow::Result<Standing> {
     });
     let poisoned = Arc::new(tokio::sync::Notify::new());
     let tell = Arc::clone(&poisoned);
-    let (arbiters, host_arbiter, tenant_arbiters) = threads(config.supervision.arbiters);
-    let host = start(HostParts {
+    let (mut arbiters, host_arbiter, tenant_arbiters) = threads(config.supervision.arbiters);
+    let tree = Tree::with_clock(rand::random(), clock::now_ms);
+    let stall = Duration::from_millis(config.supervision.stall_ms);
+    let watchdog = watch(&tree, stall, &mut arbiters)?;
+    let host = start(&HostParts {
         world: Arc::clone(&world),
-        tree: Tree::with_clock(rand::random(), clock::now_ms),
+        tree,
         host_arbiter,
         tenant_arbiters,
         vault,
@@ -124,7 +145,30 @@ pub(crate) fn stand(config: Config) -> anyhow::Result<Standing> {
         projector,
         on_poison: Arc::new(move |_| tell.notify_one()),
     });
-    Ok(Standing { config, world, host, token, feed, arbiters, poisoned })
+    Ok(Standing {
+        config,
+        world,
+        host,
+        token,
+        feed,
+        arbiters,
+        poisoned,
+        _watchdog: watchdog,
+    })
+}
+
+/// Sees stuck threads, says whose handler it is, and moves the actors to a spare thread.
+fn watch(tree: &Tree, stall: Duration, arbiters: &mut Vec<Arbiter>) -> anyhow::Result<Watchdog> {
+    let spares: Vec<_> = (0..SPARE_THREADS).map(|_| Arbiter::new()).collect();
+    let mut handles: Vec<_> = spares.iter().map(Arbiter::handle).collect();
+    arbiters.extend(spares);
+    let spare = move |stall: &Stall| {
+        let spare = handles.pop();
+        let (moved, left) = (spare.is_some(), handles.len());
+        tracing::error!(actor = stall.id, message = stall.message, busy = ?stall.busy_for, moved, left, "a thread is stuck");
+        spare
+    };
+    Watchdog::spawn(tree, WATCH_EVERY, stall, spare).context("no thread for the watchdog")
 }
 
 fn make_private(dir: &Path) -> anyhow::Result<()> {
@@ -149,7 +193,12 @@ fn open_journal(config: &Config, feed: &Arc<Feed>) -> anyhow::Result<LocalJourna
     let feed = Arc::clone(feed);
     let on_commit = Box::new(move |batch: &vyrox_actors::journal::CommittedBatch| feed.push(batch));
     let journal = LocalJournal::open(&storage.data_dir.join("journal"), options, Some(on_commit))
-        .with_context(|| format!("the journal in {} does not open", storage.data_dir.display()))?;
+        .with_context(|| {
+        format!(
+            "the journal in {} does not open",
+            storage.data_dir.display()
+        )
+    })?;
     Ok(journal)
 }
 
@@ -159,7 +208,10 @@ fn open_projections(dir: &Path, cache_bytes: usize) -> anyhow::Result<Projection
     match Projections::open(&path, cache_bytes) {
         Ok(projections) => Ok(projections),
         Err(ProjectionError::Damaged(why)) => {
-            tracing::error!(why, "the projections are damaged; they are rebuilt from the journal");
+            tracing::error!(
+                why,
+                "the projections are damaged; they are rebuilt from the journal"
+            );
             Ok(Projections::recreate(&path, cache_bytes)?)
         }
         Err(error) => Err(error).context("the projections do not open"),

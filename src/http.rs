@@ -105,12 +105,18 @@ impl Edge {
 
     /// Whether only this machine can reach the listener.
     pub(crate) fn is_local(&self) -> bool {
-        self.listening.get().is_some_and(|address| address.ip().is_loopback())
+        self.listening
+            .get()
+            .is_some_and(|address| address.ip().is_loopback())
     }
 
     /// What the URLs that are handed out begin with.
     pub(crate) fn base_url(&self) -> String {
-        let bound = self.listening.get().copied().unwrap_or(self.config.server.listen);
+        let bound = self
+            .listening
+            .get()
+            .copied()
+            .unwrap_or(self.config.server.listen);
         self.config.server.base_url(bound)
     }
 
@@ -126,8 +132,14 @@ pub(crate) fn routes(service: &mut ServiceConfig) {
         .app_data(json_errors(API_BODY_BYTES))
         .app_data(query_errors())
         .app_data(path_errors())
-        .service(only_post("/webhook/{vendor}", post().to(webhooks::by_payload)))
-        .service(only_post("/t/{tenant}/webhook/{vendor}", post().to(webhooks::by_path)))
+        .service(only_post(
+            "/webhook/{vendor}",
+            post().to(webhooks::by_payload),
+        ))
+        .service(only_post(
+            "/t/{tenant}/webhook/{vendor}",
+            post().to(webhooks::by_path),
+        ))
         .service(only_get("/audit/export", get().to(export::export)))
         .service(only_get("/audit/head", get().to(audit::head)))
         .service(only_get("/audit/verify", get().to(audit::verify)))
@@ -150,17 +162,24 @@ pub(crate) fn routes(service: &mut ServiceConfig) {
         .service(only_get("/health/ready", get().to(health::ready)))
         .service(only_get("/health/actors", get().to(health::actors)))
         .service(only_get("/health/actors/{id:.*}", get().to(health::actor)))
-        .service(only_get("/health/tenants/{tenant}", get().to(health::tenant)))
+        .service(only_get(
+            "/health/tenants/{tenant}",
+            get().to(health::tenant),
+        ))
         .service(only_get("/metrics", get().to(metrics::scrape)))
         .default_service(route().to(not_found));
 }
 
 fn only_get(path: &str, handler: actix_web::Route) -> Resource {
-    resource(path).route(handler).default_service(method_not_allowed("GET"))
+    resource(path)
+        .route(handler)
+        .default_service(method_not_allowed("GET"))
 }
 
 fn only_post(path: &str, handler: actix_web::Route) -> Resource {
-    resource(path).route(handler).default_service(method_not_allowed("POST"))
+    resource(path)
+        .route(handler)
+        .default_service(method_not_allowed("POST"))
 }
 
 type Shared = Data<Edge>;

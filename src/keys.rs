@@ -62,8 +62,12 @@ pub enum KeyError {
 /// [`KeyError`]; never is a new key made where something was sealed under an old one.
 pub fn host_key(storage: &StorageConfig, vault: &Path) -> Result<HostKey, KeyError> {
     match storage.host_key_source() {
-        HostKeySource::Given(secret) => HostKey::from_hex(secret.expose())
-            .map_err(|source| KeyError::NoKey { place: "storage.host_key".into(), source }),
+        HostKeySource::Given(secret) => {
+            HostKey::from_hex(secret.expose()).map_err(|source| KeyError::NoKey {
+                place: "storage.host_key".into(),
+                source,
+            })
+        }
         HostKeySource::File(path) => key_file(path, vault),
     }
 }
@@ -74,7 +78,10 @@ fn key_file(path: PathBuf, vault: &Path) -> Result<HostKey, KeyError> {
         return HostKey::from_hex(&text).map_err(|source| KeyError::NoKey { place, source });
     }
     if vault.exists() {
-        return Err(KeyError::Lost { path, vault: vault.to_owned() });
+        return Err(KeyError::Lost {
+            path,
+            vault: vault.to_owned(),
+        });
     }
     let key = HostKey::generate();
     write_secret_file(&path, &key.to_hex())?;
@@ -101,12 +108,18 @@ impl BootstrapToken {
             let text = text.trim_ascii();
             // A token that somebody emptied is no token: nothing may match it.
             if text.len() >= 32 {
-                return Ok(Self { sha256: Sha256::digest(text).into(), fresh: false });
+                return Ok(Self {
+                    sha256: Sha256::digest(text).into(),
+                    fresh: false,
+                });
             }
         }
         let token = Zeroizing::new(format!("vyrox_{}", fresh_secret()));
         write_secret_file(&path, &token)?;
-        Ok(Self { sha256: Sha256::digest(token.as_bytes()).into(), fresh: true })
+        Ok(Self {
+            sha256: Sha256::digest(token.as_bytes()).into(),
+            fresh: true,
+        })
     }
 
     /// Whether `offered` is the token, in constant time.
@@ -117,7 +130,10 @@ impl BootstrapToken {
 }
 
 fn read_secret_file(path: &Path) -> Result<Option<Zeroizing<String>>, KeyError> {
-    let error = |source| KeyError::Io { path: path.to_owned(), source };
+    let error = |source| KeyError::Io {
+        path: path.to_owned(),
+        source,
+    };
     let mut file = match fs::File::open(path) {
         Ok(file) => file,
         Err(source) if source.kind() == io::ErrorKind::NotFound => return Ok(None),
@@ -125,7 +141,10 @@ fn read_secret_file(path: &Path) -> Result<Option<Zeroizing<String>>, KeyError> 
     };
     let mode = file.metadata().map_err(error)?.permissions().mode() & 0o777;
     if mode & 0o077 != 0 {
-        return Err(KeyError::TooOpen { path: path.to_owned(), mode });
+        return Err(KeyError::TooOpen {
+            path: path.to_owned(),
+            mode,
+        });
     }
     let mut text = Zeroizing::new(String::new());
     file.read_to_string(&mut text).map_err(error)?;
@@ -134,7 +153,10 @@ fn read_secret_file(path: &Path) -> Result<Option<Zeroizing<String>>, KeyError> 
 
 /// Whole or not at all: written beside, synced, renamed, and the directory synced.
 fn write_secret_file(path: &Path, text: &str) -> Result<(), KeyError> {
-    let error = |source| KeyError::Io { path: path.to_owned(), source };
+    let error = |source| KeyError::Io {
+        path: path.to_owned(),
+        source,
+    };
     let beside = path.with_extension("new");
     let mut options = OpenOptions::new();
     options.write(true).create(true).truncate(true).mode(0o600);
@@ -144,8 +166,14 @@ fn write_secret_file(path: &Path, text: &str) -> Result<(), KeyError> {
     file.sync_all().map_err(error)?;
     fs::rename(&beside, path).map_err(error)?;
     if let Some(directory) = path.parent() {
-        let directory = if directory.as_os_str().is_empty() { Path::new(".") } else { directory };
-        fs::File::open(directory).and_then(|dir| dir.sync_all()).map_err(error)?;
+        let directory = if directory.as_os_str().is_empty() {
+            Path::new(".")
+        } else {
+            directory
+        };
+        fs::File::open(directory)
+            .and_then(|dir| dir.sync_all())
+            .map_err(error)?;
     }
     Ok(())
 }
@@ -165,7 +193,10 @@ mod tests {
         assert!(!second.fresh && second.matches(text.trim().as_bytes()));
 
         fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).expect("chmod");
-        assert!(matches!(BootstrapToken::load(dir.path()), Err(KeyError::TooOpen { .. })));
+        assert!(matches!(
+            BootstrapToken::load(dir.path()),
+            Err(KeyError::TooOpen { .. })
+        ));
     }
 
     #[test]

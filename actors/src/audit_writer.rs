@@ -25,7 +25,11 @@ pub struct AuditWriter {
 impl AuditWriter {
     /// Watches the world's journal.
     pub fn new(world: Arc<World>, on_poison: OnPoison) -> Self {
-        Self { world, on_poison, told: false }
+        Self {
+            world,
+            on_poison,
+            told: false,
+        }
     }
 }
 
@@ -37,7 +41,10 @@ impl Actor for AuditWriter {
             let poisoned = writer.world.journal.status().poisoned;
             if let (Some(why), false) = (poisoned, writer.told) {
                 writer.told = true;
-                tracing::error!(why, "the journal failed; the process ends and recovers from disk");
+                tracing::error!(
+                    why,
+                    "the journal failed; the process ends and recovers from disk"
+                );
                 (writer.on_poison)(&why);
             }
         });

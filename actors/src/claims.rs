@@ -36,12 +36,18 @@ pub fn key(vendor: Vendor, vendor_alert_id: &str) -> Digest {
 /// What makes two alerts the same. The first alert of a body is known by the body's digest; the
 /// further ones of the same body by that and their own, so that none of them hides another.
 pub fn sameness(body: Digest, alert: Digest, first: bool) -> Digest {
-    if first { body } else { Digest::of_parts(&[&body.0, &alert.0]) }
+    if first {
+        body
+    } else {
+        Digest::of_parts(&[&body.0, &alert.0])
+    }
 }
 
 /// The same from an entry of the chain; `None` where the entry names no evidence.
 pub fn sameness_of(received: &AlertReceived) -> Option<Digest> {
-    let [alert, raw] = received.evidence.as_slice() else { return None };
+    let [alert, raw] = received.evidence.as_slice() else {
+        return None;
+    };
     Some(sameness(raw.sha256, alert.sha256, raw.at_seq.is_none()))
 }
 
@@ -59,7 +65,10 @@ pub fn encode(rows: &[Row]) -> Vec<u8> {
 
 /// Reads them back; a half row at the end is no row.
 pub fn decode(bytes: &[u8]) -> Vec<Row> {
-    bytes.chunks_exact(ROW_BYTES).filter_map(decode_row).collect()
+    bytes
+        .chunks_exact(ROW_BYTES)
+        .filter_map(decode_row)
+        .collect()
 }
 
 fn decode_row(bytes: &[u8]) -> Option<Row> {

@@ -1,12 +1,7 @@
 //! Moments that something was promised for. Every promise stands in the chain of whoever made it,
 //! so this actor keeps them in memory alone: after a restart they are made again.
 
-use std::{
-    cmp::Reverse,
-    collections::BinaryHeap,
-    sync::Arc,
-    time::Duration,
-};
+use std::{cmp::Reverse, collections::BinaryHeap, sync::Arc, time::Duration};
 
 use actix::{Actor, Handler, Message};
 use vyrox_supervision::{Class, Classified, Handle, SupervisedContext, TimerKey};
@@ -63,7 +58,9 @@ impl Deadlines {
                 break;
             }
             self.due.pop();
-            let Some(promise) = self.promises.remove(&id) else { continue };
+            let Some(promise) = self.promises.remove(&id) else {
+                continue;
+            };
             if promise.registry.try_cast(promise.retire.clone()).is_err() {
                 // Not lost: tried again at the next look.
                 self.due.push(Reverse((now.saturating_add(1000), id)));

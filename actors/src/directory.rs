@@ -31,15 +31,25 @@ pub struct Directory(RwLock<HashMap<TenantId, Route>>);
 impl Directory {
     /// The tenant's way in, if it is active.
     pub fn get(&self, tenant: &TenantId) -> Option<Route> {
-        self.0.read().unwrap_or_else(PoisonError::into_inner).get(tenant).cloned()
+        self.0
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .get(tenant)
+            .cloned()
     }
 
     pub(crate) fn put(&self, tenant: TenantId, route: Route) {
-        self.0.write().unwrap_or_else(PoisonError::into_inner).insert(tenant, route);
+        self.0
+            .write()
+            .unwrap_or_else(PoisonError::into_inner)
+            .insert(tenant, route);
     }
 
     pub(crate) fn take(&self, tenant: &TenantId) {
-        self.0.write().unwrap_or_else(PoisonError::into_inner).remove(tenant);
+        self.0
+            .write()
+            .unwrap_or_else(PoisonError::into_inner)
+            .remove(tenant);
     }
 }
 

@@ -1,8 +1,6 @@
 //! Faults on demand, in builds with the feature `fault-injection` only: a test names an actor and
 //! what shall befall it. In every other build [`strike`] is nothing.
 
-use vyrox_domain::ids::TenantId;
-
 /// Where a fault strikes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Place {
@@ -14,7 +12,7 @@ pub enum Place {
 
 /// Panics or blocks here if that was ordered for this actor.
 #[cfg(not(feature = "fault-injection"))]
-pub(crate) fn strike(_actor: &str, _tenant: &TenantId, _place: Place) {}
+pub(crate) fn strike(_actor: &str, _tenant: &vyrox_domain::ids::TenantId, _place: Place) {}
 
 #[cfg(feature = "fault-injection")]
 pub use armed::{Fault, inject};
@@ -53,7 +51,11 @@ mod armed {
         ordered.insert(actor.to_owned(), (fault, times));
     }
 
-    #[expect(clippy::panic, clippy::disallowed_methods, reason = "this is the fault")]
+    #[expect(
+        clippy::panic,
+        clippy::disallowed_methods,
+        reason = "this is the fault"
+    )]
     pub(crate) fn strike(actor: &str, tenant: &TenantId, place: Place) {
         match take(&format!("tenant/{tenant}/{actor}"), place) {
             Some(Fault::Panic | Fault::PanicInStarted) => panic!("injected fault"),

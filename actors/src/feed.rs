@@ -65,7 +65,11 @@ impl Feed {
             return Taken::Overrun;
         }
         if queue.entries.is_empty() {
-            return if queue.closed { Taken::Closed } else { Taken::Quiet };
+            return if queue.closed {
+                Taken::Closed
+            } else {
+                Taken::Quiet
+            };
         }
         let most = most.min(queue.entries.len());
         Taken::Entries(queue.entries.drain(..most).collect())
@@ -73,12 +77,19 @@ impl Feed {
 
     /// Nothing will come any more; what waits is still taken.
     pub fn close(&self) {
-        self.queue.lock().unwrap_or_else(PoisonError::into_inner).closed = true;
+        self.queue
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .closed = true;
         self.more.notify_all();
     }
 
     /// How many entries wait.
     pub fn depth(&self) -> usize {
-        self.queue.lock().unwrap_or_else(PoisonError::into_inner).entries.len()
+        self.queue
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .entries
+            .len()
     }
 }

@@ -13,8 +13,7 @@ use vyrox_domain::{
     ids::{AlertId, TenantId},
     protocol::{
         AlertReceived, Command, Event, Evidence, EvidenceKind, IntakeRejected, Known, ReceiveAlert,
-        Refusal,
-        SecretFallbackUsed,
+        Refusal, SecretFallbackUsed,
     },
     tenant::{TenantState, apply, decide},
     time::Timestamp,
@@ -64,8 +63,16 @@ pub trait Outcome: Send + 'static {
 }
 
 enum Answer {
-    Fresh { index: usize, alert_id: AlertId, hash: Arc<OnceLock<Digest>> },
-    Repeat { alert_id: AlertId, seq: u64, hash: Arc<OnceLock<Digest>> },
+    Fresh {
+        index: usize,
+        alert_id: AlertId,
+        hash: Arc<OnceLock<Digest>>,
+    },
+    Repeat {
+        alert_id: AlertId,
+        seq: u64,
+        hash: Arc<OnceLock<Digest>>,
+    },
 }
 
 struct Batch {
@@ -77,8 +84,16 @@ struct Batch {
 impl Taker {
     /// Takes in the alerts of one body and answers once all of them are durable.
     pub fn receive(&mut self, message: Receive, outcome: Box<dyn Outcome>) {
-        let Receive { intake, alerts, reply } = message;
-        let mut batch = Batch { drafts: Vec::new(), answers: Vec::new(), fresh: Vec::new() };
+        let Receive {
+            intake,
+            alerts,
+            reply,
+        } = message;
+        let mut batch = Batch {
+            drafts: Vec::new(),
+            answers: Vec::new(),
+            fresh: Vec::new(),
+        };
         let expected_last = self.state.next_seq.checked_sub(1);
         let before = (alerts.len() > 1 || intake.fallback).then(|| self.state.clone());
         batch.drafts.extend(self.note_fallback(&intake));
@@ -92,14 +107,20 @@ impl Taker {
                 return;
             }
         }
-        let Batch { drafts, answers, fresh } = batch;
+        let Batch {
+            drafts,
+            answers,
+            fresh,
+        } = batch;
         let in_flight = self.departs();
         let done: Done = Box::new(move |result| {
             in_flight.fetch_sub(1, Ordering::AcqRel);
             match result {
                 Ok(receipts) => {
-                    let accepted: Option<Vec<_>> =
-                        answers.iter().map(|answer| answer.accepted(&receipts)).collect();
+                    let accepted: Option<Vec<_>> = answers
+                        .iter()
+                        .map(|answer| answer.accepted(&receipts))
+                        .collect();
                     // A repeat of an entry that never became durable is as lost as that one was.
                     let lost = IntakeError::Journal(AppendError::Fenced);
                     // The caller may have gone; what is durable stays durable.
@@ -117,12 +138,22 @@ impl Taker {
 
     /// Keeps a body that nobody understood, as evidence.
     pub fn reject(&mut self, message: Reject, outcome: Box<dyn Outcome>) {
-        let Reject { intake, detail, reply } = message;
+        let Reject {
+            intake,
+            detail,
+            reply,
+        } = message;
         let raw = raw_evidence(&intake, None);
-        let rejected = IntakeRejected { vendor: intake.vendor, detail, evidence: vec![raw] };
+        let rejected = IntakeRejected {
+            vendor: intake.vendor,
+            detail,
+            evidence: vec![raw],
+        };
         let expected_last = self.state.next_seq.checked_sub(1);
         let mut drafts = self.note_fallback(&intake);
-        let Ok(events) = decide(&self.state, Command::RejectIntake(rejected)) else { return };
+        let Ok(events) = decide(&self.state, Command::RejectIntake(rejected)) else {
+            return;
+        };
         let sealed = self.seal(&intake.body_sha256, &intake.body);
         drafts.extend(self.happen(&events, intake.received_at, vec![sealed]));
         let in_flight = self.departs();
@@ -163,7 +194,9 @@ impl Taker {
         if !intake.fallback {
             return Vec::new();
         }
-        let used = SecretFallbackUsed { vendor: intake.vendor };
+        let used = SecretFallbackUsed {
+            vendor: intake.vendor,
+        };
         let events = decide(&self.state, Command::NoteFallback(used)).unwrap_or_default();
         self.happen(&events, intake.received_at, Vec::new())
     }
@@ -171,7 +204,15 @@ impl Taker {
     /// Hands drafts to the journal. `done` runs after the sync, on the journal's thread.
     pub fn append(&self, expected_last: Option<u64>, drafts: Vec<Draft>, done: Done) {
         let chain = self.tenant.shared();
-        self.world.journal.append(Append { chain, epoch: self.epoch, expected_last, drafts }, done);
+        self.world.journal.append(
+            Append {
+                chain,
+                epoch: self.epoch,
+                expected_last,
+                drafts,
+            },
+            done,
+        );
     }
 
     /// Counts an append that is on its way; its callback must count it off.
@@ -198,7 +239,11 @@ impl Taker {
         let key = claims::key(parsed.alert.vendor, &parsed.alert.vendor_alert_id);
         let (known, hash) = self.known(&key, &same, intake.received_at);
         let evidence = vec![alert_evidence(&parsed), raw_evidence(intake, first_seq)];
-        let own_bytes = evidence.iter().filter(|e| e.at_seq.is_none()).map(|e| e.length).sum();
+        let own_bytes = evidence
+            .iter()
+            .filter(|e| e.at_seq.is_none())
+            .map(|e| e.length)
+            .sum();
         let alert_id = self.world.alert_id(intake.received_at);
         let command = Command::ReceiveAlert(Box::new(ReceiveAlert {
             alert_id,
@@ -210,7 +255,11 @@ impl Taker {
         let events = match decide(&self.state, command) {
             Ok(events) => events,
             Err(Refusal::Duplicate { alert_id, seq }) => {
-                batch.answers.push(Answer::Repeat { alert_id, seq, hash });
+                batch.answers.push(Answer::Repeat {
+                    alert_id,
+                    seq,
+                    hash,
+                });
                 return Ok(());
             }
             Err(refusal) => return Err(refusal),
@@ -221,11 +270,29 @@ impl Taker {
             attachments.push(self.seal(&intake.body_sha256, &intake.body));
         }
         let index = batch.drafts.len();
-        batch.drafts.extend(self.happen(&events, intake.received_at, attachments));
+        batch
+            .drafts
+            .extend(self.happen(&events, intake.received_at, attachments));
         let hash = Arc::new(OnceLock::new());
-        self.overlay.insert(key, Young { same, alert_id, seq, hash: Arc::clone(&hash) });
-        batch.answers.push(Answer::Fresh { index, alert_id, hash });
-        batch.fresh.push(Fresh { alert_id, seq, alert: parsed.alert });
+        self.overlay.insert(
+            key,
+            Young {
+                same,
+                alert_id,
+                seq,
+                hash: Arc::clone(&hash),
+            },
+        );
+        batch.answers.push(Answer::Fresh {
+            index,
+            alert_id,
+            hash,
+        });
+        batch.fresh.push(Fresh {
+            alert_id,
+            seq,
+            alert: parsed.alert,
+        });
         Ok(())
     }
 
@@ -233,10 +300,17 @@ impl Taker {
     fn known(&self, key: &Digest, same: &Digest, now: Timestamp) -> (Known, Arc<OnceLock<Digest>>) {
         let young = self.overlay.rows(key);
         if let Some(row) = young.iter().find(|row| row.same == *same) {
-            let known = Known::Same { alert_id: row.alert_id, seq: row.seq };
+            let known = Known::Same {
+                alert_id: row.alert_id,
+                seq: row.seq,
+            };
             return (known, Arc::clone(&row.hash));
         }
-        let rows = match self.world.projections.claim(self.tenant.as_str(), &key.0, now.ms()) {
+        let rows = match self
+            .world
+            .projections
+            .claim(self.tenant.as_str(), &key.0, now.ms())
+        {
             Ok(rows) => rows.map(|bytes| claims::decode(&bytes)).unwrap_or_default(),
             Err(error) => {
                 // A repeat may then count as new, which hides nothing; the alert itself is kept.
@@ -246,10 +320,19 @@ impl Taker {
         };
         if let Some(row) = rows.iter().find(|row| row.same == *same) {
             let hash = Arc::new(OnceLock::from(row.hash));
-            return (Known::Same { alert_id: row.alert_id, seq: row.seq }, hash);
+            return (
+                Known::Same {
+                    alert_id: row.alert_id,
+                    seq: row.seq,
+                },
+                hash,
+            );
         }
         let seen = !young.is_empty() || !rows.is_empty();
-        (if seen { Known::IdReused } else { Known::New }, Arc::new(OnceLock::new()))
+        (
+            if seen { Known::IdReused } else { Known::New },
+            Arc::new(OnceLock::new()),
+        )
     }
 
     fn roll_back(&mut self, before: TenantState) {
@@ -259,23 +342,42 @@ impl Taker {
     }
 
     fn seal(&self, sha256: &Digest, plain: &[u8]) -> Vec<u8> {
-        self.data_key.seal(&evidence_aad(&self.tenant, sha256), plain)
+        self.data_key
+            .seal(&evidence_aad(&self.tenant, sha256), plain)
     }
 }
 
 impl Answer {
     fn accepted(&self, receipts: &[vyrox_journal::Receipt]) -> Option<Accepted> {
         match self {
-            Self::Fresh { index, alert_id, hash } => {
+            Self::Fresh {
+                index,
+                alert_id,
+                hash,
+            } => {
                 let receipt = receipts.get(*index)?;
                 let entry_hash = *hash.get_or_init(|| Digest(receipt.hash));
                 let (alert_id, seq) = (*alert_id, receipt.seq);
-                Some(Accepted { alert_id, duplicate: false, seq, hash: entry_hash })
+                Some(Accepted {
+                    alert_id,
+                    duplicate: false,
+                    seq,
+                    hash: entry_hash,
+                })
             }
             // Callbacks run in the order of the chain, so the first one's has set the hash.
-            Self::Repeat { alert_id, seq, hash } => {
+            Self::Repeat {
+                alert_id,
+                seq,
+                hash,
+            } => {
                 let (alert_id, seq, hash) = (*alert_id, *seq, *hash.get()?);
-                Some(Accepted { alert_id, duplicate: true, seq, hash })
+                Some(Accepted {
+                    alert_id,
+                    duplicate: true,
+                    seq,
+                    hash,
+                })
             }
         }
     }

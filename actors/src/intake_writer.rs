@@ -27,12 +27,19 @@ pub struct IntakeWriter {
 impl IntakeWriter {
     /// Intake alone, for this tenant.
     pub fn new(world: Arc<World>, keys: Arc<TenantKeys>) -> Self {
-        Self { world, keys, taker: None }
+        Self {
+            world,
+            keys,
+            taker: None,
+        }
     }
 
     fn outcome(&self, ctx: &SupervisedContext<Self>) -> Box<dyn Outcome> {
         let epoch = self.taker.as_ref().map_or(0, |taker| taker.epoch);
-        Box::new(Released { writer: ctx.handle(), epoch })
+        Box::new(Released {
+            writer: ctx.handle(),
+            epoch,
+        })
     }
 }
 
@@ -42,18 +49,23 @@ impl Actor for IntakeWriter {
     fn started(&mut self, ctx: &mut Self::Context) {
         let (world, keys) = (Arc::clone(&self.world), Arc::clone(&self.keys));
         let open = tokio::task::spawn_blocking(move || begin(world, &keys));
-        let begin = open.into_actor(self).map(|opened, writer, ctx| match opened {
-            Ok(Ok(taker)) => writer.taker = Some(taker),
-            Ok(Err(error)) => ctx.fail(error),
-            Err(error) => ctx.fail(format!("the intake could not begin: {error}")),
-        });
+        let begin = open
+            .into_actor(self)
+            .map(|opened, writer, ctx| match opened {
+                Ok(Ok(taker)) => writer.taker = Some(taker),
+                Ok(Err(error)) => ctx.fail(error),
+                Err(error) => ctx.fail(format!("the intake could not begin: {error}")),
+            });
         ctx.wait(begin);
     }
 }
 
 fn begin(world: Arc<World>, keys: &TenantKeys) -> Result<Taker, String> {
     let chain = keys.tenant.as_str();
-    let opened = world.journal.open(chain).map_err(|error| error.to_string())?;
+    let opened = world
+        .journal
+        .open(chain)
+        .map_err(|error| error.to_string())?;
     let snapshot = world.projections.snapshot(chain).ok().flatten();
     let kept: TenantState = snapshot
         .and_then(|row| serde_json::from_slice(&row.value).ok())
@@ -102,7 +114,11 @@ impl Handler<AppendFailed> for IntakeWriter {
     type Result = ();
 
     fn handle(&mut self, message: AppendFailed, ctx: &mut Self::Context) {
-        if self.taker.as_ref().is_some_and(|taker| taker.epoch == message.epoch) {
+        if self
+            .taker
+            .as_ref()
+            .is_some_and(|taker| taker.epoch == message.epoch)
+        {
             ctx.fail(format!("the journal refused an append: {}", message.error));
         }
     }
@@ -118,6 +134,11 @@ impl Outcome for Released {
     fn durable(self: Box<Self>, _: Vec<Fresh>) {}
 
     fn refused(self: Box<Self>, error: AppendError) {
-        self.writer.try_cast(AppendFailed { epoch: self.epoch, error }).ok();
+        self.writer
+            .try_cast(AppendFailed {
+                epoch: self.epoch,
+                error,
+            })
+            .ok();
     }
 }

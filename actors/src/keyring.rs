@@ -44,13 +44,21 @@ impl Keyring {
         tenants: impl IntoIterator<Item = TenantKeys>,
         accounts: impl IntoIterator<Item = ((Vendor, String), TenantId)>,
     ) -> Self {
-        let tenants = tenants.into_iter().map(|keys| (keys.tenant.clone(), Arc::new(keys)));
-        Self { tenants: tenants.collect(), accounts: accounts.into_iter().collect() }
+        let tenants = tenants
+            .into_iter()
+            .map(|keys| (keys.tenant.clone(), Arc::new(keys)));
+        Self {
+            tenants: tenants.collect(),
+            accounts: accounts.into_iter().collect(),
+        }
     }
 
     /// The tenant that an account names: its own id first, then vendors' ids.
     pub fn tenant_of(&self, vendor: Vendor, account: &str) -> Option<&Arc<TenantKeys>> {
-        let by_name = account.parse().ok().and_then(|id: TenantId| self.tenants.get(&id));
+        let by_name = account
+            .parse()
+            .ok()
+            .and_then(|id: TenantId| self.tenants.get(&id));
         by_name.or_else(|| {
             let id = self.accounts.get(&(vendor, account.to_owned()))?;
             self.tenants.get(id)

@@ -45,7 +45,11 @@ impl ParsedAlert {
     pub fn new(alert: Alert) -> Result<Self, serde_json::Error> {
         let json = serde_json::to_vec(&alert)?;
         let sha256 = Digest::of(&json);
-        Ok(Self { alert: Arc::new(alert), json, sha256 })
+        Ok(Self {
+            alert: Arc::new(alert),
+            json,
+            sha256,
+        })
     }
 }
 

@@ -9,7 +9,7 @@ use vyrox_supervision::SupervisedContext;
 use crate::ports::World;
 
 /// How often expired rows are looked for.
-const PURGE_EVERY: Duration = Duration::from_secs(60);
+const PURGE_EVERY: Duration = Duration::from_mins(1);
 /// The most rows that go in one transaction, so that the projector is never held up for long.
 const PURGE_ROWS: usize = 10_000;
 
@@ -42,6 +42,6 @@ impl Actor for NonceCache {
     type Context = SupervisedContext<Self>;
 
     fn started(&mut self, ctx: &mut Self::Context) {
-        ctx.run_interval(PURGE_EVERY, |cache, ctx| cache.purge(ctx));
+        ctx.run_interval(PURGE_EVERY, Self::purge);
     }
 }

@@ -40,7 +40,11 @@ pub struct Progress {
 impl Progress {
     /// The last seq of the chain that is in the projections.
     pub fn applied(&self, chain: &str) -> Option<u64> {
-        self.applied.lock().unwrap_or_else(PoisonError::into_inner).get(chain).copied()
+        self.applied
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .get(chain)
+            .copied()
     }
 
     /// Returns once `seq` of the chain is in the projections. Wrap it in a timeout.
@@ -89,7 +93,10 @@ pub struct ProjectError {
 
 impl ProjectError {
     fn new(chain: &str, detail: &impl ToString) -> Self {
-        Self { chain: chain.into(), detail: detail.to_string() }
+        Self {
+            chain: chain.into(),
+            detail: detail.to_string(),
+        }
     }
 }
 
@@ -101,11 +108,24 @@ impl ProjectError {
 pub fn catch_up(parts: &ProjectorParts) -> Result<(), ProjectError> {
     let mut fold = Fold::new(parts);
     for chain in parts.journal.chains() {
-        let Some(head) = parts.journal.head(&chain) else { continue };
-        let applied = parts.projections.applied(&chain).map_err(|e| ProjectError::new(&chain, &e))?;
+        let Some(head) = parts.journal.head(&chain) else {
+            continue;
+        };
+        let applied = parts
+            .projections
+            .applied(&chain)
+            .map_err(|e| ProjectError::new(&chain, &e))?;
         if applied > Some(head.seq) {
-            tracing::error!(chain, ?applied, head = head.seq, "projections ran ahead; rebuilt");
-            parts.projections.remove_chain(&chain).map_err(|e| ProjectError::new(&chain, &e))?;
+            tracing::error!(
+                chain,
+                ?applied,
+                head = head.seq,
+                "projections ran ahead; rebuilt"
+            );
+            parts
+                .projections
+                .remove_chain(&chain)
+                .map_err(|e| ProjectError::new(&chain, &e))?;
             fold.forget(&chain);
         }
         let applied = applied.filter(|applied| *applied <= head.seq);
@@ -135,7 +155,12 @@ fn read_chain(
     for line in lines {
         let line = line.map_err(|error| ProjectError::new(chain, &error))?;
         let (chain, seq, hash, line) = (Arc::clone(&name), line.seq, line.hash, line.bytes);
-        waiting.push(Arc::new(Committed { chain, seq, hash, line }));
+        waiting.push(Arc::new(Committed {
+            chain,
+            seq,
+            hash,
+            line,
+        }));
         if waiting.len() >= BATCH_ENTRIES {
             fold.apply(&std::mem::take(&mut waiting))?;
         }
@@ -168,7 +193,11 @@ pub struct Projector {
 impl Projector {
     /// A projector; its thread starts with it.
     pub fn new(parts: ProjectorParts) -> Self {
-        Self { parts, thread: None, ended: Arc::default() }
+        Self {
+            parts,
+            thread: None,
+            ended: Arc::default(),
+        }
     }
 }
 
@@ -191,7 +220,11 @@ impl Actor for Projector {
             Err(error) => ctx.fail(format!("no thread for the projector: {error}")),
         }
         ctx.run_interval(QUIET, |projector, ctx| {
-            let ended = projector.ended.lock().unwrap_or_else(PoisonError::into_inner).take();
+            let ended = projector
+                .ended
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .take();
             if let Some(why) = ended {
                 ctx.fail(why);
             }
@@ -234,7 +267,9 @@ fn write(
     progress: &Progress,
     batch: &Batch,
 ) -> Result<(), ProjectError> {
-    projections.apply(batch).map_err(|error| ProjectError::new("all", &error))?;
+    projections
+        .apply(batch)
+        .map_err(|error| ProjectError::new("all", &error))?;
     progress.advance(&batch.applied);
     Ok(())
 }

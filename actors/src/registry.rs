@@ -15,7 +15,9 @@ use tokio::sync::oneshot;
 use vyrox_domain::{
     digest::Digest,
     host::{HostRefusal, HostState, apply, decide, replay, retirements},
-    host_protocol::{HostCommand, HostEvent, RulesChanged, SecretRetired, TenantHealth, TenantNoted, TokenIssued},
+    host_protocol::{
+        HostCommand, HostEvent, RulesChanged, SecretRetired, TenantHealth, TenantNoted, TokenIssued,
+    },
     ids::{HOST_CHAIN, TenantId},
     protocol::ChainOpened,
 };
@@ -106,7 +108,11 @@ control!(NoteTenant, NoteRules, NoteToken, Retire);
 impl Registry {
     /// A registry that reads the host's chain when it starts.
     pub fn new(parts: RegistryParts) -> Self {
-        Self { parts, state: HostState::default(), epoch: 0 }
+        Self {
+            parts,
+            state: HostState::default(),
+            epoch: 0,
+        }
     }
 
     fn begin(&mut self, loaded: Loaded, ctx: &mut SupervisedContext<Self>) {
@@ -134,9 +140,15 @@ impl Registry {
     }
 
     fn promise(&self, at_ms: u64, retired: SecretRetired, ctx: &SupervisedContext<Self>) {
-        let promise = Promise { at_ms, registry: ctx.handle(), retire: Retire(retired) };
+        let promise = Promise {
+            at_ms,
+            registry: ctx.handle(),
+            retire: Retire(retired),
+        };
         if self.parts.deadlines.try_cast(promise).is_err() {
-            tracing::error!("a deadline was not taken; it is read from the chain at the next start");
+            tracing::error!(
+                "a deadline was not taken; it is read from the chain at the next start"
+            );
         }
     }
 
@@ -153,22 +165,31 @@ impl Registry {
             Ok(events) => events,
             Err(refusal) => return then(self, Err(refusal.into()), ctx),
         };
-        let drafts = events.iter().map(|event| draft(event.entry(at), Vec::new())).collect();
+        let drafts = events
+            .iter()
+            .map(|event| draft(event.entry(at), Vec::new()))
+            .collect();
         let durable = self.durable(drafts);
-        let finish = durable.into_actor(self).map(move |result, registry, ctx| match result {
-            Ok(_) => {
-                for event in &events {
-                    apply(&mut registry.state, event, at);
-                    registry.follow(event, ctx);
+        let finish = durable
+            .into_actor(self)
+            .map(move |result, registry, ctx| match result {
+                Ok(_) => {
+                    for event in &events {
+                        apply(&mut registry.state, event, at);
+                        registry.follow(event, ctx);
+                    }
+                    registry.publish();
+                    then(registry, Ok(()), ctx);
                 }
-                registry.publish();
-                then(registry, Ok(()), ctx);
-            }
-            Err(error) => {
-                then(registry, Err(RegistryError::NotDurable(error.to_string())), ctx);
-                ctx.fail(format!("the journal refused an append: {error}"));
-            }
-        });
+                Err(error) => {
+                    then(
+                        registry,
+                        Err(RegistryError::NotDurable(error.to_string())),
+                        ctx,
+                    );
+                    ctx.fail(format!("the journal refused an append: {error}"));
+                }
+            });
         ctx.wait(finish);
     }
 
@@ -210,7 +231,8 @@ impl Registry {
         });
         self.parts.world.journal.append(append, done);
         async move {
-            told.await.unwrap_or_else(|_| Err(AppendError::Io("the journal gave no answer".into())))
+            told.await
+                .unwrap_or_else(|_| Err(AppendError::Io("the journal gave no answer".into())))
         }
     }
 }
@@ -221,11 +243,13 @@ impl Actor for Registry {
     fn started(&mut self, ctx: &mut Self::Context) {
         let world = Arc::clone(&self.parts.world);
         let load = tokio::task::spawn_blocking(move || load(&world));
-        let begin = load.into_actor(self).map(|loaded, registry, ctx| match loaded {
-            Ok(Ok(loaded)) => registry.begin(loaded, ctx),
-            Ok(Err(error)) => ctx.fail(error),
-            Err(error) => ctx.fail(format!("the load of the host's chain fell: {error}")),
-        });
+        let begin = load
+            .into_actor(self)
+            .map(|loaded, registry, ctx| match loaded {
+                Ok(Ok(loaded)) => registry.begin(loaded, ctx),
+                Ok(Err(error)) => ctx.fail(error),
+                Err(error) => ctx.fail(format!("the load of the host's chain fell: {error}")),
+            });
         ctx.wait(begin);
     }
 }
@@ -239,25 +263,45 @@ pub struct Loaded {
 }
 
 fn load(world: &World) -> Result<Loaded, String> {
-    let opened = world.journal.open(HOST_CHAIN).map_err(|error| error.to_string())?;
+    let opened = world
+        .journal
+        .open(HOST_CHAIN)
+        .map_err(|error| error.to_string())?;
     let mut state = HostState::default();
-    let Some(head) = opened.head else { return Ok(Loaded { state, epoch: opened.epoch }) };
-    let lines = world.journal.read(HOST_CHAIN, 0, Some(head.seq)).map_err(|e| e.to_string())?;
+    let Some(head) = opened.head else {
+        return Ok(Loaded {
+            state,
+            epoch: opened.epoch,
+        });
+    };
+    let lines = world
+        .journal
+        .read(HOST_CHAIN, 0, Some(head.seq))
+        .map_err(|e| e.to_string())?;
     for line in lines {
         let line = line.map_err(|error| error.to_string())?;
         let recorded = vyrox_domain::entry::Recorded::parse(&line.bytes);
         let recorded = recorded.map_err(|error| error.to_string())?;
         replay(&mut state, &recorded).map_err(|error| error.to_string())?;
     }
-    Ok(Loaded { state, epoch: opened.epoch })
+    Ok(Loaded {
+        state,
+        epoch: opened.epoch,
+    })
 }
 
 impl Handler<NoteTenant> for Registry {
     type Result = ();
 
     fn handle(&mut self, message: NoteTenant, ctx: &mut Self::Context) {
-        let NoteTenant { tenant: tenant_id, health } = message;
-        self.note(HostCommand::NoteTenant(TenantNoted { tenant_id, health }), ctx);
+        let NoteTenant {
+            tenant: tenant_id,
+            health,
+        } = message;
+        self.note(
+            HostCommand::NoteTenant(TenantNoted { tenant_id, health }),
+            ctx,
+        );
     }
 }
 
@@ -266,7 +310,10 @@ impl Handler<NoteRules> for Registry {
 
     fn handle(&mut self, message: NoteRules, ctx: &mut Self::Context) {
         let rules = u64::try_from(message.rules).unwrap_or(u64::MAX);
-        let changed = RulesChanged { rules_sha256: message.sha256.to_hex(), rules };
+        let changed = RulesChanged {
+            rules_sha256: message.sha256.to_hex(),
+            rules,
+        };
         self.note(HostCommand::ChangeRules(changed), ctx);
     }
 }
@@ -285,20 +332,28 @@ impl Handler<Retire> for Registry {
     /// The chain first, then the row: should the row stay behind, nothing names it any more.
     fn handle(&mut self, Retire(retired): Retire, ctx: &mut Self::Context) {
         let (vault, gone) = (Arc::clone(&self.parts.vault), retired.clone());
-        self.change(HostCommand::RetireSecret(retired), ctx, move |registry, result, ctx| {
-            if result.is_err() {
-                return;
-            }
-            let remove = tokio::task::spawn_blocking(move || vaulted::forget(&vault, &gone));
-            let log = remove.into_actor(registry).map(|removed, _, _| match removed {
-                Ok(Ok(())) => {}
-                Ok(Err(error)) => tracing::error!(%error, "a retired secret lies in the vault"),
-                Err(error) => tracing::error!(%error, "a retired secret lies in the vault"),
-            });
-            ctx.spawn(log);
-        });
+        self.change(
+            HostCommand::RetireSecret(retired),
+            ctx,
+            move |registry, result, ctx| {
+                if result.is_err() {
+                    return;
+                }
+                let remove = tokio::task::spawn_blocking(move || vaulted::forget(&vault, &gone));
+                let log = remove
+                    .into_actor(registry)
+                    .map(|removed, _, _| match removed {
+                        Ok(Ok(())) => {}
+                        Ok(Err(error)) => {
+                            tracing::error!(%error, "a retired secret lies in the vault")
+                        }
+                        Err(error) => tracing::error!(%error, "a retired secret lies in the vault"),
+                    });
+                ctx.spawn(log);
+            },
+        );
     }
 }
 
 /// The longest overlap of a rotation: 30 days.
-pub const OVERLAP_MAX: Duration = Duration::from_secs(30 * 24 * 3600);
+pub const OVERLAP_MAX: Duration = Duration::from_hours(30 * 24);

@@ -67,7 +67,10 @@ enum Active {
     Serving(Serving),
     /// Its actors finish what they took; nobody can reach them any more.
     Resting(Serving),
-    Suspended { writer: Handle<IntakeWriter>, probe: u32 },
+    Suspended {
+        writer: Handle<IntakeWriter>,
+        probe: u32,
+    },
 }
 
 #[derive(Clone)]
@@ -108,8 +111,22 @@ impl Classified for Passivate {
 impl Tenants {
     /// A router without tenants; they come with their first message.
     pub fn new(parts: TenantsParts) -> Self {
-        let TenantsParts { world, tree, directory, arbiters, registry } = parts;
-        Self { world, tree, directory, arbiters, registry, active: HashMap::new(), lives: 0 }
+        let TenantsParts {
+            world,
+            tree,
+            directory,
+            arbiters,
+            registry,
+        } = parts;
+        Self {
+            world,
+            tree,
+            directory,
+            arbiters,
+            registry,
+            active: HashMap::new(),
+            lives: 0,
+        }
     }
 
     /// `Err` holds the actors of this tenant that have to come to rest first.
@@ -162,7 +179,8 @@ impl Tenants {
             let (world, keys) = (Arc::clone(&self.world), Arc::clone(keys));
             let spec = Spec::new(format!("{node}/triage_engine"), "triage_engine").under(&node);
             let make = move |_| TriageEngine::new(Arc::clone(&world), Arc::clone(&keys));
-            self.tree.supervise(spec.policy(self.policy()), &arbiter, make)
+            self.tree
+                .supervise(spec.policy(self.policy()), &arbiter, make)
         };
         let owed = Arc::new(AtomicU64::new(0));
         let machine = {
@@ -175,10 +193,17 @@ impl Tenants {
             });
             let spec = Spec::new(format!("{node}/machine"), "machine").under(&node);
             let make = move |_| Machine::new(Arc::clone(&parts));
-            self.tree.supervise(spec.policy(self.policy()), &arbiter, make)
+            self.tree
+                .supervise(spec.policy(self.policy()), &arbiter, make)
         };
         self.lives = self.lives.saturating_add(1);
-        let serving = Serving { machine, triage, owed, life: self.lives, probe };
+        let serving = Serving {
+            machine,
+            triage,
+            owed,
+            life: self.lives,
+            probe,
+        };
         self.watch(&tenant, &serving, ctx);
         let route = Route::Machine(serving.machine.clone());
         self.directory.put(tenant.clone(), route.clone());
@@ -246,12 +271,15 @@ impl Tenants {
             let spec = Spec::new(format!("{node}/intake_writer"), "intake_writer").under(&node);
             let arbiter = self.arbiters.of(&tenant);
             let make = move |_| IntakeWriter::new(Arc::clone(&world), Arc::clone(&keys));
-            self.tree.supervise(spec.policy(self.policy()), &arbiter, make)
+            self.tree
+                .supervise(spec.policy(self.policy()), &arbiter, make)
         };
-        self.tree.set_suspended(&node, Some(self.world.now().plus_ms(wait_ms).ms()));
+        self.tree
+            .set_suspended(&node, Some(self.world.now().plus_ms(wait_ms).ms()));
         let route = Route::Intake(writer.clone());
         self.directory.put(tenant.clone(), route.clone());
-        self.active.insert(tenant.clone(), Active::Suspended { writer, probe });
+        self.active
+            .insert(tenant.clone(), Active::Suspended { writer, probe });
         ctx.run_later(Duration::from_millis(wait_ms), move |tenants, ctx| {
             tenants.probe(&tenant, ctx);
         });
@@ -260,21 +288,36 @@ impl Tenants {
 
     /// Tries a suspended tenant again: its intake ends in order, then a new machine begins.
     fn probe(&mut self, tenant: &TenantId, ctx: &mut SupervisedContext<Self>) {
-        let Some(Active::Suspended { writer, probe }) = self.active.get(tenant) else { return };
+        let Some(Active::Suspended { writer, probe }) = self.active.get(tenant) else {
+            return;
+        };
         let (writer, probe, tenant) = (writer.clone(), *probe, tenant.clone());
         writer.stop(Stop::Drain);
         let drained = async move { writer.exited().await };
-        let again = drained.into_actor(self).map(move |_, tenants: &mut Self, ctx| {
-            let Some(keys) = tenants.world.keyring.load().tenant(tenant.as_str()).cloned() else {
-                return;
-            };
-            tenants.tree.remove(&format!("{}/intake_writer", node(&tenant)));
-            tenants.note(&tenant, TenantHealth::Probed);
-            tenants.serve(&keys, probe.saturating_add(1), ctx);
-            ctx.run_later(Duration::from_millis(HEALTHY_AFTER_MS), move |tenants, _| {
-                tenants.well_again(&tenant);
+        let again = drained
+            .into_actor(self)
+            .map(move |_, tenants: &mut Self, ctx| {
+                let Some(keys) = tenants
+                    .world
+                    .keyring
+                    .load()
+                    .tenant(tenant.as_str())
+                    .cloned()
+                else {
+                    return;
+                };
+                tenants
+                    .tree
+                    .remove(&format!("{}/intake_writer", node(&tenant)));
+                tenants.note(&tenant, TenantHealth::Probed);
+                tenants.serve(&keys, probe.saturating_add(1), ctx);
+                ctx.run_later(
+                    Duration::from_millis(HEALTHY_AFTER_MS),
+                    move |tenants, _| {
+                        tenants.well_again(&tenant);
+                    },
+                );
             });
-        });
         ctx.spawn(again);
     }
 
@@ -289,7 +332,10 @@ impl Tenants {
     }
 
     fn note(&self, tenant: &TenantId, health: TenantHealth) {
-        let note = NoteTenant { tenant: tenant.clone(), health };
+        let note = NoteTenant {
+            tenant: tenant.clone(),
+            health,
+        };
         if self.registry.try_cast(note).is_err() {
             tracing::error!(%tenant, "the registry takes no notes; see its state in the tree");
         }
@@ -297,7 +343,10 @@ impl Tenants {
 
     fn policy(&self) -> Policy {
         let limits = &self.world.limits;
-        let lane = |capacity| Lane { capacity, overflow: Overflow::Reject };
+        let lane = |capacity| Lane {
+            capacity,
+            overflow: Overflow::Reject,
+        };
         Policy {
             lanes: [lane(1024), lane(1024), lane(limits.tenant_queue)],
             intensity: limits.intensity,
@@ -325,7 +374,8 @@ impl Actor for Tenants {
     /// whoever holds their handles, are drained, and come back with their next message.
     fn started(&mut self, _: &mut Self::Context) {
         for keys in self.world.keyring.load().tenants() {
-            self.tree.group_under("tenants", &node(&keys.tenant), "tenant");
+            self.tree
+                .group_under("tenants", &node(&keys.tenant), "tenant");
             self.tree.set_passive(&node(&keys.tenant));
         }
     }
@@ -339,10 +389,12 @@ impl Handler<Activate> for Tenants {
             Ok(route) => Box::pin(fut::ready(route)),
             Err(resting) => {
                 let life = resting.life;
-                let again = at_rest(resting).into_actor(self).map(move |(), tenants, ctx| {
-                    tenants.rested(&tenant, life, ctx);
-                    tenants.activate(&tenant, ctx).ok().flatten()
-                });
+                let again = at_rest(resting)
+                    .into_actor(self)
+                    .map(move |(), tenants, ctx| {
+                        tenants.rested(&tenant, life, ctx);
+                        tenants.activate(&tenant, ctx).ok().flatten()
+                    });
                 Box::pin(again)
             }
         }
@@ -361,7 +413,8 @@ impl Handler<Passivate> for Tenants {
         // Out of the directory first: whoever still holds the handle is drained, then refused, and
         // asks for the tenant again.
         self.directory.take(&tenant);
-        self.active.insert(tenant.clone(), Active::Resting(serving.clone()));
+        self.active
+            .insert(tenant.clone(), Active::Resting(serving.clone()));
         let life = serving.life;
         let rest = at_rest(serving)
             .into_actor(self)

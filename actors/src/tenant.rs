@@ -33,7 +33,7 @@ use crate::{
     triage_engine::TriageEngine,
 };
 
-const SWEEP: Duration = Duration::from_millis(1000);
+const SWEEP: Duration = Duration::from_secs(1);
 /// How often stage 1 is asked about one alert before the alert is left to people.
 const ASKS_MAX: u32 = 3;
 /// Sweeps that an alert may be with stage 1 before it is asked again.
@@ -70,7 +70,12 @@ struct Asked {
 impl Machine {
     /// A machine that knows nothing yet; it loads its state when it starts.
     pub fn new(parts: Arc<MachineParts>) -> Self {
-        Self { parts, taker: None, asked: HashMap::new(), idle_sweeps: 0 }
+        Self {
+            parts,
+            taker: None,
+            asked: HashMap::new(),
+            idle_sweeps: 0,
+        }
     }
 
     fn name(&self) -> &TenantId {
@@ -90,7 +95,7 @@ impl Machine {
         self.taker = Some(taker);
         self.open_chain(ctx);
         self.ask_outstanding(ctx);
-        ctx.run_interval(SWEEP, |machine, ctx| machine.sweep(ctx));
+        ctx.run_interval(SWEEP, Self::sweep);
     }
 
     fn open_chain(&mut self, ctx: &SupervisedContext<Self>) {
@@ -106,7 +111,9 @@ impl Machine {
     fn carry_out(&mut self, command: Command, ctx: &SupervisedContext<Self>) {
         let Some(taker) = &mut self.taker else { return };
         let expected_last = taker.state.next_seq.checked_sub(1);
-        let Ok(events) = decide(&taker.state, command) else { return };
+        let Ok(events) = decide(&taker.state, command) else {
+            return;
+        };
         let drafts = taker.happen(&events, taker.world.now(), Vec::new());
         let in_flight = taker.departs();
         let (machine, epoch) = (ctx.handle(), taker.epoch);
@@ -143,11 +150,19 @@ impl Machine {
                 continue;
             }
             let machine = ctx.handle();
-            let assess = Assess { alert_id, seq, alert: None, machine };
+            let assess = Assess {
+                alert_id,
+                seq,
+                alert: None,
+                machine,
+            };
             if self.parts.triage.try_cast(assess).is_err() {
                 break;
             }
-            *asked = Asked { times: asked.times.saturating_add(1), sweeps: 0 };
+            *asked = Asked {
+                times: asked.times.saturating_add(1),
+                sweeps: 0,
+            };
         }
         for alert_id in hopeless {
             tracing::error!(tenant = %self.name(), %alert_id, "stage 1 never answered; left to people");
@@ -170,11 +185,18 @@ impl Machine {
         } else {
             self.asked.clear();
         }
-        self.idle_sweeps = if busy { 0 } else { self.idle_sweeps.saturating_add(1) };
+        self.idle_sweeps = if busy {
+            0
+        } else {
+            self.idle_sweeps.saturating_add(1)
+        };
         let idle_ms = self.idle_sweeps.saturating_mul(1000);
         if idle_ms >= self.parts.world.limits.idle_passivate_ms.max(1000) {
             let (tenant, generation) = (self.name().clone(), ctx.fence().generation());
-            self.parts.tenants.try_cast(Passivate { tenant, generation }).ok();
+            self.parts
+                .tenants
+                .try_cast(Passivate { tenant, generation })
+                .ok();
             self.idle_sweeps = 0;
         }
     }
@@ -182,9 +204,13 @@ impl Machine {
     fn adopt_new(&mut self) {
         let Some(taker) = &self.taker else { return };
         for alert_id in taker.state.untriaged.keys() {
-            self.asked.entry(*alert_id).or_insert(Asked { times: 1, sweeps: 0 });
+            self.asked.entry(*alert_id).or_insert(Asked {
+                times: 1,
+                sweeps: 0,
+            });
         }
-        self.asked.retain(|alert_id, _| taker.state.untriaged.contains_key(alert_id));
+        self.asked
+            .retain(|alert_id, _| taker.state.untriaged.contains_key(alert_id));
     }
 }
 
@@ -195,18 +221,22 @@ impl Actor for Machine {
         faults::strike("machine", self.name(), faults::Place::Started);
         let (world, tenant) = (Arc::clone(&self.parts.world), self.name().clone());
         let load = tokio::task::spawn_blocking(move || load(&world, &tenant));
-        let begin = load.into_actor(self).map(|loaded, machine, ctx| match loaded {
-            Ok(Ok(loaded)) => machine.begin(loaded, ctx),
-            Ok(Err(error)) => ctx.fail(error),
-            Err(error) => ctx.fail(format!("the load of the state fell: {error}")),
-        });
+        let begin = load
+            .into_actor(self)
+            .map(|loaded, machine, ctx| match loaded {
+                Ok(Ok(loaded)) => machine.begin(loaded, ctx),
+                Ok(Err(error)) => ctx.fail(error),
+                Err(error) => ctx.fail(format!("the load of the state fell: {error}")),
+            });
         // The lanes hold their messages until the state is there.
         ctx.wait(begin);
     }
 
     fn stopped(&mut self, _: &mut Self::Context) {
         if let Some(taker) = &self.taker {
-            self.parts.owed.store(taker.state.untriaged.len() as u64, Ordering::Release);
+            self.parts
+                .owed
+                .store(taker.state.untriaged.len() as u64, Ordering::Release);
         }
     }
 }
@@ -250,7 +280,10 @@ impl Handler<AppendFailed> for Machine {
     type Result = ();
 
     fn handle(&mut self, message: AppendFailed, ctx: &mut Self::Context) {
-        let ours = self.taker.as_ref().is_some_and(|taker| taker.epoch == message.epoch);
+        let ours = self
+            .taker
+            .as_ref()
+            .is_some_and(|taker| taker.epoch == message.epoch);
         if ours {
             ctx.fail(format!("the journal refused an append: {}", message.error));
         }
@@ -266,10 +299,22 @@ struct Released {
 
 impl Outcome for Released {
     fn durable(self: Box<Self>, fresh: Vec<Fresh>) {
-        for Fresh { alert_id, seq, alert } in fresh {
+        for Fresh {
+            alert_id,
+            seq,
+            alert,
+        } in fresh
+        {
             let machine = self.machine.clone();
             // A full lane loses nothing: the machine's sweep asks again for what is owed.
-            self.triage.try_cast(Assess { alert_id, seq, alert: Some(alert), machine }).ok();
+            self.triage
+                .try_cast(Assess {
+                    alert_id,
+                    seq,
+                    alert: Some(alert),
+                    machine,
+                })
+                .ok();
         }
     }
 
@@ -298,10 +343,16 @@ pub struct Loaded {
 /// A text that says what could not be read; the chain is never begun anew in its place.
 pub fn load(world: &World, tenant: &TenantId) -> Result<Loaded, String> {
     let chain = tenant.as_str();
-    let opened = world.journal.open(chain).map_err(|error| error.to_string())?;
+    let opened = world
+        .journal
+        .open(chain)
+        .map_err(|error| error.to_string())?;
     let mut state = snapshot(world, chain, opened.head.map(|head| head.seq));
     let Some(head) = opened.head else {
-        return Ok(Loaded { state: TenantState::default(), epoch: opened.epoch });
+        return Ok(Loaded {
+            state: TenantState::default(),
+            epoch: opened.epoch,
+        });
     };
     let lines = world
         .journal
@@ -315,7 +366,10 @@ pub fn load(world: &World, tenant: &TenantId) -> Result<Loaded, String> {
     if state.next_seq != head.seq + 1 {
         return Err(format!("chain {chain} ends before its head {}", head.seq));
     }
-    Ok(Loaded { state, epoch: opened.epoch })
+    Ok(Loaded {
+        state,
+        epoch: opened.epoch,
+    })
 }
 
 /// The last snapshot, unless it is of another version or claims more than the chain has.

@@ -29,15 +29,17 @@ pub struct Arbiters {
 impl Arbiters {
     /// The first one and the others.
     pub fn new(first: ArbiterHandle, rest: Vec<ArbiterHandle>) -> Self {
-        Self { first, rest: rest.into() }
+        Self {
+            first,
+            rest: rest.into(),
+        }
     }
 
     /// A tenant's arbiter. It depends on the name alone, so a tenant stays with its neighbours.
     pub fn of(&self, tenant: &TenantId) -> ArbiterHandle {
-        let place = tenant
-            .as_str()
-            .bytes()
-            .fold(0_usize, |sum, byte| sum.wrapping_mul(31).wrapping_add(usize::from(byte)));
+        let place = tenant.as_str().bytes().fold(0_usize, |sum, byte| {
+            sum.wrapping_mul(31).wrapping_add(usize::from(byte))
+        });
         let count = self.rest.len().saturating_add(1);
         let index = place.checked_rem(count).unwrap_or(0);
         let others = index.checked_sub(1).and_then(|index| self.rest.get(index));
@@ -89,8 +91,16 @@ pub struct Host {
 
 /// Starts the host's actors, those first that others lean on; they stop in the reverse order, the
 /// audit writer last.
-pub fn start(parts: HostParts) -> Host {
-    let HostParts { world, tree, host_arbiter, tenant_arbiters, vault, host_key, .. } = &parts;
+pub fn start(parts: &HostParts) -> Host {
+    let HostParts {
+        world,
+        tree,
+        host_arbiter,
+        tenant_arbiters,
+        vault,
+        host_key,
+        ..
+    } = parts;
     let view = Arc::new(ArcSwap::from_pointee(HostState::default()));
     let directory = Arc::new(Directory::default());
 
@@ -101,7 +111,9 @@ pub fn start(parts: HostParts) -> Host {
     };
     let projector = {
         let parts = parts.projector.clone();
-        tree.supervise(spec("projector"), host_arbiter, move |_| Projector::new(parts.clone()))
+        tree.supervise(spec("projector"), host_arbiter, move |_| {
+            Projector::new(parts.clone())
+        })
     };
     let nonce_cache = {
         let world = Arc::clone(world);
@@ -121,7 +133,9 @@ pub fn start(parts: HostParts) -> Host {
             view: Arc::clone(&view),
             deadlines: deadlines.clone(),
         };
-        tree.supervise(spec("registry"), host_arbiter, move |_| Registry::new(parts.clone()))
+        tree.supervise(spec("registry"), host_arbiter, move |_| {
+            Registry::new(parts.clone())
+        })
     };
     let tenants = {
         let parts = TenantsParts {
@@ -131,7 +145,9 @@ pub fn start(parts: HostParts) -> Host {
             arbiters: tenant_arbiters.clone(),
             registry: registry.clone(),
         };
-        tree.supervise(spec("tenants"), host_arbiter, move |_| Tenants::new(parts.clone()))
+        tree.supervise(spec("tenants"), host_arbiter, move |_| {
+            Tenants::new(parts.clone())
+        })
     };
     let tree = tree.clone();
     Host {

@@ -36,12 +36,21 @@ impl TriageEngine {
         let rules = self.world.rules.load();
         let hits = rules.evaluate(alert);
         let assessment = assess(alert.severity, &hits, self.world.limits.bands);
-        answer(message, AlertTriaged { assessment, rules_sha256: rules.digest() });
+        answer(
+            message,
+            AlertTriaged {
+                assessment,
+                rules_sha256: rules.digest(),
+            },
+        );
     }
 }
 
 fn answer(message: &Assess, triaged: AlertTriaged) {
-    let verdict = RecordVerdict { alert_id: message.alert_id, triaged };
+    let verdict = RecordVerdict {
+        alert_id: message.alert_id,
+        triaged,
+    };
     // If there is no room, the machine's sweep asks again.
     message.machine.try_cast(verdict).ok();
 }
@@ -61,11 +70,13 @@ impl Handler<Assess> for TriageEngine {
         }
         let (world, keys, seq) = (Arc::clone(&self.world), Arc::clone(&self.keys), message.seq);
         let read = tokio::task::spawn_blocking(move || read_alert(&world, &keys, seq));
-        let then = read.into_actor(self).map(move |alert, engine, _ctx| match alert {
-            Ok(Ok(alert)) => engine.speak(&message, &alert),
-            Ok(Err(error)) => engine.without_evidence(&message, &error),
-            Err(error) => engine.without_evidence(&message, &error.to_string()),
-        });
+        let then = read
+            .into_actor(self)
+            .map(move |alert, engine, _ctx| match alert {
+                Ok(Ok(alert)) => engine.speak(&message, &alert),
+                Ok(Err(error)) => engine.without_evidence(&message, &error),
+                Err(error) => engine.without_evidence(&message, &error.to_string()),
+            });
         ctx.spawn(then);
     }
 }
@@ -76,7 +87,10 @@ impl TriageEngine {
         let (tenant, alert_id) = (&self.keys.tenant, message.alert_id);
         tracing::warn!(%tenant, %alert_id, error, "no evidence to triage by");
         let rules = self.world.rules.load().digest();
-        answer(message, AlertTriaged::undecided(Undecided::EvidenceUnavailable, rules));
+        answer(
+            message,
+            AlertTriaged::undecided(Undecided::EvidenceUnavailable, rules),
+        );
     }
 }
 
@@ -86,21 +100,30 @@ impl TriageEngine {
 /// A text that says what is missing or does not match.
 pub fn read_alert(world: &World, keys: &TenantKeys, seq: u64) -> Result<Alert, String> {
     let chain = keys.tenant.as_str();
-    let mut lines =
-        world.journal.read(chain, seq, Some(seq)).map_err(|error| error.to_string())?;
-    let line = lines.next().ok_or("the entry is missing")?.map_err(|error| error.to_string())?;
+    let mut lines = world
+        .journal
+        .read(chain, seq, Some(seq))
+        .map_err(|error| error.to_string())?;
+    let line = lines
+        .next()
+        .ok_or("the entry is missing")?
+        .map_err(|error| error.to_string())?;
     let recorded = Recorded::parse(&line.bytes).map_err(|error| error.to_string())?;
     let event = Event::from_recorded(&recorded).map_err(|error| error.to_string())?;
     let Event::AlertReceived { received, .. } = event else {
         return Err(format!("entry {seq} is no alert"));
     };
-    let index = received
+    let (index, piece) = received
         .evidence
         .iter()
-        .position(|piece| piece.kind == EvidenceKind::Alert)
+        .enumerate()
+        .find(|(_, piece)| piece.kind == EvidenceKind::Alert)
         .ok_or("the entry names no normal form")?;
-    let sha256 = received.evidence.get(index).map(|piece| piece.sha256).unwrap_or(Digest([0; 32]));
-    let attachments = world.journal.evidence(chain, seq).map_err(|error| error.to_string())?;
+    let sha256 = piece.sha256;
+    let attachments = world
+        .journal
+        .evidence(chain, seq)
+        .map_err(|error| error.to_string())?;
     let sealed = attachments.get(index).ok_or("the evidence is missing")?;
     let plain = keys
         .data_key

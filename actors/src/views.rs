@@ -119,7 +119,10 @@ impl AlertView {
             techniques: received.techniques,
             received_at_ms: recorded.timestamp_ms,
             vendor_id_reused: received.vendor_id_reused,
-            receipt: Place { seq: recorded.seq, hash },
+            receipt: Place {
+                seq: recorded.seq,
+                hash,
+            },
             history: vec![Step::of(recorded)],
         }
     }

@@ -1,10 +1,8 @@
 //! Faults over HTTP, in builds with the feature `fault-injection` alone; any other build answers 404.
 
-use actix_web::web::ServiceConfig;
-
 /// Adds the route where there is one.
 #[cfg(not(feature = "fault-injection"))]
-pub(crate) fn routes(_: &mut ServiceConfig) {}
+pub(crate) fn routes(_: &mut actix_web::web::ServiceConfig) {}
 
 #[cfg(feature = "fault-injection")]
 pub(crate) use armed::routes;

@@ -25,8 +25,7 @@ pub(crate) fn load(config: &Config) -> Result<RuleSet, Vec<String>> {
     if let Some(dir) = &triage.rules_dir {
         sources.extend(read_dir(dir)?);
     }
-    RuleSet::compile(&sources)
-        .map_err(|errors| errors.iter().map(ToString::to_string).collect())
+    RuleSet::compile(&sources).map_err(|errors| errors.iter().map(ToString::to_string).collect())
 }
 
 fn read_dir(dir: &Path) -> Result<Vec<(String, String)>, Vec<String>> {
@@ -38,7 +37,9 @@ fn read_dir(dir: &Path) -> Result<Vec<(String, String)>, Vec<String>> {
     }
     paths.sort();
     for path in paths {
-        let is_rule = path.extension().is_some_and(|ext| ext == "yml" || ext == "yaml");
+        let is_rule = path
+            .extension()
+            .is_some_and(|ext| ext == "yml" || ext == "yaml");
         if !is_rule {
             continue;
         }
@@ -47,5 +48,9 @@ fn read_dir(dir: &Path) -> Result<Vec<(String, String)>, Vec<String>> {
             Err(error) => errors.push(format!("{}: {error}", path.display())),
         }
     }
-    if errors.is_empty() { Ok(sources) } else { Err(errors) }
+    if errors.is_empty() {
+        Ok(sources)
+    } else {
+        Err(errors)
+    }
 }

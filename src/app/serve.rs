@@ -5,13 +5,14 @@ use std::{net::SocketAddr, sync::Arc, time::Duration};
 use actix_web::{App, HttpServer, dev::ServerHandle, middleware::ErrorHandlers, web::Data};
 use anyhow::Context as _;
 use vyrox_actors::{
+    ports::World,
     projector::owing,
     registry::{NoteRules, NoteToken},
     router::Activate,
 };
 use vyrox_domain::host_protocol::TokenIssued;
 
-use super::{RunOptions, Standing, faults, rules, stand, tls};
+use super::{EndedAtOnce, RunOptions, Standing, faults, rules, stand, tls};
 use crate::{
     config::Config,
     http::{self, Edge, problem},
@@ -42,14 +43,14 @@ pub(super) async fn serve(config: Config, options: RunOptions) -> anyhow::Result
             let drained = drain(standing, handle);
             tokio::select! {
                 result = drained => { running.abort(); result }
-                Event::Quit(code) = second(&mut signals) => {
-                    anyhow::bail!("told twice to end; ended at once ({code}); what was acknowledged is durable")
-                }
+                code = second(&mut signals) => Err(EndedAtOnce { code }.into()),
             }
         }
         End::Poisoned(why) => {
             handle.stop(false).await;
-            anyhow::bail!("the journal failed ({why}); nothing more was acknowledged; start again to recover from disk")
+            anyhow::bail!(
+                "the journal failed ({why}); nothing more was acknowledged; start again to recover from disk"
+            )
         }
     }
 }
@@ -76,11 +77,10 @@ async fn wait(mut signals: Signals, standing: &Standing, edge: &Data<Edge>) -> E
     }
 }
 
-async fn second(signals: &mut Signals) -> Event {
+async fn second(signals: &mut Signals) -> u8 {
     loop {
-        match signals.next().await {
-            Event::Reload => {}
-            event => return event,
+        if let Event::Quit(code) = signals.next().await {
+            return code;
         }
     }
 }
@@ -92,13 +92,20 @@ fn reload(standing: &Standing) {
             let (sha256, rules) = (fresh.digest(), fresh.len());
             standing.world.rules.store(Arc::new(fresh));
             tracing::info!(rules, %sha256, "rules reloaded");
-            standing.host.registry.try_cast(NoteRules { sha256, rules }).ok();
+            standing
+                .host
+                .registry
+                .try_cast(NoteRules { sha256, rules })
+                .ok();
         }
         Err(errors) => {
             for error in &errors {
                 tracing::error!(error, "broken rule");
             }
-            tracing::error!(errors = errors.len(), "rules not reloaded; the last good set stays in force");
+            tracing::error!(
+                errors = errors.len(),
+                "rules not reloaded; the last good set stays in force"
+            );
         }
     }
 }
@@ -106,14 +113,24 @@ fn reload(standing: &Standing) {
 /// Notes what is in force, and wakes the tenants that are owed something.
 async fn begin(standing: &Standing) {
     let rules = standing.world.rules.load();
-    let note = NoteRules { sha256: rules.digest(), rules: rules.len() };
+    let note = NoteRules {
+        sha256: rules.digest(),
+        rules: rules.len(),
+    };
     standing.host.registry.try_cast(note).ok();
     if standing.token.fresh {
-        let issued = TokenIssued { token_id: "bootstrap".into(), scopes: vec!["all".into()] };
+        let issued = TokenIssued {
+            token_id: "bootstrap".into(),
+            scopes: vec!["all".into()],
+        };
         standing.host.registry.try_cast(NoteToken(issued)).ok();
     }
     for tenant in owing(&standing.world.projections) {
-        let woken = standing.host.tenants.ask(Activate(tenant.clone()), DRAIN).await;
+        let woken = standing
+            .host
+            .tenants
+            .ask(Activate(tenant.clone()), DRAIN)
+            .await;
         if let Err(error) = woken {
             tracing::warn!(%tenant, %error, "owed a verdict and not woken; its next alert does it");
         }
@@ -146,7 +163,10 @@ fn open_doors(
         None => doors.bind_auto_h2c(server.listen),
     };
     let bound = bound.with_context(|| {
-        format!("cannot listen on {}: is another server there? (server.listen, --listen)", server.listen)
+        format!(
+            "cannot listen on {}: is another server there? (server.listen, --listen)",
+            server.listen
+        )
     })?;
     let address = bound.addrs().first().copied().unwrap_or(server.listen);
     Ok((bound.run(), address))
@@ -162,13 +182,20 @@ async fn drain(standing: Standing, server: ServerHandle) -> anyhow::Result<()> {
         tracing::warn!(?report, "some actors did not end in time");
     }
     standing.feed.close();
-    let journal = Arc::clone(&standing.world.journal);
-    let closed = tokio::task::spawn_blocking(move || journal.close()).await;
-    standing.world.projections.checkpoint().ok();
+    let world = Arc::clone(&standing.world);
+    let closed = tokio::task::spawn_blocking(move || close(&world)).await;
     for arbiter in &standing.arbiters {
         arbiter.stop();
     }
-    closed.context("the journal's thread fell")?.context("the journal did not close")?;
+    closed.context("the journal's thread fell")?
+}
+
+fn close(world: &World) -> anyhow::Result<()> {
+    world.journal.close().context("the journal did not close")?;
+    // Derived: whatever is not durable of it is folded again at the next start.
+    if let Err(error) = world.projections.checkpoint() {
+        tracing::warn!(%error, "the projections are behind; the next start brings them up");
+    }
     tracing::info!("drained");
     Ok(())
 }

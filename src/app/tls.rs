@@ -27,8 +27,9 @@ pub(crate) fn config(server: &ServerConfig) -> anyhow::Result<Option<rustls::Ser
 
 fn chain(path: &Path) -> anyhow::Result<Vec<CertificateDer<'static>>> {
     let named = || format!("{} holds no PEM certificates", path.display());
-    let chain: Result<Vec<_>, _> =
-        CertificateDer::pem_file_iter(path).with_context(named)?.collect();
+    let chain: Result<Vec<_>, _> = CertificateDer::pem_file_iter(path)
+        .with_context(named)?
+        .collect();
     let chain = chain.with_context(named)?;
     anyhow::ensure!(!chain.is_empty(), "{}", named());
     Ok(chain)

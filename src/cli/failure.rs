@@ -15,6 +15,10 @@ pub enum Exit {
     Usage = 2,
     /// Something could not be reached, read or written.
     Unreachable = 3,
+    /// Told twice to end by SIGINT: what a shell reports of a process that it killed.
+    Interrupted = 130,
+    /// The same by SIGTERM.
+    Terminated = 143,
 }
 
 /// The end of a command that could not do what it was asked to.

@@ -6,14 +6,14 @@ use clap::Args;
 
 use super::{
     client::Client,
-    failure::Failure,
+    failure::{Exit, Failure},
     out::Out,
     play::{self, Afterwards},
     settings::{ADMIN_TOKEN_FILE, Settings, read_token, url_of},
     wait_for,
 };
 use crate::{
-    app::{self, RunOptions},
+    app::{self, EndedAtOnce, RunOptions},
     config::{Config, Warning},
 };
 
@@ -67,9 +67,12 @@ pub(super) fn serve(
 ) -> Result<(), Failure> {
     let options = RunOptions {
         on_listening: Some(on_listening),
-        ..RunOptions::default()
     };
-    app::run(config, options).map_err(|error| did_not_serve(&format!("{error:#}")))
+    app::run(config, options).map_err(|error| match error.downcast_ref::<EndedAtOnce>() {
+        Some(EndedAtOnce { code: 130 }) => Failure::said(Exit::Interrupted),
+        Some(EndedAtOnce { .. }) => Failure::said(Exit::Terminated),
+        None => did_not_serve(&format!("{error:#}")),
+    })
 }
 
 /// Faults may be listed on lines of their own below the first.

@@ -230,10 +230,11 @@ async fn rotate(client: &Client, args: RotateArgs, out: &mut Out) -> Result<(), 
         return Ok(out.json(&answer)?);
     }
     show_issued(&answer, "webhooks", out)?;
-    Ok(out.line(Line::item(
-        "overlap",
-        format!("the old secret is taken for {} s more", args.overlap),
-    ))?)
+    let old = match args.overlap {
+        0 => "the old secret is taken no more".to_owned(),
+        seconds => format!("the old secret is taken for {seconds} s more"),
+    };
+    Ok(out.line(Line::item("overlap", old))?)
 }
 
 /// Has a webhook's secret replaced; the answer holds the new one.

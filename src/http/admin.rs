@@ -17,6 +17,7 @@ use vyrox_domain::{
     host::{HostRefusal, TenantRecord},
     host_protocol::Account,
     ids::TenantId,
+    time::Timestamp,
     vendor::Vendor,
     webhook::{AuthScheme, Secret},
 };
@@ -80,16 +81,28 @@ pub(super) async fn onboard(
     body: Json<Onboard>,
 ) -> Answer<HttpResponse> {
     let caller = caller(&request, &edge, Scope::TenantsWrite)?;
-    let Onboard { tenant_id, webhooks, accounts } = body.into_inner();
-    let tenant_id: TenantId =
-        tenant_id.parse().map_err(|_invalid| Problem::new(Code::InvalidTenantId))?;
+    let Onboard {
+        tenant_id,
+        webhooks,
+        accounts,
+    } = body.into_inner();
+    let tenant_id: TenantId = tenant_id
+        .parse()
+        .map_err(|_invalid| Problem::new(Code::InvalidTenantId))?;
     let mut webhooks = read_webhooks(webhooks)?;
     if webhooks.is_empty() {
         webhooks = Vendor::ALL.map(default_webhook).into();
     }
     let accounts = read_accounts(accounts)?;
     let by = caller.actor;
-    let issued = change(&edge, |reply| AddTenant { tenant_id, webhooks, accounts, by, reply }).await?;
+    let issued = change(&edge, |reply| AddTenant {
+        tenant_id,
+        webhooks,
+        accounts,
+        by,
+        reply,
+    })
+    .await?;
     Ok(HttpResponse::Created().json(shown(&edge, &issued)))
 }
 
@@ -97,8 +110,11 @@ pub(super) async fn onboard(
 pub(super) async fn list(request: HttpRequest, edge: Shared) -> Answer<HttpResponse> {
     caller(&request, &edge, Scope::TenantsRead)?;
     let view = edge.view.load();
-    let tenants: Vec<_> =
-        view.tenants.iter().map(|(id, record)| TenantBody::of(&edge, id, record)).collect();
+    let tenants: Vec<_> = view
+        .tenants
+        .iter()
+        .map(|(id, record)| TenantBody::of(&edge, id, record))
+        .collect();
     Ok(HttpResponse::Ok().json(serde_json::json!({ "tenants": tenants })))
 }
 
@@ -122,7 +138,11 @@ pub(super) async fn update(
 ) -> Answer<HttpResponse> {
     let caller = caller(&request, &edge, Scope::TenantsWrite)?;
     let tenant_id = known(&edge, &tenant)?;
-    let Update { webhooks, add_accounts, remove_accounts } = body.into_inner();
+    let Update {
+        webhooks,
+        add_accounts,
+        remove_accounts,
+    } = body.into_inner();
     let webhooks = read_webhooks(webhooks)?;
     let add_accounts = read_accounts(add_accounts)?;
     let remove_accounts = read_accounts(remove_accounts)?;
@@ -154,7 +174,11 @@ pub(super) async fn rotate_secret(
 ) -> Answer<HttpResponse> {
     let caller = caller(&request, &edge, Scope::TenantsWrite)?;
     let tenant_id = known(&edge, &tenant)?;
-    let Rotate { vendor, overlap_s, secret } = body.into_inner();
+    let Rotate {
+        vendor,
+        overlap_s,
+        secret,
+    } = body.into_inner();
     let vendor = read_vendor(&vendor)?;
     let secret = secret.map(read_secret);
     let by = caller.actor;
@@ -172,14 +196,22 @@ pub(super) async fn rotate_secret(
 
 pub(super) fn caller(request: &HttpRequest, edge: &Edge, scope: Scope) -> Answer<Caller> {
     let caller = edge.tokens.require(request, scope)?;
-    edge.admission.spend(Class::Api, &caller.token_id).into_result()?;
+    edge.admission
+        .spend(Class::Api, &caller.token_id)
+        .into_result()?;
     Ok(caller)
 }
 
 /// The tenant of that name, if there is one.
 pub(super) fn known(edge: &Edge, name: &str) -> Answer<TenantId> {
-    let id: TenantId = name.parse().map_err(|_invalid| Problem::new(Code::TenantNotFound))?;
-    if edge.view.load().tenants.contains_key(&id) { Ok(id) } else { Err(Code::TenantNotFound.into()) }
+    let id: TenantId = name
+        .parse()
+        .map_err(|_invalid| Problem::new(Code::TenantNotFound))?;
+    if edge.view.load().tenants.contains_key(&id) {
+        Ok(id)
+    } else {
+        Err(Code::TenantNotFound.into())
+    }
 }
 
 /// Asks the registry for a change and waits until it is durable.
@@ -223,13 +255,18 @@ fn registry_problem(error: &RegistryError) -> Problem {
 }
 
 fn default_webhook(vendor: Vendor) -> NewWebhook {
-    NewWebhook { vendor, auth: AuthScheme::VyroxHmac, secret: None }
+    NewWebhook {
+        vendor,
+        auth: AuthScheme::VyroxHmac,
+        secret: None,
+    }
 }
 
 fn read_vendor(text: &str) -> Answer<Vendor> {
-    text.parse().map_err(|error: vyrox_domain::vendor::UnknownVendor| {
-        Problem::new(Code::InvalidWebhook).detail(error.to_string())
-    })
+    text.parse()
+        .map_err(|error: vyrox_domain::vendor::UnknownVendor| {
+            Problem::new(Code::InvalidWebhook).detail(error.to_string())
+        })
 }
 
 fn read_secret(text: String) -> Secret {
@@ -241,21 +278,33 @@ fn read_webhooks(bodies: Vec<WebhookBody>) -> Answer<Vec<NewWebhook>> {
         let vendor = read_vendor(&body.vendor)?;
         let auth = match body.auth.as_deref() {
             None => AuthScheme::VyroxHmac,
-            Some(text) => text.parse().map_err(|error: vyrox_domain::webhook::InvalidScheme| {
-                Problem::new(Code::InvalidWebhook).detail(error.to_string())
-            })?,
+            Some(text) => text
+                .parse()
+                .map_err(|error: vyrox_domain::webhook::InvalidScheme| {
+                    Problem::new(Code::InvalidWebhook).detail(error.to_string())
+                })?,
         };
-        Ok(NewWebhook { vendor, auth, secret: body.secret.map(read_secret) })
+        Ok(NewWebhook {
+            vendor,
+            auth,
+            secret: body.secret.map(read_secret),
+        })
     };
     bodies.into_iter().map(read).collect()
 }
 
 fn read_accounts(bodies: Vec<AccountBody>) -> Answer<Vec<Account>> {
     let read = |body: AccountBody| {
-        let visible = body.id.chars().all(|c| !c.is_control() && !c.is_whitespace());
+        let visible = body
+            .id
+            .chars()
+            .all(|c| !c.is_control() && !c.is_whitespace());
         let sane = visible && (1..=128).contains(&body.id.chars().count());
         match (body.vendor.parse(), sane) {
-            (Ok(vendor), true) => Ok(Account { vendor, id: body.id }),
+            (Ok(vendor), true) => Ok(Account {
+                vendor,
+                id: body.id,
+            }),
             _ => Err(Problem::new(Code::InvalidAccount)),
         }
     };
@@ -318,19 +367,25 @@ struct HeadShown {
 impl TenantBody {
     fn read(edge: &Edge, id: &TenantId) -> Answer<Self> {
         let view = edge.view.load();
-        let record = view.tenants.get(id).ok_or_else(|| Problem::new(Code::TenantNotFound))?;
+        let record = view
+            .tenants
+            .get(id)
+            .ok_or_else(|| Problem::new(Code::TenantNotFound))?;
         Ok(Self::of(edge, id, record))
     }
 
     fn of(edge: &Edge, id: &TenantId, record: &TenantRecord) -> Self {
-        let webhooks = record.webhooks.iter().map(|(vendor, webhook)| WebhookShown {
-            vendor: *vendor,
-            auth: webhook.auth.to_string(),
-            url: url(edge, id, *vendor),
-            secret_version: webhook.secret_version,
-            rotated_at_ms: webhook.rotated_at.map(|at| at.ms()),
-            previous_until_ms: webhook.previous.map(|previous| previous.until.ms()),
-        });
+        let webhooks = record
+            .webhooks
+            .iter()
+            .map(|(vendor, webhook)| WebhookShown {
+                vendor: *vendor,
+                auth: webhook.auth.to_string(),
+                url: url(edge, id, *vendor),
+                secret_version: webhook.secret_version,
+                rotated_at_ms: webhook.rotated_at.map(Timestamp::ms),
+                previous_until_ms: webhook.previous.map(|previous| previous.until.ms()),
+            });
         let head = edge.world.journal.head(id.as_str());
         Self {
             tenant_id: id.clone(),
@@ -338,7 +393,10 @@ impl TenantBody {
             created_at_ms: record.added_at.ms(),
             webhooks: webhooks.collect(),
             accounts: record.accounts.iter().cloned().collect(),
-            head: head.map(|head| HeadShown { seq: head.seq, hash: head.hash_hex() }),
+            head: head.map(|head| HeadShown {
+                seq: head.seq,
+                hash: head.hash_hex(),
+            }),
         }
     }
 }

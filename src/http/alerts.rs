@@ -7,13 +7,13 @@ use actix_web::{
     http::header,
     web::{Path, Query},
 };
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use vyrox_actors::{
     journal::projection::ProjectionError,
     views::{AlertView, Status},
 };
-use vyrox_domain::ids::AlertId;
+use vyrox_domain::ids::{AlertId, TenantId};
 
 use super::{
     Edge, Shared,
@@ -60,19 +60,25 @@ pub(super) async fn list(
         return Err(Problem::new(Code::InvalidQuery).detail(format!("limit is 1 to {PAGE_MAX}")));
     }
     let before = query.before.as_deref().map(read_cursor).transpose()?;
-    let rows = edge.world.projections.alerts(tenant.as_str(), before, limit);
+    let rows = edge
+        .world
+        .projections
+        .alerts(tenant.as_str(), before, limit);
     let rows = rows.map_err(|error| broken(&error))?;
     let next = rows.last().filter(|_| rows.len() == limit);
     let next = next.map(|row| format!("{}-{}", row.received_ms, hex::encode(row.alert_id)));
-    let raw: Result<Vec<Box<RawValue>>, _> =
-        rows.iter().map(|row| serde_json::from_slice(&row.value)).collect();
+    let raw: Result<Vec<Box<RawValue>>, _> = rows
+        .iter()
+        .map(|row| serde_json::from_slice(&row.value))
+        .collect();
     let alerts = raw.map_err(|_damaged| Problem::new(Code::Internal))?;
-    #[derive(serde::Serialize)]
-    struct Page {
-        alerts: Vec<Box<RawValue>>,
-        next: Option<String>,
-    }
     Ok(HttpResponse::Ok().json(Page { alerts, next }))
+}
+
+#[derive(Serialize)]
+struct Page {
+    alerts: Vec<Box<RawValue>>,
+    next: Option<String>,
 }
 
 fn read_cursor(text: &str) -> Answer<(u64, [u8; 16])> {
@@ -91,9 +97,15 @@ pub(super) async fn show(
     query: Query<Show>,
 ) -> Answer<HttpResponse> {
     caller(&request, &edge, Scope::AlertsRead)?;
-    let alert_id: AlertId = alert.parse().map_err(|_invalid| Problem::new(Code::AlertNotFound))?;
-    let tenant = query.tenant_id.as_deref().map(|name| known(&edge, name)).transpose()?;
-    let chain = tenant.as_ref().map(|tenant| tenant.as_str());
+    let alert_id: AlertId = alert
+        .parse()
+        .map_err(|_invalid| Problem::new(Code::AlertNotFound))?;
+    let tenant = query
+        .tenant_id
+        .as_deref()
+        .map(|name| known(&edge, name))
+        .transpose()?;
+    let chain = tenant.as_ref().map(TenantId::as_str);
     let looks = query.wait_ms.min(WAIT_MAX_MS).div_ceil(20);
     let mut found = find(&edge, chain, alert_id)?;
     for _ in 0..looks {
@@ -118,7 +130,9 @@ fn find(edge: &Edge, chain: Option<&str>, alert_id: AlertId) -> Answer<Option<Ve
     let (projections, id) = (&edge.world.projections, alert_id.0.as_bytes());
     let found = match chain {
         Some(chain) => projections.alert(chain, id),
-        None => projections.find_alert(id).map(|found| found.map(|(_, bytes)| bytes)),
+        None => projections
+            .find_alert(id)
+            .map(|found| found.map(|(_, bytes)| bytes)),
     };
     found.map_err(|error| broken(&error))
 }

@@ -27,7 +27,11 @@ pub(super) struct Of {
 }
 
 /// `GET /audit/head`
-pub(super) async fn head(request: HttpRequest, edge: Shared, of: Query<Of>) -> Answer<HttpResponse> {
+pub(super) async fn head(
+    request: HttpRequest,
+    edge: Shared,
+    of: Query<Of>,
+) -> Answer<HttpResponse> {
     let chain = admitted(&request, &edge, &of.tenant_id)?;
     let head = edge.world.journal.head(&chain);
     let (seq, hash) = (head.map(|head| head.seq), head.map(|head| head.hash_hex()));
@@ -108,17 +112,23 @@ pub(super) fn admitted(request: &HttpRequest, edge: &Edge, tenant: &str) -> Answ
 }
 
 fn is_signed(request: &HttpRequest, edge: &Edge, tenant: &str) -> bool {
-    let header = |name| request.headers().get(name).and_then(|value| value.to_str().ok());
-    let (Some(stamp), Some(signature)) =
-        (header("X-Vyrox-Timestamp"), header("X-Vyrox-Signature"))
+    let header = |name| {
+        request
+            .headers()
+            .get(name)
+            .and_then(|value| value.to_str().ok())
+    };
+    let (Some(stamp), Some(signature)) = (header("X-Vyrox-Timestamp"), header("X-Vyrox-Signature"))
     else {
         return false;
     };
-    let Some(key) = &edge.service_key else { return false };
+    let Some(key) = &edge.service_key else {
+        return false;
+    };
     let authentic = signs(key, format!("{tenant}:{stamp}").as_bytes(), signature);
-    let fresh = stamp.parse().is_ok_and(|seconds| {
-        Timestamp::from_s(seconds).distance_ms(edge.world.now()) <= WINDOW_MS
-    });
+    let fresh = stamp
+        .parse()
+        .is_ok_and(|seconds| Timestamp::from_s(seconds).distance_ms(edge.world.now()) <= WINDOW_MS);
     authentic && fresh
 }
 
@@ -126,6 +136,7 @@ pub(super) fn journal_problem(error: &JournalError) -> Problem {
     tracing::error!(%error, "a chain could not be read");
     match error {
         JournalError::NoEntry { .. } => Code::InvalidQuery.into(),
-        _ => Problem::new(Code::JournalUnavailable).detail("The chain could not be read; see the log."),
+        _ => Problem::new(Code::JournalUnavailable)
+            .detail("The chain could not be read; see the log."),
     }
 }

@@ -28,10 +28,16 @@ pub(super) fn acceptable(request: &HttpRequest, limit_bytes: usize) -> Answer<()
     let encoded = headers
         .get(header::CONTENT_ENCODING)
         .is_some_and(|value| !value.as_bytes().eq_ignore_ascii_case(b"identity"));
-    let kind = headers.get(header::CONTENT_TYPE).map(|value| value.as_bytes());
+    let kind = headers
+        .get(header::CONTENT_TYPE)
+        .map(header::HeaderValue::as_bytes);
     let essence = kind.and_then(|kind| kind.split(|byte| *byte == b';').next());
     let is_json = essence.is_some_and(is_json);
-    if encoded || !is_json { Err(Code::UnsupportedMediaType.into()) } else { Ok(()) }
+    if encoded || !is_json {
+        Err(Code::UnsupportedMediaType.into())
+    } else {
+        Ok(())
+    }
 }
 
 /// `application/json` and its relatives (`application/cloudevents+json`).
@@ -59,5 +65,7 @@ pub(super) async fn read(
         Ok(body.into())
     };
     let slow = || Problem::new(Code::RequestTimeout);
-    tokio::time::timeout(patience, collect).await.map_err(|_elapsed| slow())?
+    tokio::time::timeout(patience, collect)
+        .await
+        .map_err(|_elapsed| slow())?
 }

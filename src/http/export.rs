@@ -48,7 +48,12 @@ pub(super) async fn export(
     edge: Shared,
     query: Query<Export>,
 ) -> Answer<HttpResponse> {
-    let Export { from_seq, to_seq, format, .. } = *query;
+    let Export {
+        from_seq,
+        to_seq,
+        format,
+        ..
+    } = *query;
     let chain = admitted(&request, &edge, &query.tenant_id)?;
     let from = from_seq.unwrap_or(0);
     if to_seq.is_some_and(|to| to < from) {
@@ -80,7 +85,10 @@ pub(super) async fn export(
         .insert_header((header::CONTENT_TYPE, format.media_type()))
         .insert_header((
             header::CONTENT_DISPOSITION,
-            format!("attachment; filename=\"{chain}-audit.{}\"", format.extension()),
+            format!(
+                "attachment; filename=\"{chain}-audit.{}\"",
+                format.extension()
+            ),
         ))
         .insert_header((header::CACHE_CONTROL, "no-store"))
         .streaming(stream(receive)))
@@ -94,20 +102,14 @@ type Chunk = Result<Bytes, Cut>;
 #[error("the chain could not be read to its end")]
 struct Cut;
 
-fn stream(
-    receive: mpsc::Receiver<Chunk>,
-) -> impl futures_util::Stream<Item = Result<Bytes, Cut>> {
+fn stream(receive: mpsc::Receiver<Chunk>) -> impl futures_util::Stream<Item = Result<Bytes, Cut>> {
     futures_util::stream::unfold(receive, |mut receive| async move {
         receive.recv().await.map(|chunk| (chunk, receive))
     })
 }
 
-fn pour(
-    lines: vyrox_actors::journal::Lines,
-    format: Format,
-    send: &mpsc::Sender<Chunk>,
-) {
-    let mut chunk = format.opening().to_vec();
+fn pour(lines: vyrox_actors::journal::Lines, format: Format, send: &mpsc::Sender<Chunk>) {
+    let mut chunk = format.opening();
     let mut first = true;
     for line in lines {
         let line = match line {
@@ -227,8 +229,14 @@ mod tests {
     #[test]
     fn a_cell_is_quoted_and_never_a_formula() {
         let mut out = Vec::new();
-        row(&mut out, br#"{"seq":3,"host":"=cmd()","actor":"a\"b,c","payload":{"k":1}}"#);
+        row(
+            &mut out,
+            br#"{"seq":3,"host":"=cmd()","actor":"a\"b,c","payload":{"k":1}}"#,
+        );
         let text = String::from_utf8(out).expect("text");
-        assert_eq!(text, "\"3\",,,,,,\"a\"\"b,c\",,,\"'=cmd()\",,,\"{\"\"k\"\":1}\",,\r\n");
+        assert_eq!(
+            text,
+            "\"3\",,,,,,\"a\"\"b,c\",,,\"'=cmd()\",,,\"{\"\"k\"\":1}\",,\r\n"
+        );
     }
 }

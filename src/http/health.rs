@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use actix_web::{
     HttpRequest, HttpResponse,
-    http::header,
+    http::{header, uri::Authority},
     web::{Path, Query},
 };
 use serde::Deserialize;
@@ -66,10 +66,13 @@ pub(super) async fn actors(
     may_look(&request, &edge)?;
     let mut tree = edge.tree.snapshot();
     if let Some(name) = &which.state {
-        let state = STATES.into_iter().find(|state| json!(state) == json!(name)).ok_or_else(|| {
-            Problem::new(Code::InvalidQuery)
-                .detail(format!("state is one of {}", json!(STATES)))
-        })?;
+        let state = STATES
+            .into_iter()
+            .find(|state| json!(state) == json!(name))
+            .ok_or_else(|| {
+                Problem::new(Code::InvalidQuery)
+                    .detail(format!("state is one of {}", json!(STATES)))
+            })?;
         keep(&mut tree, state);
     }
     if let Some(depth) = which.depth {
@@ -106,7 +109,10 @@ pub(super) async fn actor(
     id: Path<String>,
 ) -> Answer<HttpResponse> {
     may_look(&request, &edge)?;
-    let node = edge.tree.find(&id).ok_or_else(|| Problem::new(Code::ActorNotFound))?;
+    let node = edge
+        .tree
+        .find(&id)
+        .ok_or_else(|| Problem::new(Code::ActorNotFound))?;
     Ok(HttpResponse::Ok().json(node))
 }
 
@@ -119,7 +125,10 @@ pub(super) async fn tenant(
     may_look(&request, &edge)?;
     let id = known(&edge, &tenant)?;
     let view = edge.view.load();
-    let record = view.tenants.get(&id).ok_or_else(|| Problem::new(Code::TenantNotFound))?;
+    let record = view
+        .tenants
+        .get(&id)
+        .ok_or_else(|| Problem::new(Code::TenantNotFound))?;
     let node = edge.tree.find(&format!("tenant/{id}"));
     let why: Vec<_> = node
         .iter()
@@ -140,14 +149,19 @@ pub(super) async fn tenant(
 
 /// `serving`, `degraded`, `suspended` or `passive`.
 pub(super) fn tenant_state(edge: &Edge, id: &TenantId, record: &TenantRecord) -> &'static str {
-    let Some(node) = edge.tree.find(&format!("tenant/{id}")) else { return "passive" };
+    let Some(node) = edge.tree.find(&format!("tenant/{id}")) else {
+        return "passive";
+    };
     if node.state == State::Suspended || record.suspended_since.is_some() {
         return "suspended";
     }
     if node.state == State::Passive || node.children.is_empty() {
         return "passive";
     }
-    let well = node.children.iter().all(|child| child.state == State::Running);
+    let well = node
+        .children
+        .iter()
+        .all(|child| child.state == State::Running);
     if well { "serving" } else { "degraded" }
 }
 
@@ -157,20 +171,32 @@ pub(super) fn may_look(request: &HttpRequest, edge: &Edge) -> Answer<()> {
     if super::tokens::bearer(request).is_none() && edge.is_local() && is_local(request) {
         return Ok(());
     }
-    edge.tokens.require(request, Scope::HealthRead).map(|_caller| ())
+    edge.tokens
+        .require(request, Scope::HealthRead)
+        .map(|_caller| ())
 }
 
 fn is_local(request: &HttpRequest) -> bool {
     let headers = request.headers();
-    let passed_on = ["forwarded", "x-forwarded-for", "x-forwarded-host", "x-real-ip", "via"];
+    let passed_on = [
+        "forwarded",
+        "x-forwarded-for",
+        "x-forwarded-host",
+        "x-real-ip",
+        "via",
+    ];
     if passed_on.iter().any(|name| headers.contains_key(*name)) {
         return false;
     }
-    let peer = request.peer_addr().is_some_and(|peer| peer.ip().is_loopback());
+    let peer = request
+        .peer_addr()
+        .is_some_and(|peer| peer.ip().is_loopback());
     // Only the request's own words count here: a name that merely resolves to us could be a page
     // of a stranger's in a browser on this machine.
-    let host = headers.get(header::HOST).and_then(|value| value.to_str().ok());
-    let host = host.or_else(|| request.uri().authority().map(|authority| authority.as_str()));
+    let host = headers
+        .get(header::HOST)
+        .and_then(|value| value.to_str().ok());
+    let host = host.or_else(|| request.uri().authority().map(Authority::as_str));
     peer && host.is_some_and(is_loopback_host)
 }
 
@@ -181,7 +207,9 @@ fn is_loopback_host(host: &str) -> bool {
         None => host.rsplit_once(':').map_or(host, |(name, _port)| name),
     };
     name.eq_ignore_ascii_case("localhost")
-        || name.parse().is_ok_and(|address: IpAddr| address.is_loopback())
+        || name
+            .parse()
+            .is_ok_and(|address: IpAddr| address.is_loopback())
 }
 
 #[cfg(test)]
@@ -190,10 +218,24 @@ mod tests {
 
     #[test]
     fn hosts_that_are_this_machine() {
-        for host in ["localhost", "LOCALHOST:8001", "127.0.0.1", "127.1.2.3:80", "[::1]:8001", "[::1]"] {
+        for host in [
+            "localhost",
+            "LOCALHOST:8001",
+            "127.0.0.1",
+            "127.1.2.3:80",
+            "[::1]:8001",
+            "[::1]",
+        ] {
             assert!(is_loopback_host(host), "{host}");
         }
-        for host in ["", "evil.example", "127.0.0.1.evil.example", "localhost.evil:80", "[::2]", "10.0.0.1"] {
+        for host in [
+            "",
+            "evil.example",
+            "127.0.0.1.evil.example",
+            "localhost.evil:80",
+            "[::2]",
+            "10.0.0.1",
+        ] {
             assert!(!is_loopback_host(host), "{host}");
         }
     }

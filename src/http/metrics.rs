@@ -46,7 +46,11 @@ impl Metrics {
         let (alerts, macs) = (Family::default(), Counter::default());
         let (mac_bytes, refused) = (Counter::default(), Counter::default());
         registry.register("alerts", "Alerts by tenant and outcome", alerts.clone());
-        registry.register("webhook_macs", "HMACs computed to verify webhooks", macs.clone());
+        registry.register(
+            "webhook_macs",
+            "HMACs computed to verify webhooks",
+            macs.clone(),
+        );
         registry.register(
             "webhook_mac_bytes",
             "Bytes that went into HMACs to verify webhooks",
@@ -57,7 +61,14 @@ impl Metrics {
             "Webhooks whose sender did not prove itself",
             refused.clone(),
         );
-        Self { registry, alerts, macs, mac_bytes, refused, labelled: Mutex::default() }
+        Self {
+            registry,
+            alerts,
+            macs,
+            mac_bytes,
+            refused,
+            labelled: Mutex::default(),
+        }
     }
 
     pub(super) fn verified(&self, verification: &Verification<'_>) {
@@ -81,7 +92,10 @@ impl Metrics {
 
     fn count(&self, tenant: &TenantId, outcome: &'static str, by: usize) {
         if by > 0 {
-            let labels = Outcome { tenant: self.label(tenant), outcome };
+            let labels = Outcome {
+                tenant: self.label(tenant),
+                outcome,
+            };
             self.alerts.get_or_create(&labels).inc_by(by as u64);
         }
     }
@@ -109,7 +123,10 @@ pub(super) async fn scrape(request: HttpRequest, edge: Shared) -> Answer<HttpRes
     let mut text = text.trim_end().trim_end_matches("# EOF").to_owned();
     journal(&mut text, &edge).map_err(failed)?;
     tree(&mut text, &edge.tree.snapshot()).map_err(failed)?;
-    let accept = request.headers().get(header::ACCEPT).and_then(|value| value.to_str().ok());
+    let accept = request
+        .headers()
+        .get(header::ACCEPT)
+        .and_then(|value| value.to_str().ok());
     let open = accept.is_some_and(|accept| accept.contains("application/openmetrics-text"));
     let kind = if open {
         text.push_str("# EOF\n");
@@ -117,30 +134,82 @@ pub(super) async fn scrape(request: HttpRequest, edge: Shared) -> Answer<HttpRes
     } else {
         "text/plain; version=0.0.4; charset=utf-8"
     };
-    Ok(HttpResponse::Ok().insert_header((header::CONTENT_TYPE, kind)).body(text))
+    Ok(HttpResponse::Ok()
+        .insert_header((header::CONTENT_TYPE, kind))
+        .body(text))
 }
 
 fn journal(text: &mut String, edge: &super::Edge) -> std::fmt::Result {
     let status = edge.world.journal.status();
     let usage = edge.admission.usage();
     let number = |n: usize| u64::try_from(n).unwrap_or(u64::MAX);
-    counter(text, "journal_batches", "Batches made durable", status.batches)?;
-    counter(text, "journal_entries", "Entries made durable", status.entries)?;
+    counter(
+        text,
+        "journal_batches",
+        "Batches made durable",
+        status.batches,
+    )?;
+    counter(
+        text,
+        "journal_entries",
+        "Entries made durable",
+        status.entries,
+    )?;
     counter(text, "journal_fsyncs", "Syncs of the log", status.fsyncs)?;
-    gauge(text, "journal_queue_depth", "Entries waiting for the writer", status.queue_depth)?;
-    gauge(text, "journal_segments", "Live log segments", status.segments)?;
-    gauge(text, "journal_poisoned", "1 once the journal failed", status.poisoned.is_some().into())?;
-    gauge(text, "requests_in_flight", "Requests in hand", number(usage.in_flight))
+    gauge(
+        text,
+        "journal_queue_depth",
+        "Entries waiting for the writer",
+        status.queue_depth,
+    )?;
+    gauge(
+        text,
+        "journal_segments",
+        "Live log segments",
+        status.segments,
+    )?;
+    gauge(
+        text,
+        "journal_poisoned",
+        "1 once the journal failed",
+        status.poisoned.is_some().into(),
+    )?;
+    gauge(
+        text,
+        "requests_in_flight",
+        "Requests in hand",
+        number(usage.in_flight),
+    )
 }
 
 fn tree(text: &mut String, root: &Node) -> std::fmt::Result {
     let mut sums = Sums::default();
     sums.add(root);
     gauge(text, "actors", "Actors in the tree", sums.actors)?;
-    counter(text, "actor_messages_handled", "Messages handled by all actors", sums.handled)?;
-    counter(text, "actor_restarts", "Restarts of all actors", sums.restarts)?;
-    counter(text, "actor_messages_rejected", "Messages that found no room", sums.rejected)?;
-    gauge(text, "actor_mailbox_depth", "Messages waiting for all actors", sums.depth)
+    counter(
+        text,
+        "actor_messages_handled",
+        "Messages handled by all actors",
+        sums.handled,
+    )?;
+    counter(
+        text,
+        "actor_restarts",
+        "Restarts of all actors",
+        sums.restarts,
+    )?;
+    counter(
+        text,
+        "actor_messages_rejected",
+        "Messages that found no room",
+        sums.rejected,
+    )?;
+    gauge(
+        text,
+        "actor_mailbox_depth",
+        "Messages waiting for all actors",
+        sums.depth,
+    )
 }
 
 #[derive(Default)]
@@ -164,9 +233,15 @@ impl Sums {
 }
 
 fn counter(text: &mut String, name: &str, help: &str, value: u64) -> std::fmt::Result {
-    writeln!(text, "# HELP vyrox_{name} {help}.\n# TYPE vyrox_{name} counter\nvyrox_{name}_total {value}")
+    writeln!(
+        text,
+        "# HELP vyrox_{name} {help}.\n# TYPE vyrox_{name} counter\nvyrox_{name}_total {value}"
+    )
 }
 
 fn gauge(text: &mut String, name: &str, help: &str, value: u64) -> std::fmt::Result {
-    writeln!(text, "# HELP vyrox_{name} {help}.\n# TYPE vyrox_{name} gauge\nvyrox_{name} {value}")
+    writeln!(
+        text,
+        "# HELP vyrox_{name} {help}.\n# TYPE vyrox_{name} gauge\nvyrox_{name} {value}"
+    )
 }

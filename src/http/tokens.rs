@@ -52,14 +52,21 @@ impl Tokens {
         if !self.bootstrap.matches(offered) {
             return Err(Code::InvalidToken.into());
         }
-        Ok(Caller { actor: "api_token:bootstrap".into(), token_id: "bootstrap".into() })
+        Ok(Caller {
+            actor: "api_token:bootstrap".into(),
+            token_id: "bootstrap".into(),
+        })
     }
 }
 
 /// The token of an `Authorization: Bearer` header that was sent once.
 pub(crate) fn bearer(request: &HttpRequest) -> Option<&[u8]> {
     let mut values = request.headers().get_all(header::AUTHORIZATION);
-    let (Some(value), None) = (values.next(), values.next()) else { return None };
+    let (Some(value), None) = (values.next(), values.next()) else {
+        return None;
+    };
     let (scheme, token) = value.as_bytes().split_at_checked(7)?;
-    scheme.eq_ignore_ascii_case(b"Bearer ").then(|| token.trim_ascii())
+    scheme
+        .eq_ignore_ascii_case(b"Bearer ")
+        .then(|| token.trim_ascii())
 }

@@ -66,7 +66,9 @@ async fn receive(
     payload: Payload,
     edge: &Edge,
 ) -> Answer<HttpResponse> {
-    let vendor: Vendor = vendor.parse().map_err(|_unknown| Problem::new(Code::NotFound))?;
+    let vendor: Vendor = vendor
+        .parse()
+        .map_err(|_unknown| Problem::new(Code::NotFound))?;
     let source = Source::of_peer(request.peer_addr().map(|address| address.ip()));
     let place = edge.admission.enter(source).map_err(refused)?;
     let server = &edge.config.server;
@@ -76,20 +78,35 @@ async fn receive(
 
     let named = name(edge, vendor, path_tenant, &bytes);
     let tenant = named.as_ref().map(|keys| &keys.tenant);
-    edge.admission.before_authentication(source, tenant).into_result()?;
+    edge.admission
+        .before_authentication(source, tenant)
+        .into_result()?;
     let place = place.names(tenant).map_err(refused)?;
 
     let now = edge.world.now();
     let headers = RequestHeaders(request);
-    let raw = RawWebhook { vendor, body: &bytes, headers: &headers, now };
+    let raw = RawWebhook {
+        vendor,
+        body: &bytes,
+        headers: &headers,
+        now,
+    };
     let sender = authenticate(raw, edge, named.as_deref())?;
     let keys = named.ok_or_else(Problem::unauthenticated)?;
-    edge.admission.spend(Class::Webhook, &keys.tenant.shared()).into_result()?;
+    edge.admission
+        .spend(Class::Webhook, &keys.tenant.shared())
+        .into_result()?;
 
     let parsed = parse(&sender.webhook, edge, vendor, &keys.tenant);
     let fallback = sender.fallback;
     let body_sha256 = Digest::of(&bytes);
-    let intake = Intake { vendor, body_sha256, received_at: now, fallback, body: bytes };
+    let intake = Intake {
+        vendor,
+        body_sha256,
+        received_at: now,
+        fallback,
+        body: bytes,
+    };
     let answer = match parsed {
         Ok(alerts) => take_in(edge, &keys, intake, alerts).await,
         Err(invalid) => keep(edge, &keys, intake, &invalid).await,
@@ -115,11 +132,10 @@ fn name(
 ) -> Option<Arc<TenantKeys>> {
     let account = account_of(vendor, body);
     let keyring = edge.world.keyring.load();
-    let named = match (path_tenant, account) {
-        (_, Err(_)) => None,
-        (Some(tenant), Ok(_)) => keyring.tenant(tenant),
-        (None, Ok(Some(account))) => keyring.tenant_of(vendor, &account),
-        (None, Ok(None)) => None,
+    let named = match (path_tenant, account.ok()?) {
+        (Some(tenant), _) => keyring.tenant(tenant),
+        (None, Some(account)) => keyring.tenant_of(vendor, &account),
+        (None, None) => None,
     };
     named.cloned()
 }
@@ -137,10 +153,15 @@ fn authenticate<'a>(
 ) -> Answer<Sender<'a>> {
     let vendor = raw.vendor;
     let own = named.and_then(|keys| keys.webhook(vendor, raw.now));
-    let stand_in = edge.fallback.as_ref().filter(|_| named.is_some() && own.is_none());
+    let stand_in = edge
+        .fallback
+        .as_ref()
+        .filter(|_| named.is_some() && own.is_none());
     let verification = verify(raw, own.or(stand_in));
     edge.metrics.verified(&verification);
-    let webhook = verification.outcome.map_err(|_| Problem::unauthenticated())?;
+    let webhook = verification
+        .outcome
+        .map_err(|_refused| Problem::unauthenticated())?;
     let fallback = stand_in.is_some();
     if let (true, Some(keys)) = (fallback, named) {
         tracing::warn!(tenant = %keys.tenant, %vendor, "the host-wide secret stood in for the tenant's own");
@@ -175,12 +196,17 @@ fn parse(
         let owner = account.and_then(|account| keyring.tenant_of(vendor, account));
         owner.is_some_and(|keys| keys.tenant != *tenant)
     };
-    let invalid = |detail: &str| InvalidPayload { looked_for: &[], detail: detail.to_owned() };
+    let invalid = |detail: &str| InvalidPayload {
+        looked_for: &[],
+        detail: detail.to_owned(),
+    };
     if alerts.iter().any(belongs_elsewhere) {
-        return Err(invalid("the payload names another tenant than the one that signed it"));
+        return Err(invalid(
+            "the payload names another tenant than the one that signed it",
+        ));
     }
     let parsed: Result<_, _> = alerts.into_iter().map(ParsedAlert::new).collect();
-    parsed.map_err(|_| invalid("the alert has no normal form"))
+    parsed.map_err(|_never| invalid("the alert has no normal form"))
 }
 
 async fn take_in(
@@ -190,7 +216,11 @@ async fn take_in(
     alerts: Vec<ParsedAlert>,
 ) -> Answer<HttpResponse> {
     let (reply, answer) = oneshot::channel();
-    let offer = Receive { intake, alerts, reply };
+    let offer = Receive {
+        intake,
+        alerts,
+        reply,
+    };
     deliver(edge, &keys.tenant, offer, Route::receive).await?;
     let accepted = wait(edge, answer).await?;
     edge.metrics.accepted(&keys.tenant, &accepted);
@@ -205,11 +235,18 @@ async fn keep(
     invalid: &InvalidPayload,
 ) -> Answer<HttpResponse> {
     let (reply, answer) = oneshot::channel();
-    let offer = Reject { intake, detail: invalid.detail.clone(), reply };
+    let offer = Reject {
+        intake,
+        detail: invalid.detail.clone(),
+        reply,
+    };
     deliver(edge, &keys.tenant, offer, Route::reject).await?;
     let (seq, hash) = wait(edge, answer).await?;
     edge.metrics.rejected(&keys.tenant);
-    let detail = format!("{}. The body is kept as evidence at seq {seq}.", invalid.detail);
+    let detail = format!(
+        "{}. The body is kept as evidence at seq {seq}.",
+        invalid.detail
+    );
     let receipt = serde_json::json!({ "seq": seq, "hash": hash });
     Err(Problem::new(Code::InvalidPayload)
         .detail(detail)
@@ -231,7 +268,10 @@ async fn deliver<M>(
         };
         message = match offer(&route, message) {
             Ok(()) => return Ok(()),
-            Err(Rejected { reason: Reason::Full, .. }) => return Err(Code::Overloaded.into()),
+            Err(Rejected {
+                reason: Reason::Full,
+                ..
+            }) => return Err(Code::Overloaded.into()),
             // It is being restarted, put away or suspended: the router has a new way in shortly.
             Err(rejected) => rejected.message,
         };
@@ -241,7 +281,10 @@ async fn deliver<M>(
 }
 
 async fn activate(edge: &Edge, tenant: &TenantId) -> Answer<Route> {
-    let asked = edge.tenants.ask(Activate(tenant.clone()), edge.patience()).await;
+    let asked = edge
+        .tenants
+        .ask(Activate(tenant.clone()), edge.patience())
+        .await;
     match asked {
         Ok(Some(route)) => Ok(route),
         Ok(None) => Err(Problem::unauthenticated()),
@@ -254,10 +297,7 @@ async fn activate(edge: &Edge, tenant: &TenantId) -> Answer<Route> {
 
 /// Waits until it is durable. Should this caller go away meanwhile, nothing changes but that nobody
 /// reads the answer.
-async fn wait<T>(
-    edge: &Edge,
-    answer: oneshot::Receiver<Result<T, IntakeError>>,
-) -> Answer<T> {
+async fn wait<T>(edge: &Edge, answer: oneshot::Receiver<Result<T, IntakeError>>) -> Answer<T> {
     let outcome = tokio::time::timeout(edge.patience(), answer).await;
     match outcome {
         Err(_elapsed) => Err(Code::TimedOut.into()),
@@ -305,7 +345,10 @@ struct One {
 /// lists them all.
 fn answered(accepted: &[Accepted]) -> Answer<HttpResponse> {
     let all: Vec<_> = accepted.iter().map(One::of).collect();
-    let leading = all.iter().find(|one| one.status == QUEUED).or_else(|| all.first());
+    let leading = all
+        .iter()
+        .find(|one| one.status == QUEUED)
+        .or_else(|| all.first());
     let leading = leading.ok_or_else(|| Problem::new(Code::Internal))?;
     let answered = Answered {
         status: leading.status,
@@ -325,9 +368,16 @@ const QUEUED: &str = "queued";
 impl One {
     fn of(accepted: &Accepted) -> Self {
         Self {
-            status: if accepted.duplicate { "duplicate" } else { QUEUED },
+            status: if accepted.duplicate {
+                "duplicate"
+            } else {
+                QUEUED
+            },
             alert_id: accepted.alert_id,
-            receipt: Receipt { seq: accepted.seq, hash: accepted.hash },
+            receipt: Receipt {
+                seq: accepted.seq,
+                hash: accepted.hash,
+            },
         }
     }
 }

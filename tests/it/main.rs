@@ -1,8 +1,13 @@
 //! End to end: one module a promise.
 #![expect(
     clippy::expect_used,
+    clippy::indexing_slicing,
     clippy::panic,
+    clippy::print_stdout,
+    clippy::string_slice,
+    clippy::unwrap_used,
     reason = "a test that can't go on should stop where it stands"
 )]
 
+mod server;
 mod tidy;

@@ -12,9 +12,6 @@ use std::fmt;
 
 pub use text::Text;
 
-/// Room for the members of a usual object, so that reading one seldom moves them.
-const USUAL_MEMBERS: usize = 16;
-
 /// What a [`Reader`] is willing to read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
@@ -145,7 +142,7 @@ impl<'a> Reader<'a> {
             .ok_or(JsonError::TooMany(self.at))?;
         match self.peek() {
             Some(b'{') => {
-                let mut members = Vec::with_capacity(USUAL_MEMBERS);
+                let mut members = Vec::new();
                 self.members(|reader, name| {
                     members.push((name, reader.value()?));
                     Ok::<(), JsonError>(())
@@ -187,6 +184,7 @@ impl<'a> Reader<'a> {
     }
 
     /// The first byte of the next value or mark, without taking it; `None` at the end.
+    #[inline]
     pub fn peek(&mut self) -> Option<u8> {
         let bytes = self.text.as_bytes();
         while let Some(byte) = bytes.get(self.at) {
@@ -253,32 +251,24 @@ impl<'a> Reader<'a> {
     /// What is no text, or has an escape that JSON does not know.
     pub fn text(&mut self) -> Result<Text<'a>, JsonError> {
         self.expect_mark(b'"')?;
+        let bytes = self.text.as_bytes();
         let start = self.at;
         let mut escaped = false;
+        let mut end = start;
         loop {
-            let ahead = self.text.as_bytes().get(self.at..).unwrap_or_default();
-            let Some(plain) = ahead.iter().position(|byte| matches!(byte, b'"' | b'\\')) else {
-                return Err(JsonError::Syntax(self.text.len()));
-            };
-            let length = match ahead.get(plain..) {
-                Some([b'"', ..]) => break self.close_text(start, plain, escaped),
-                Some(
-                    [
-                        b'\\',
-                        b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't',
-                        ..,
-                    ],
-                ) => 2,
-                Some([b'\\', b'u', a, b, c, d, ..])
-                    if [a, b, c, d].iter().all(|digit| digit.is_ascii_hexdigit()) =>
-                {
-                    6
+            match bytes.get(end) {
+                Some(b'"') => break,
+                Some(b'\\') => {
+                    escaped = true;
+                    end += escape_length(bytes, end).ok_or(JsonError::Syntax(end))?;
                 }
-                _ => return Err(JsonError::Syntax(self.at + plain)),
-            };
-            escaped = true;
-            self.at += plain + length;
+                Some(_) => end += 1,
+                None => return Err(JsonError::Syntax(end)),
+            }
         }
+        let raw = self.text.get(start..end).ok_or(JsonError::Syntax(start))?;
+        self.at = end + 1;
+        Ok(Text::new(raw, escaped))
     }
 
     /// Reads a number and returns it as it was written.
@@ -318,18 +308,6 @@ impl<'a> Reader<'a> {
         }
     }
 
-    fn close_text(
-        &mut self,
-        start: usize,
-        plain: usize,
-        escaped: bool,
-    ) -> Result<Text<'a>, JsonError> {
-        let end = self.at + plain;
-        let raw = self.text.get(start..end).ok_or(JsonError::Syntax(start))?;
-        self.at = end + 1;
-        Ok(Text::new(raw, escaped))
-    }
-
     fn open(&mut self, mark: u8) -> Result<(), JsonError> {
         self.expect_mark(mark)?;
         self.depth_left = self
@@ -348,6 +326,7 @@ impl<'a> Reader<'a> {
     }
 
     /// Takes `mark` if it comes next, after any white space.
+    #[inline]
     fn take(&mut self, mark: u8) -> bool {
         let found = self.peek() == Some(mark);
         if found {
@@ -390,5 +369,21 @@ impl<'a> Reader<'a> {
 
     fn syntax(&self) -> JsonError {
         JsonError::Syntax(self.at)
+    }
+}
+
+/// How many bytes the escape at `at` takes; `None` where JSON knows no such escape.
+fn escape_length(bytes: &[u8], at: usize) -> Option<usize> {
+    match bytes.get(at..)? {
+        [
+            _,
+            b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't',
+            ..,
+        ] => Some(2),
+        [_, b'u', a, b, c, d, ..] => [a, b, c, d]
+            .iter()
+            .all(|digit| digit.is_ascii_hexdigit())
+            .then_some(6),
+        _ => None,
     }
 }

@@ -21,6 +21,16 @@ pub fn signs(key: &Secret, message: &[u8], signature: &str) -> bool {
     mac.verify_slice(&offered).is_ok() && decoded
 }
 
+/// The signature of `message` under the text of `key`, as [`signs`] takes it.
+pub fn signature_of(key: &Secret, message: &[u8]) -> String {
+    // A key of any length will do for HMAC, so there always is a signature.
+    let mac = Hmac::<Sha256>::new_from_slice(key.expose()).map(|mac| mac.chain_update(message));
+    mac.map_or_else(
+        |_| String::new(),
+        |mac| format!("{PREFIX}{}", hex::encode(mac.finalize().into_bytes())),
+    )
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -32,16 +42,13 @@ mod tests {
         let message = b"what do ya want for nothing?";
         let good = "sha256=5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843";
         assert!(signs(&key, message, good));
+        assert_eq!(signature_of(&key, message), good);
         assert!(!signs(&key, b"what do ya want for something?", good));
         assert!(!signs(&Secret::new(b"Jeff".to_vec()), message, good));
-        for bad in [
-            "",
-            "sha256=",
-            &good[7..],
-            &good[..70],
-            &format!("{good}00"),
-            &good.replace("sha256", "sha1"),
-        ] {
+        let digits = good.trim_start_matches("sha256=");
+        let (longer, shorter) = (format!("{good}00"), good.trim_end_matches('3'));
+        let renamed = good.replace("sha256", "sha1");
+        for bad in ["", "sha256=", digits, shorter, &longer, &renamed] {
             assert!(!signs(&key, message, bad), "{bad}");
         }
     }

@@ -30,6 +30,7 @@ impl Timestamp {
     }
 
     /// This moment and `ms` more; saturates.
+    #[must_use]
     pub const fn plus_ms(self, ms: u64) -> Self {
         Self(self.0.saturating_add(ms))
     }

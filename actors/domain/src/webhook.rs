@@ -11,6 +11,7 @@ use hmac::{Hmac, KeyInit as _, Mac as _};
 use sha2::{Digest as _, Sha256};
 use subtle::{Choice, ConstantTimeEq as _};
 
+pub use crate::signature::signature_of;
 use crate::{digest::Digest, time::Timestamp, vendor::Vendor};
 use claim::Claim;
 pub use scheme::{
@@ -150,21 +151,6 @@ pub fn verify<'a>(raw: RawWebhook<'a>, keys: Option<&Keys>) -> Verification<'a> 
         hashed_bytes: meter.hashed_bytes,
         macs: meter.macs,
     }
-}
-
-/// The value of [`SIGNATURE_HEADER`] for a body: `sha256=` and the HMAC-SHA256 in lower-case hex.
-pub fn signature_of(secret: &Secret, body: &[u8]) -> String {
-    // A key of any length will do for HMAC, so there always is a signature.
-    let mac = HmacSha256::new_from_slice(secret.expose());
-    mac.map_or_else(
-        |_| String::new(),
-        |mac| {
-            format!(
-                "sha256={}",
-                hex::encode(mac.chain_update(body).finalize().into_bytes())
-            )
-        },
-    )
 }
 
 #[derive(Default)]

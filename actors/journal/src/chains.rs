@@ -45,14 +45,14 @@ impl Chains {
         chains
     }
 
-    fn insert(&mut self, name: &Arc<str>, head: Option<Head>, held: bool) -> usize {
+    fn insert(&mut self, name: &Arc<str>, end: Option<Head>, held: bool) -> usize {
         let place = self.ends.len();
         self.places.insert(Arc::clone(name), place);
         self.ends.push(Chain {
             name: Arc::clone(name),
             epoch: 0,
-            next: head.map_or(0, |head| head.seq + 1),
-            hash: head.map_or(GENESIS, |head| head.hash),
+            next: end.map_or(0, |head| head.seq + 1),
+            hash: end.map_or(GENESIS, |head| head.hash),
             held,
         });
         place

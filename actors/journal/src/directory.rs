@@ -76,7 +76,7 @@ impl Directory {
         let parent = root
             .parent()
             .filter(|parent| !parent.as_os_str().is_empty());
-        let parent = parent.unwrap_or(Path::new("."));
+        let parent = parent.unwrap_or_else(|| Path::new("."));
         sync_directory(parent).map_err(StartError::io("sync", parent))?;
         let path = root.join("lock");
         let lock = OpenOptions::new()

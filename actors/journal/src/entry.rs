@@ -174,9 +174,9 @@ impl<'a> Parts<'a> {
         let place = gap + HASH_OPEN.len();
         let hash = decode_hex(line.get(place..place + HEX)?)?;
         let after_hash = line.get(place + HEX..)?.strip_prefix(b"\"")?;
-        let link = rfind(line, PREVIOUS_OPEN)? + PREVIOUS_OPEN.len();
-        let previous_hex = line.get(link..link + HEX)?;
-        let tail = line.get(link + HEX..)?.strip_prefix(SEQ_OPEN)?;
+        let link_at = rfind(line, PREVIOUS_OPEN)? + PREVIOUS_OPEN.len();
+        let previous_hex = line.get(link_at..link_at + HEX)?;
+        let tail = line.get(link_at + HEX..)?.strip_prefix(SEQ_OPEN)?;
         let end = tail.iter().position(|byte| !byte.is_ascii_digit())?;
         let (seq, tail) = tail.split_at_checked(end)?;
         let tail = tail

@@ -46,6 +46,7 @@ mod scan;
 
 mod local;
 mod shared;
+mod threads;
 mod verify;
 
 pub mod projection;

@@ -4,14 +4,13 @@ use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::{self, BufReader, Read as _};
 use std::path::Path;
-use std::sync::mpsc::{Receiver, Sender, channel, sync_channel};
+use std::sync::mpsc::{Sender, channel, sync_channel};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
-use std::thread::{self, JoinHandle};
 
 use crate::batch::{BatchBuilder, footprint};
 use crate::chains::Chains;
-use crate::checkpointer::{Checkpointer, Message};
-use crate::directory::{Directory, Kind};
+use crate::checkpointer::Message;
+use crate::directory::Directory;
 use crate::draft::{Draft, is_chain_name};
 use crate::entry::Template;
 use crate::evidence::{self, Found};
@@ -24,10 +23,10 @@ use crate::log_file::{OpenLog, real};
 use crate::options::{OnCommit, Options, StartError};
 use crate::queue::{End, Job, Queue, Rejected, Request};
 use crate::recovery::{Recovered, recover};
-use crate::segment::PAGE;
 use crate::shared::{Counters, Shared, answer, lock};
 use crate::spares::Spares;
 use crate::tenant_file::LineReader;
+use crate::threads::{EndedEarly, Threads};
 use crate::verify::{VerifyReport, verify_lines};
 use crate::writer::Writer;
 
@@ -39,11 +38,6 @@ pub struct LocalJournal {
     shared: Arc<Shared>,
     checkpointer: Sender<Message>,
     threads: Mutex<Option<Threads>>,
-}
-
-struct Threads {
-    writer: JoinHandle<()>,
-    checkpointer: JoinHandle<()>,
 }
 
 impl LocalJournal {
@@ -79,7 +73,7 @@ impl LocalJournal {
             summary,
         } = recovered;
         let shared = Arc::new(Shared {
-            spares: shelf(&directory, &options)?,
+            spares: Spares::on_disk(&directory, &options)?,
             options,
             directory,
             heads,
@@ -109,8 +103,8 @@ impl LocalJournal {
             checkpointer: checkpointer.clone(),
             builder: BatchBuilder::new(),
         };
-        let threads =
-            start(&shared, writer, inbox).map_err(StartError::io("start a thread", dir))?;
+        let threads = Threads::start(&shared, writer, inbox)
+            .map_err(StartError::io("start a thread", dir))?;
         Ok(Self {
             shared,
             checkpointer,
@@ -168,22 +162,10 @@ impl LocalJournal {
             return Ok(());
         };
         self.shared.queue.close();
-        let on_own_thread = thread::current().id() == threads.writer.thread().id();
-        if on_own_thread {
-            return Err(JournalError::Io(
-                "closed from a callback of the writer".into(),
-            ));
+        match threads.join(&self.checkpointer) {
+            Ok(completed) if self.shared.poisoned.get().is_none() => completed,
+            Ok(_) | Err(EndedEarly) => Err(self.failure()),
         }
-        let writer = threads.writer.join();
-        let (reply, answer) = sync_channel(1);
-        // A checkpointer that is gone has poisoned the journal, which is reported below.
-        drop(self.checkpointer.send(Message::Close { reply }));
-        let completed = answer.recv().unwrap_or_else(|_gone| Err(self.failure()));
-        let checkpointer = threads.checkpointer.join();
-        if writer.is_err() || checkpointer.is_err() || self.shared.poisoned.get().is_some() {
-            return Err(self.failure());
-        }
-        completed
     }
 
     fn failure(&self) -> JournalError {
@@ -324,61 +306,6 @@ impl Drop for LocalJournal {
     fn drop(&mut self) {
         if let Err(error) = self.stop() {
             tracing::error!(%error, "the journal was not closed cleanly");
-        }
-    }
-}
-
-/// The spares that are on the disk and fit.
-fn shelf(directory: &Directory, options: &Options) -> Result<Spares, StartError> {
-    let bytes = u64::from(options.segment_pages()) * PAGE;
-    let listed = directory
-        .list()
-        .map_err(StartError::io("list", directory.root()))?;
-    let spares = Spares::default();
-    for name in listed.into_iter().filter(|name| name.kind == Kind::Spare) {
-        let path = directory.path(name);
-        let len = std::fs::metadata(&path)
-            .map_err(StartError::io("read", &path))?
-            .len();
-        if len == bytes {
-            spares.add(name.id);
-        }
-    }
-    Ok(spares)
-}
-
-fn start(shared: &Arc<Shared>, writer: Writer, inbox: Receiver<Message>) -> io::Result<Threads> {
-    let checkpointer = Checkpointer {
-        shared: Arc::clone(shared),
-        inbox,
-    };
-    let guard = PoisonOnPanic(Arc::clone(shared), "the checkpointer panicked");
-    let checkpointer = thread::Builder::new()
-        .name("journal-checkpointer".into())
-        .spawn(move || {
-            let _guard = guard;
-            checkpointer.run();
-        })?;
-    let guard = PoisonOnPanic(Arc::clone(shared), "the writer panicked");
-    let writer = thread::Builder::new()
-        .name("journal-writer".into())
-        .spawn(move || {
-            let _guard = guard;
-            writer.run();
-        })?;
-    Ok(Threads {
-        writer,
-        checkpointer,
-    })
-}
-
-/// Ends the journal when one of its threads dies, so that nobody waits for it in vain.
-struct PoisonOnPanic(Arc<Shared>, &'static str);
-
-impl Drop for PoisonOnPanic {
-    fn drop(&mut self) {
-        if thread::panicking() {
-            self.0.poison(self.1);
         }
     }
 }

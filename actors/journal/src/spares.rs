@@ -3,6 +3,9 @@
 use std::collections::BTreeSet;
 use std::sync::{Condvar, Mutex, PoisonError};
 
+use crate::directory::{Directory, Kind, Name};
+use crate::options::{Options, StartError};
+use crate::segment::PAGE;
 use crate::shared::lock;
 
 /// Spares that the checkpointer keeps ready.
@@ -25,26 +28,48 @@ struct Shelf {
 }
 
 impl Spares {
+    /// The spares that are on the disk. Those of another size are retired, to be made anew.
+    pub(crate) fn on_disk(directory: &Directory, options: &Options) -> Result<Self, StartError> {
+        let bytes = u64::from(options.segment_pages()) * PAGE;
+        let listed = directory
+            .list()
+            .map_err(StartError::io("list", directory.root()))?;
+        let spares = Self::default();
+        for name in listed.into_iter().filter(|name| name.kind == Kind::Spare) {
+            let path = directory.path(name);
+            let len = std::fs::metadata(&path)
+                .map_err(StartError::io("read", &path))?
+                .len();
+            if len == bytes {
+                spares.add(name.id);
+            } else {
+                let retired = directory.rename(name, Name::new(Kind::Tmp, name.id));
+                retired.map_err(StartError::io("rename", &path))?;
+            }
+        }
+        Ok(spares)
+    }
+
     /// Takes a spare, waiting while one is being made. `None` if there is no room for one.
     ///
     /// `wake_maker` is called at most once, to have the shelf filled.
     pub(crate) fn take(&self, wake_maker: impl FnOnce()) -> Option<u64> {
-        let mut shelf = lock(&self.shelf);
-        let failures = shelf.failures;
+        let mut stock = lock(&self.shelf);
+        let failures = stock.failures;
         let mut wake_maker = Some(wake_maker);
-        while shelf.ids.len() <= RESERVED && shelf.failures == failures && !shelf.closed {
+        while stock.ids.len() <= RESERVED && stock.failures == failures && !stock.closed {
             if let Some(wake_maker) = wake_maker.take() {
                 wake_maker();
             }
-            shelf = self
+            stock = self
                 .changed
-                .wait(shelf)
+                .wait(stock)
                 .unwrap_or_else(PoisonError::into_inner);
         }
-        if shelf.ids.len() <= RESERVED {
+        if stock.ids.len() <= RESERVED {
             return None;
         }
-        shelf.ids.pop_first()
+        stock.ids.pop_first()
     }
 
     /// How many more spares there should be.

@@ -43,7 +43,11 @@ struct Working {
 
 impl Fold {
     pub(super) fn new(parts: &ProjectorParts) -> Self {
-        Self { parts: parts.clone(), states: HashMap::new(), dirty: HashSet::new() }
+        Self {
+            parts: parts.clone(),
+            states: HashMap::new(),
+            dirty: HashSet::new(),
+        }
     }
 
     pub(super) fn forget(&mut self, chain: &str) {
@@ -54,18 +58,29 @@ impl Fold {
     pub(super) fn apply(&mut self, entries: &[Arc<Committed>]) -> Result<(), ProjectError> {
         let mut working = Working::default();
         for entry in entries {
-            self.one(entry, &mut working).map_err(|e| ProjectError::new(&entry.chain, &e))?;
+            self.one(entry, &mut working)
+                .map_err(|e| ProjectError::new(&entry.chain, &e))?;
         }
         let mut batch = Batch::default();
         for ((chain, alert_id), view) in working.views {
             let value = serde_json::to_vec(&view).map_err(|e| ProjectError::new(&chain, &e))?;
             let received_ms = view.received_at_ms.ms();
             let alert_id = *alert_id.0.as_bytes();
-            batch.puts.push(Put::Alert { chain, alert_id, received_ms, value });
+            batch.puts.push(Put::Alert {
+                chain,
+                alert_id,
+                received_ms,
+                value,
+            });
         }
         for ((chain, key), (rows, expires_ms)) in working.claims {
             let value = claims::encode(&rows);
-            batch.puts.push(Put::Claim { chain, key: key.0, value, expires_ms });
+            batch.puts.push(Put::Claim {
+                chain,
+                key: key.0,
+                value,
+                expires_ms,
+            });
         }
         batch.applied = working.applied.into_iter().collect();
         write(&self.parts.projections, &self.parts.progress, &batch)?;
@@ -80,19 +95,35 @@ impl Fold {
     pub(super) fn checkpoint(&mut self) -> Result<(), ProjectError> {
         let mut batch = Batch::default();
         for chain in std::mem::take(&mut self.dirty) {
-            let Some(state) = self.states.get(&chain) else { continue };
-            let Some(seq) = state.next_seq.checked_sub(1) else { continue };
+            let Some(state) = self.states.get(&chain) else {
+                continue;
+            };
+            let Some(seq) = state.next_seq.checked_sub(1) else {
+                continue;
+            };
             let value = serde_json::to_vec(state).map_err(|e| ProjectError::new(&chain, &e))?;
-            batch.puts.push(Put::Snapshot { chain, version: SNAPSHOT_VERSION, seq, value });
+            batch.puts.push(Put::Snapshot {
+                chain,
+                version: SNAPSHOT_VERSION,
+                seq,
+                value,
+            });
         }
         write(&self.parts.projections, &self.parts.progress, &batch)?;
-        self.parts.projections.checkpoint().map_err(|e| ProjectError::new("all", &e))
+        self.parts
+            .projections
+            .checkpoint()
+            .map_err(|e| ProjectError::new("all", &e))
     }
 
     fn one(&mut self, entry: &Committed, working: &mut Working) -> Result<(), String> {
         let applied = match working.applied.get(&entry.chain) {
             Some(applied) => Some(*applied),
-            None => self.parts.projections.applied(&entry.chain).map_err(|e| e.to_string())?,
+            None => self
+                .parts
+                .projections
+                .applied(&entry.chain)
+                .map_err(|e| e.to_string())?,
         };
         if applied >= Some(entry.seq) {
             return Ok(());
@@ -121,8 +152,19 @@ impl Fold {
         match event {
             Event::ChainOpened(_) | Event::SecretFallbackUsed(_) | Event::IntakeRejected(_) => {}
             Event::AlertReceived { alert_id, received } => {
-                self.claim(entry, alert_id, &received, recorded, working)?;
-                let tenant: TenantId = chain.parse().map_err(|_| "the chain is no tenant's")?;
+                let row = self.claim(entry, alert_id, &received, working)?;
+                if let Some((key, rows)) = row {
+                    let expires_ms = recorded
+                        .timestamp_ms
+                        .ms()
+                        .saturating_add(self.parts.dedup_window_ms);
+                    working
+                        .claims
+                        .insert((Arc::clone(chain), key), (rows, expires_ms));
+                }
+                let tenant: TenantId = chain
+                    .parse()
+                    .map_err(|_not_one| "the chain is no tenant's")?;
                 let hash = Digest(entry.hash);
                 let view = AlertView::received(tenant, alert_id, received, recorded, hash);
                 working.views.insert((Arc::clone(chain), alert_id), view);
@@ -150,7 +192,9 @@ impl Fold {
         let key = (Arc::clone(chain), alert_id);
         if !working.views.contains_key(&key) {
             let stored = self.parts.projections.alert(chain, alert_id.0.as_bytes());
-            let Some(bytes) = stored.map_err(|error| error.to_string())? else { return Ok(None) };
+            let Some(bytes) = stored.map_err(|error| error.to_string())? else {
+                return Ok(None);
+            };
             let view = serde_json::from_slice(&bytes).map_err(|error| error.to_string())?;
             working.views.insert(key.clone(), view);
         }
@@ -162,39 +206,56 @@ impl Fold {
         entry: &Committed,
         alert_id: AlertId,
         received: &AlertReceived,
-        recorded: &Recorded,
         working: &mut Working,
-    ) -> Result<(), String> {
-        let Some(same) = claims::sameness_of(received) else { return Ok(()) };
-        let key = claims::key(received.vendor, &received.vendor_alert_id);
-        let now_ms = recorded.timestamp_ms.ms();
-        let place = (Arc::clone(&entry.chain), key);
-        let mut rows = match working.claims.remove(&place) {
-            Some((rows, _)) => rows,
-            None => {
-                let stored = self.parts.projections.claim(&entry.chain, &key.0, now_ms);
-                stored.map_err(|e| e.to_string())?.map(|b| claims::decode(&b)).unwrap_or_default()
-            }
+    ) -> Result<Option<(Digest, Vec<Row>)>, String> {
+        let Some(same) = claims::sameness_of(received) else {
+            return Ok(None);
         };
-        let row = Row { same, alert_id, seq: entry.seq, hash: Digest(entry.hash) };
-        claims::push(&mut rows, row);
-        let expires_ms = now_ms.saturating_add(self.parts.dedup_window_ms);
-        working.claims.insert(place, (rows, expires_ms));
-        Ok(())
+        let key = claims::key(received.vendor, &received.vendor_alert_id);
+        let mut rows =
+            if let Some((rows, _)) = working.claims.remove(&(Arc::clone(&entry.chain), key)) {
+                rows
+            } else {
+                // Expired or not: a row that is folded again must not lose its neighbours.
+                let stored = self.parts.projections.claim(&entry.chain, &key.0, 0);
+                stored
+                    .map_err(|e| e.to_string())?
+                    .map(|b| claims::decode(&b))
+                    .unwrap_or_default()
+            };
+        claims::push(
+            &mut rows,
+            Row {
+                same,
+                alert_id,
+                seq: entry.seq,
+                hash: Digest(entry.hash),
+            },
+        );
+        Ok(Some((key, rows)))
     }
 
     /// The tenant's state right before `seq`: in memory, else the snapshot and the chain since it.
     fn state(&mut self, chain: &Arc<str>, seq: u64) -> Result<&mut TenantState, String> {
-        let known = self.states.get(chain).is_some_and(|state| state.next_seq == seq);
+        let known = self
+            .states
+            .get(chain)
+            .is_some_and(|state| state.next_seq == seq);
         if !known {
             let state = self.load(chain, seq)?;
             self.states.insert(Arc::clone(chain), state);
         }
-        self.states.get_mut(chain).ok_or_else(|| "the state was just put there".to_owned())
+        self.states
+            .get_mut(chain)
+            .ok_or_else(|| "the state was just put there".to_owned())
     }
 
     fn load(&self, chain: &str, seq: u64) -> Result<TenantState, String> {
-        let row = self.parts.projections.snapshot(chain).map_err(|error| error.to_string())?;
+        let row = self
+            .parts
+            .projections
+            .snapshot(chain)
+            .map_err(|error| error.to_string())?;
         let row = row.filter(|row| row.version == SNAPSHOT_VERSION && row.seq < seq);
         let mut state: TenantState = row
             .and_then(|row| serde_json::from_slice(&row.value).ok())

@@ -110,14 +110,25 @@ impl Handler<AddTenant> for Registry {
     type Result = ();
 
     fn handle(&mut self, message: AddTenant, ctx: &mut Self::Context) {
-        let AddTenant { tenant_id, webhooks, accounts, by, reply } = message;
+        let AddTenant {
+            tenant_id,
+            webhooks,
+            accounts,
+            by,
+            reply,
+        } = message;
         let issued = match issue(&tenant_id, webhooks) {
             Ok(issued) => issued,
             Err(error) => return refuse(reply, error),
         };
         let data_key = DataKey::generate(tenant_id.as_str());
         let mut rows = vec![SealedRow::wrap(&data_key, &self.parts.host_key, 1)];
-        rows.extend(issued.webhooks.iter().map(|webhook| sealed(&data_key, webhook, 1)));
+        rows.extend(
+            issued
+                .webhooks
+                .iter()
+                .map(|webhook| sealed(&data_key, webhook, 1)),
+        );
         let command = HostCommand::AddTenant(TenantAdded {
             tenant_id,
             opaque_id: opaque_id(),
@@ -130,7 +141,15 @@ impl Handler<AddTenant> for Registry {
         if let Err(refusal) = self.possible(&command) {
             return refuse(reply, refusal);
         }
-        self.store_then_change(rows, command, issued, reply, ctx);
+        self.store_then_change(
+            Planned {
+                rows,
+                command,
+                issued,
+                reply,
+            },
+            ctx,
+        );
     }
 }
 
@@ -138,7 +157,14 @@ impl Handler<UpdateTenant> for Registry {
     type Result = ();
 
     fn handle(&mut self, message: UpdateTenant, ctx: &mut Self::Context) {
-        let UpdateTenant { tenant_id, webhooks, add_accounts, remove_accounts, by, reply } = message;
+        let UpdateTenant {
+            tenant_id,
+            webhooks,
+            add_accounts,
+            remove_accounts,
+            by,
+            reply,
+        } = message;
         let issued = match issue(&tenant_id, webhooks) {
             Ok(issued) => issued,
             Err(error) => return refuse(reply, error),
@@ -155,14 +181,25 @@ impl Handler<UpdateTenant> for Registry {
             return refuse(reply, refusal);
         }
         let Some(data_key) = self.data_key(&tenant_id) else {
-            return refuse(reply, RegistryError::NotDurable("the data key does not open".into()));
+            return refuse(
+                reply,
+                RegistryError::NotDurable("the data key does not open".into()),
+            );
         };
         let rows = issued
             .webhooks
             .iter()
             .map(|webhook| sealed(&data_key, webhook, version(webhook.vendor)))
             .collect();
-        self.store_then_change(rows, command, issued, reply, ctx);
+        self.store_then_change(
+            Planned {
+                rows,
+                command,
+                issued,
+                reply,
+            },
+            ctx,
+        );
     }
 }
 
@@ -170,16 +207,38 @@ impl Handler<RotateSecret> for Registry {
     type Result = ();
 
     fn handle(&mut self, message: RotateSecret, ctx: &mut Self::Context) {
-        let RotateSecret { tenant_id, vendor, overlap_s, secret, by, reply } = message;
-        let record = self.state.tenants.get(&tenant_id).and_then(|t| t.webhooks.get(&vendor));
+        let RotateSecret {
+            tenant_id,
+            vendor,
+            overlap_s,
+            secret,
+            by,
+            reply,
+        } = message;
+        let record = self
+            .state
+            .tenants
+            .get(&tenant_id)
+            .and_then(|t| t.webhooks.get(&vendor));
         let auth = record.map_or(AuthScheme::VyroxHmac, |webhook| webhook.auth.clone());
-        let issued = match issue(&tenant_id, vec![NewWebhook { vendor, auth, secret }]) {
+        let issued = match issue(
+            &tenant_id,
+            vec![NewWebhook {
+                vendor,
+                auth,
+                secret,
+            }],
+        ) {
             Ok(issued) => issued,
             Err(error) => return refuse(reply, error),
         };
         let version = self.next_version(&tenant_id, vendor);
         let overlap_s = overlap_s.min(OVERLAP_MAX.as_secs());
-        let until = self.parts.world.now().plus_ms(overlap_s.saturating_mul(1000));
+        let until = self
+            .parts
+            .world
+            .now()
+            .plus_ms(overlap_s.saturating_mul(1000));
         let command = HostCommand::RotateSecret(SecretRotated {
             tenant_id: tenant_id.clone(),
             vendor,
@@ -191,10 +250,25 @@ impl Handler<RotateSecret> for Registry {
             return refuse(reply, refusal);
         }
         let Some(data_key) = self.data_key(&tenant_id) else {
-            return refuse(reply, RegistryError::NotDurable("the data key does not open".into()));
+            return refuse(
+                reply,
+                RegistryError::NotDurable("the data key does not open".into()),
+            );
         };
-        let rows = issued.webhooks.iter().map(|w| sealed(&data_key, w, version)).collect();
-        self.store_then_change(rows, command, issued, reply, ctx);
+        let rows = issued
+            .webhooks
+            .iter()
+            .map(|w| sealed(&data_key, w, version))
+            .collect();
+        self.store_then_change(
+            Planned {
+                rows,
+                command,
+                issued,
+                reply,
+            },
+            ctx,
+        );
     }
 }
 
@@ -206,24 +280,29 @@ impl Registry {
     }
 
     fn next_version(&self, tenant: &TenantId, vendor: Vendor) -> u64 {
-        let record = self.state.tenants.get(tenant).and_then(|t| t.webhooks.get(&vendor));
+        let record = self
+            .state
+            .tenants
+            .get(tenant)
+            .and_then(|t| t.webhooks.get(&vendor));
         record.map_or(1, |webhook| webhook.secret_version.saturating_add(1))
     }
 
     fn data_key(&self, tenant: &TenantId) -> Option<Arc<DataKey>> {
         let keyring = self.parts.world.keyring.load();
-        let known = keyring.tenant(tenant.as_str()).map(|keys| Arc::clone(&keys.data_key));
+        let known = keyring
+            .tenant(tenant.as_str())
+            .map(|keys| Arc::clone(&keys.data_key));
         known.or_else(|| vaulted::data_key(tenant, &self.parts).ok().map(Arc::new))
     }
 
-    fn store_then_change(
-        &mut self,
-        rows: Vec<SealedRow>,
-        command: HostCommand,
-        issued: Issued,
-        reply: ChangeReply<Issued>,
-        ctx: &mut SupervisedContext<Self>,
-    ) {
+    fn store_then_change(&mut self, planned: Planned, ctx: &mut SupervisedContext<Self>) {
+        let Planned {
+            rows,
+            command,
+            issued,
+            reply,
+        } = planned;
         let vault = Arc::clone(&self.parts.vault);
         let put = tokio::task::spawn_blocking(move || vault.put(&rows));
         let then = put.into_actor(self).map(move |stored, registry, ctx| {
@@ -244,6 +323,14 @@ impl Registry {
     }
 }
 
+/// A change that is possible, before anything of it is written.
+struct Planned {
+    rows: Vec<SealedRow>,
+    command: HostCommand,
+    issued: Issued,
+    reply: ChangeReply<Issued>,
+}
+
 fn refuse<T>(reply: ChangeReply<T>, error: RegistryError) {
     reply.send(Err(error)).ok();
 }
@@ -251,7 +338,12 @@ fn refuse<T>(reply: ChangeReply<T>, error: RegistryError) {
 /// Secrets for webhooks: the given ones if they are any good, else fresh ones.
 fn issue(tenant_id: &TenantId, webhooks: Vec<NewWebhook>) -> Result<Issued, RegistryError> {
     let mut issued = Vec::with_capacity(webhooks.len());
-    for NewWebhook { vendor, auth, secret } in webhooks {
+    for NewWebhook {
+        vendor,
+        auth,
+        secret,
+    } in webhooks
+    {
         let secret = match secret {
             Some(given) => match Weakness::of(given.expose()) {
                 Some(weakness) => return Err(RegistryError::WeakSecret(weakness.to_string())),
@@ -259,9 +351,16 @@ fn issue(tenant_id: &TenantId, webhooks: Vec<NewWebhook>) -> Result<Issued, Regi
             },
             None => Secret::new(fresh_secret().into_bytes()),
         };
-        issued.push(IssuedWebhook { vendor, auth, secret });
+        issued.push(IssuedWebhook {
+            vendor,
+            auth,
+            secret,
+        });
     }
-    Ok(Issued { tenant_id: tenant_id.clone(), webhooks: issued })
+    Ok(Issued {
+        tenant_id: tenant_id.clone(),
+        webhooks: issued,
+    })
 }
 
 fn named(issued: &Issued, version: impl Fn(Vendor) -> u64) -> Vec<Webhook> {
@@ -274,5 +373,10 @@ fn named(issued: &Issued, version: impl Fn(Vendor) -> u64) -> Vec<Webhook> {
 }
 
 fn sealed(data_key: &DataKey, webhook: &IssuedWebhook, version: u64) -> SealedRow {
-    SealedRow::seal(data_key, &vaulted::row_name(webhook.vendor), version, webhook.secret.expose())
+    SealedRow::seal(
+        data_key,
+        &vaulted::row_name(webhook.vendor),
+        version,
+        webhook.secret.expose(),
+    )
 }

@@ -25,7 +25,9 @@ pub(super) fn row_name(vendor: Vendor) -> String {
 /// Forgets a secret that no longer counts.
 pub(super) fn forget(vault: &Vault, retired: &SecretRetired) -> Result<(), VaultError> {
     let name = row_name(retired.vendor);
-    vault.remove(retired.tenant_id.as_str(), &name, retired.secret_version).map(|_| ())
+    vault
+        .remove(retired.tenant_id.as_str(), &name, retired.secret_version)
+        .map(|_| ())
 }
 
 /// The keyring of this state. A tenant whose keys do not open is left out of it, so its senders are
@@ -80,7 +82,8 @@ pub(super) fn data_key(id: &TenantId, parts: &RegistryParts) -> Result<DataKey, 
         .latest(id.as_str(), DATA_KEY_ROW)
         .map_err(|error| error.to_string())?
         .ok_or("the data key is missing from the vault")?;
-    row.unwrap_key(&parts.host_key).map_err(|error| error.to_string())
+    row.unwrap_key(&parts.host_key)
+        .map_err(|error| error.to_string())
 }
 
 fn webhook_keys(
@@ -100,11 +103,18 @@ fn webhook_keys(
     };
     let keys = |previous: Option<Secret>| -> Result<Keys, String> {
         let current = open(webhook.secret_version)?;
-        Ok(Keys { scheme: webhook.auth.clone(), current, previous })
+        Ok(Keys {
+            scheme: webhook.auth.clone(),
+            current,
+            previous,
+        })
     };
     let overlap = match webhook.previous {
         Some(previous) => Some((previous.until, keys(Some(open(previous.secret_version)?))?)),
         None => None,
     };
-    Ok(WebhookKeys { current: keys(None)?, overlap })
+    Ok(WebhookKeys {
+        current: keys(None)?,
+        overlap,
+    })
 }

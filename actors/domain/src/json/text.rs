@@ -56,7 +56,11 @@ impl<'a> Text<'a> {
     /// this, so the common case is kept small enough to be inlined.
     #[inline]
     pub fn is(self, expected: &str) -> bool {
-        if self.escaped { self.decodes_to(expected) } else { self.raw == expected }
+        if self.escaped {
+            self.decodes_to(expected)
+        } else {
+            self.raw == expected
+        }
     }
 
     #[cold]

@@ -142,6 +142,17 @@ fn an_identity_alert_never_targets_the_controller_that_saw_it() {
 }
 
 #[test]
+fn nor_does_an_identity_event() {
+    let payload = json!({
+        "metadata": {"eventType": "IdpDetectionSummaryEvent"},
+        "event": {"CompositeId": "c0ffee:ind:dc:2", "AgentId": "dc", "Severity": 60}
+    });
+    let alert = one(Crowdstrike, &payload);
+    assert_eq!(alert["product"], "idp");
+    assert_eq!(alert.get("device"), None);
+}
+
+#[test]
 fn an_event_stream_envelope() {
     let payload = json!({
         "metadata": {"customerIDString": "c0ffee", "offset": 14_947_764,

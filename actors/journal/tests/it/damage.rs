@@ -9,7 +9,8 @@ use proptest::sample::Index;
 use vyrox_journal::{AppendError, Journal, JournalError, Receipt};
 
 use crate::support::{
-    Client, active_segment, check_nothing_lost, copy, crash_image, draft_with, held_from, open,
+    Client, active_segment, check_nothing_lost, copy, crash_image, draft_with, held_from, lines,
+    open, segment_ids,
 };
 
 const SECTOR: usize = 512;
@@ -111,22 +112,25 @@ fn last_batch(crashed: &Crashed) -> (Vec<u8>, Vec<u8>, Vec<usize>) {
     (before, after, changed)
 }
 
+fn config() -> ProptestConfig {
+    ProptestConfig {
+        cases: 24,
+        failure_persistence: None,
+        ..Default::default()
+    }
+}
+
 #[test]
 fn torn_flipped_lost_and_short_segments() {
     let crashed = crashed();
     let (before, after, changed) = last_batch(&crashed);
     assert!(changed.len() > 8);
     let written = changed.last().unwrap() + SECTOR;
-    let config = ProptestConfig {
-        cases: 24,
-        failure_persistence: None,
-        ..Default::default()
-    };
     let dir = crashed.after.path();
     let receipts = &crashed.receipts;
 
     // A crash in the middle of the last write: any set of its sectors reached the disk.
-    proptest!(config.clone(), |(kept in any::<u64>())| {
+    proptest!(config(), |(kept in any::<u64>())| {
         let mut torn = after.clone();
         let mut lost = 0;
         for (position, at) in changed.iter().enumerate() {
@@ -141,7 +145,7 @@ fn torn_flipped_lost_and_short_segments() {
     });
 
     // A bit that flips anywhere, in any batch, in a header, in free space.
-    proptest!(config.clone(), |(at in any::<Index>(), bit in 0_u8..8, anywhere in any::<bool>())| {
+    proptest!(config(), |(at in any::<Index>(), bit in 0_u8..8, anywhere in any::<bool>())| {
         let mut flipped = after.clone();
         let end = if anywhere { flipped.len() } else { written };
         flipped[at.index(end)] ^= 1 << bit;
@@ -149,7 +153,7 @@ fn torn_flipped_lost_and_short_segments() {
     });
 
     // A sector that the disk lost although a later batch was acknowledged.
-    proptest!(config.clone(), |(at in any::<Index>())| {
+    proptest!(config(), |(at in any::<Index>())| {
         let mut lost = after.clone();
         let at = 4096 + at.index((changed[0] - 4096) / SECTOR) * SECTOR;
         lost[at..at + SECTOR].fill(0);
@@ -158,7 +162,7 @@ fn torn_flipped_lost_and_short_segments() {
     });
 
     // A file that is shorter than it was made: no crash does that.
-    proptest!(config, |(len in any::<Index>())| {
+    proptest!(config(), |(len in any::<Index>())| {
         let len = 4096 + len.index(after.len() - 4096);
         let (cut, damaged, _) = start(dir, &after[..len], receipts);
         prop_assert!(damaged && !cut);
@@ -228,4 +232,90 @@ fn entries_of_a_held_chain_are_set_aside_before_their_segment_goes() {
         .count();
     assert_eq!(kept, 12, "all of its 13 entries but the lost one");
     journal.close().unwrap();
+}
+
+/// A crashed journal with several live segments: one chain's file could not be written, so that
+/// its entries, and their segments, stayed in the log.
+fn many_segments() -> (tempfile::TempDir, Vec<Receipt>) {
+    let dir = tempfile::tempdir().unwrap();
+    let journal = open(dir.path());
+    let obstacle = dir.path().join("tenants/acme.jsonl");
+    fs::create_dir(&obstacle).unwrap();
+    let mut acme = Client::open(&journal, "acme");
+    let mut globex = Client::open(&journal, "globex");
+    let mut receipts = Vec::new();
+    for n in 0..60 {
+        receipts.extend(acme.append(vec![draft_with(&[vec![1; 6000]])]).unwrap());
+        globex.put(n);
+    }
+    assert!(matches!(journal.flush("acme"), Err(JournalError::Io(_))));
+    assert_eq!(journal.flush("globex"), Ok(()));
+    assert_eq!(lines(&journal, "globex").len(), 60);
+    let status = journal.status();
+    assert!(status.checkpoint_failures > 0 && status.poisoned.is_none());
+    assert!(status.segments > 3, "{status:?}");
+    let image = crash_image(&journal, dir.path());
+    fs::remove_dir(image.path().join("tenants/acme.jsonl")).unwrap();
+    fs::remove_dir(&obstacle).unwrap();
+    assert_eq!(journal.flush("acme"), Ok(()));
+    check_nothing_lost(&journal, "acme", &receipts);
+    (image, receipts)
+}
+
+#[test]
+fn a_chain_whose_file_cannot_be_written_waits_in_the_log() {
+    let (image, receipts) = many_segments();
+    let journal = open(image.path());
+    let summary = journal.status().recovered.unwrap();
+    assert!(summary.segments > 3 && !summary.damaged && summary.held.is_empty());
+    check_nothing_lost(&journal, "acme", &receipts);
+    journal.close().unwrap();
+}
+
+#[test]
+fn a_segment_that_is_gone_holds_every_chain() {
+    let (image, receipts) = many_segments();
+    let ids = segment_ids(image.path());
+    for lost in [ids[1], ids[ids.len() - 1]] {
+        let dir = tempfile::tempdir().unwrap();
+        copy(image.path(), dir.path()).unwrap();
+        let path = dir.path().join(format!("seg-{lost}"));
+        let mut bytes = fs::read(&path).unwrap();
+        let last_page = bytes.len() - 4096;
+        bytes[0] ^= 1;
+        bytes[last_page] ^= 1;
+        fs::write(&path, bytes).unwrap();
+        let mut held = Vec::new();
+        for round in 0..3 {
+            let journal = open(dir.path());
+            let summary = journal.status().recovered.unwrap();
+            assert_eq!(summary.held.len(), 2);
+            assert!(summary.unknown_chains_held);
+            assert!(
+                round == 0 || summary.held == held,
+                "a known damage is not found anew"
+            );
+            held = summary.held;
+            check_nothing_lost(&journal, "acme", &receipts);
+            check_holds(&journal);
+            assert_eq!(lines(&journal, "globex").len(), 60);
+            journal.close().unwrap();
+        }
+        let kept = dir.path().join(format!("damaged-{lost}"));
+        assert!(kept.exists(), "{}", kept.display());
+    }
+}
+
+#[test]
+fn one_header_copy_is_enough() {
+    let (image, receipts) = many_segments();
+    for id in segment_ids(image.path()) {
+        let path = image.path().join(format!("seg-{id}"));
+        let mut bytes = fs::read(&path).unwrap();
+        bytes[20] ^= 1;
+        fs::write(&path, bytes).unwrap();
+    }
+    let journal = open(image.path());
+    assert!(journal.status().recovered.unwrap().held.is_empty());
+    check_nothing_lost(&journal, "acme", &receipts);
 }

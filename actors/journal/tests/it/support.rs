@@ -1,5 +1,6 @@
 //! A client that waits for its answers, and copies of a running journal's directory.
 
+use std::ffi::OsString;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -131,22 +132,20 @@ pub(crate) fn copy(from: &Path, to: &Path) -> io::Result<()> {
     Ok(())
 }
 
+/// The ids of the log's segments, ascending.
+pub(crate) fn segment_ids(dir: &Path) -> Vec<u64> {
+    let names = fs::read_dir(dir)
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name());
+    let id = |name: OsString| name.to_str()?.strip_prefix("seg-")?.parse().ok();
+    let mut ids: Vec<u64> = names.filter_map(id).collect();
+    ids.sort_unstable();
+    ids
+}
+
 /// The segment that is written to.
 pub(crate) fn active_segment(dir: &Path) -> PathBuf {
-    let id = |path: &PathBuf| -> Option<u64> {
-        path.file_name()?
-            .to_str()?
-            .strip_prefix("seg-")?
-            .parse()
-            .ok()
-    };
-    let paths = fs::read_dir(dir)
-        .unwrap()
-        .map(|entry| entry.unwrap().path());
-    paths
-        .filter(|path| id(path).is_some())
-        .max_by_key(id)
-        .unwrap()
+    dir.join(format!("seg-{}", segment_ids(dir).last().unwrap()))
 }
 
 /// From which seq a chain is held; a chain that left no trace is held whole by a loss that may have
@@ -159,7 +158,7 @@ pub(crate) fn held_from(journal: &LocalJournal, chain: &str) -> Option<u64> {
         .find(|(held, _)| held == chain)
         .map(|(_, next)| *next);
     let traceless = summary.unknown_chains_held && journal.head(chain).is_none();
-    named.or(traceless.then_some(0))
+    named.or_else(|| traceless.then_some(0))
 }
 
 /// Every acknowledged entry is there with its hash, or its chain is held from it or before it.

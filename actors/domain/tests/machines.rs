@@ -1,0 +1,327 @@
+//! The machines against their own chains: whatever was decided and applied live is what a reader of
+//! the chain gets back, and nothing that was refused changes anything.
+#![expect(clippy::expect_used, reason = "a test says what it expected")]
+
+use proptest::{collection::vec, prelude::*};
+use serde_json::json;
+use uuid::Uuid;
+use vyrox_domain::{
+    alert::{Alert, Severity},
+    digest::Digest,
+    entry::{Entry, Recorded, ReplayError},
+    host::{self, HostRefusal, HostState},
+    host_protocol::{
+        Account, HostCommand, SecretRetired, SecretRotated, TenantAdded, TenantHealth, TenantNoted,
+        TenantUpdated, Webhook,
+    },
+    ids::{AlertId, TenantId},
+    protocol::{
+        AlertReceived, AlertTriaged, ChainOpened, Command, Effect, Evidence, EvidenceKind,
+        IntakeRejected, Known, ReceiveAlert, Refusal, SecretFallbackUsed,
+    },
+    tenant::{TenantState, apply, decide, outstanding_effects, replay},
+    time::Timestamp,
+    triage::{Bands, Leaning, Level, RuleHit, assess},
+    vendor::Vendor,
+    webhook::AuthScheme,
+};
+
+/// The line of an entry as a journal would write it, less the hashes.
+fn line(entry: &Entry, seq: u64) -> Vec<u8> {
+    let mut line = json!({
+        "seq": seq,
+        "event": entry.event,
+        "event_version": entry.event_version,
+        "actor": entry.actor,
+        "timestamp": entry.at.s(),
+        "timestamp_ms": entry.at.ms(),
+        "tenant_id": "acme",
+        "payload": entry.payload,
+    });
+    if let Some(alert_id) = entry.alert_id {
+        line.as_object_mut()
+            .expect("an object")
+            .insert("alert_id".into(), json!(alert_id));
+    }
+    serde_json::to_vec(&line).expect("JSON")
+}
+
+fn alert_id(n: u8) -> AlertId {
+    AlertId(Uuid::from_bytes([n; 16]))
+}
+
+fn received(n: u8, known: Known, evidence_bytes: u64, quota_bytes: Option<u64>) -> Command {
+    let mut alert = Alert::bare(Vendor::ALL[usize::from(n) % 4], format!("vendor-{n}"));
+    alert.severity = Severity::from_score(n);
+    alert.device.hostname = (n % 3 > 0).then(|| format!("host \u{1F980} {n}"));
+    let piece = |kind, at_seq| Evidence {
+        kind,
+        sha256: Digest::of(&[n]),
+        length: evidence_bytes / 2,
+        at_seq,
+    };
+    let evidence = vec![
+        piece(EvidenceKind::Alert, None),
+        piece(EvidenceKind::Raw, (n % 5 == 0).then_some(1)),
+    ];
+    Command::ReceiveAlert(Box::new(ReceiveAlert {
+        alert_id: alert_id(n),
+        received: AlertReceived::of(&alert, evidence),
+        known,
+        evidence_bytes,
+        quota_bytes,
+    }))
+}
+
+fn verdict(n: u8, weight_bp: u16) -> Command {
+    let hit = RuleHit {
+        rule_id: format!("rule.{n}"),
+        title: "a rule".into(),
+        leaning: if n.is_multiple_of(2) {
+            Leaning::Malicious
+        } else {
+            Leaning::Benign
+        },
+        level: Level::High,
+        weight_bp,
+        tactics: vec!["execution".into()],
+        techniques: vec!["T1059".into()],
+        matched: vec!["process.command_line".into()],
+    };
+    let assessment = assess(Severity::Low, &[hit], Bands::default());
+    let triaged = AlertTriaged {
+        assessment,
+        rules_sha256: Digest::of(b"rules"),
+    };
+    Command::RecordVerdict {
+        alert_id: alert_id(n),
+        triaged,
+    }
+}
+
+fn command() -> impl Strategy<Value = Command> {
+    let known = prop_oneof![
+        Just(Known::New),
+        Just(Known::IdReused),
+        (any::<u8>(), any::<u32>()).prop_map(|(n, seq)| Known::Same {
+            alert_id: alert_id(n),
+            seq: u64::from(seq)
+        }),
+    ];
+    prop_oneof![
+        1 => Just(Command::OpenChain(ChainOpened {
+            opaque_id: "0011".into(),
+            format_version: 1,
+            key_ids: vec!["k".into()],
+        })),
+        6 => (0_u8..12, known, 0_u64..5000, proptest::option::of(0_u64..20_000))
+            .prop_map(|(n, known, bytes, quota)| received(n, known, bytes, quota)),
+        4 => (0_u8..12, 0_u16..10_000).prop_map(|(n, weight)| verdict(n, weight)),
+        1 => Just(Command::NoteFallback(SecretFallbackUsed { vendor: Vendor::Defender })),
+        1 => Just(Command::RejectIntake(IntakeRejected {
+            vendor: Vendor::Generic,
+            detail: "no known shape".into(),
+            evidence: Vec::new(),
+        })),
+    ]
+}
+
+proptest! {
+    #[test]
+    fn replaying_a_tenants_chain_gives_its_live_state(commands in vec(command(), 0..60)) {
+        let (mut live, mut chain) = (TenantState::default(), Vec::new());
+        for (n, command) in commands.into_iter().enumerate() {
+            let before = live.clone();
+            match decide(&live, command) {
+                Ok(events) => for event in events {
+                    let at = Timestamp::from_ms(1_700_000_000_000 + n as u64);
+                    chain.push(line(&event.entry(at), live.next_seq));
+                    apply(&mut live, &event);
+                },
+                Err(_) => prop_assert_eq!(&live, &before),
+            }
+        }
+        let mut replayed = TenantState::default();
+        for line in &chain {
+            replay(&mut replayed, &Recorded::parse(line).expect("a line")).expect("replays");
+        }
+        prop_assert_eq!(&replayed, &live);
+        prop_assert_eq!(live.next_seq, chain.len() as u64);
+
+        let owed: Vec<_> = outstanding_effects(&live);
+        let seqs: Vec<_> = owed.iter().map(|Effect::Triage { seq, .. }| *seq).collect();
+        prop_assert!(seqs.is_sorted());
+        prop_assert_eq!(owed.len(), live.untriaged.len());
+
+        // A snapshot is the state, too.
+        let kept = serde_json::to_vec(&live).expect("JSON");
+        prop_assert_eq!(serde_json::from_slice::<TenantState>(&kept).expect("a state"), live);
+    }
+
+    #[test]
+    fn the_quota_is_never_passed(bytes in vec(0_u64..4000, 1..40), quota in 0_u64..30_000) {
+        let mut state = TenantState::default();
+        for (n, bytes) in (0_u8..).zip(bytes) {
+            let command = received(n.saturating_mul(5).saturating_add(1), Known::New, bytes, Some(quota));
+            match decide(&state, command) {
+                Ok(events) => events.iter().for_each(|event| apply(&mut state, event)),
+                Err(refusal) => prop_assert_eq!(refusal, Refusal::QuotaExceeded),
+            }
+            prop_assert!(state.evidence_bytes <= quota);
+        }
+    }
+}
+
+#[test]
+fn a_verdict_counts_once_and_for_an_alert_that_waits() {
+    let mut state = TenantState::default();
+    assert_eq!(
+        decide(&state, verdict(2, 9000)),
+        Err(Refusal::NotAwaitingVerdict)
+    );
+    for event in decide(&state, received(2, Known::New, 10, None)).expect("taken in") {
+        apply(&mut state, &event);
+    }
+    let events = decide(&state, verdict(2, 9000)).expect("counts");
+    events.iter().for_each(|event| apply(&mut state, event));
+    assert_eq!(
+        decide(&state, verdict(2, 9000)),
+        Err(Refusal::NotAwaitingVerdict)
+    );
+    assert!(outstanding_effects(&state).is_empty());
+}
+
+#[test]
+fn a_chain_out_of_order_or_from_the_future_is_refused() {
+    let opened = ChainOpened {
+        opaque_id: "1".into(),
+        format_version: 1,
+        key_ids: Vec::new(),
+    };
+    let events = decide(&TenantState::default(), Command::OpenChain(opened)).expect("opens");
+    let entry = events.first().expect("one").entry(Timestamp::from_ms(5));
+    let mut state = TenantState::default();
+    let skipped = Recorded::parse(&line(&entry, 1)).expect("a line");
+    let refused = replay(&mut state, &skipped);
+    assert_eq!(
+        refused,
+        Err(ReplayError::OutOfOrder {
+            expected: 0,
+            found: 1
+        })
+    );
+
+    let newer = Entry {
+        event_version: 2,
+        ..entry
+    };
+    let newer = Recorded::parse(&line(&newer, 0)).expect("a line");
+    let refused = replay(&mut state, &newer).expect_err("unknown");
+    assert!(
+        refused.to_string().contains("chain.opened version 2"),
+        "{refused}"
+    );
+    assert_eq!(state, TenantState::default());
+}
+
+fn tenant(n: u8) -> TenantId {
+    format!("tenant-{n}").parse().expect("a name")
+}
+
+fn account(n: u8) -> Account {
+    Account {
+        vendor: Vendor::Crowdstrike,
+        id: format!("cid-{n}"),
+    }
+}
+
+fn webhook(vendor: Vendor, secret_version: u64) -> Webhook {
+    Webhook {
+        vendor,
+        auth: AuthScheme::VyroxHmac,
+        secret_version,
+    }
+}
+
+fn add(n: u8, accounts: Vec<Account>) -> HostCommand {
+    HostCommand::AddTenant(TenantAdded {
+        tenant_id: tenant(n),
+        opaque_id: format!("{n}"),
+        webhooks: vec![
+            webhook(Vendor::Crowdstrike, 1),
+            webhook(Vendor::Defender, 1),
+        ],
+        accounts,
+        data_key_id: "k".into(),
+        by: "api_token:bootstrap".into(),
+    })
+}
+
+fn host_command() -> impl Strategy<Value = HostCommand> {
+    let by = "api_token:bootstrap";
+    prop_oneof![
+        3 => (0_u8..5, vec((0_u8..6).prop_map(account), 0..3)).prop_map(|(n, accounts)| add(n, accounts)),
+        2 => (0_u8..5, vec((0_u8..6).prop_map(account), 0..2), vec((0_u8..6).prop_map(account), 0..2))
+            .prop_map(move |(n, add_accounts, remove_accounts)| HostCommand::UpdateTenant(TenantUpdated {
+                tenant_id: tenant(n), webhooks: Vec::new(), add_accounts, remove_accounts, by: by.into(),
+            })),
+        2 => (0_u8..5, 2_u64..9, proptest::option::of(any::<u32>())).prop_map(move |(n, version, until)| {
+            HostCommand::RotateSecret(SecretRotated {
+                tenant_id: tenant(n),
+                vendor: Vendor::Crowdstrike,
+                secret_version: version,
+                previous_until_ms: until.map(|ms| Timestamp::from_ms(ms.into())),
+                by: by.into(),
+            })
+        }),
+        1 => (0_u8..5, 1_u64..9).prop_map(|(n, version)| HostCommand::RetireSecret(SecretRetired {
+            tenant_id: tenant(n), vendor: Vendor::Crowdstrike, secret_version: version,
+        })),
+        1 => (0_u8..5).prop_map(|n| HostCommand::NoteTenant(TenantNoted {
+            tenant_id: tenant(n), health: TenantHealth::Suspended,
+        })),
+    ]
+}
+
+proptest! {
+    #[test]
+    fn replaying_the_hosts_chain_gives_its_live_state(commands in vec(host_command(), 0..60)) {
+        let (mut live, mut chain) = (HostState::default(), Vec::new());
+        for (n, command) in commands.into_iter().enumerate() {
+            let at = Timestamp::from_ms(1_700_000_000_000 + n as u64);
+            for event in host::decide(&live, command, 4).unwrap_or_default() {
+                chain.push(line(&event.entry(at), live.next_seq));
+                host::apply(&mut live, &event, at);
+            }
+            // An account has one owner, whatever was asked for.
+            let mut owned: Vec<_> = live.tenants.values().flat_map(|t| &t.accounts).collect();
+            let all = owned.len();
+            owned.sort();
+            owned.dedup();
+            prop_assert_eq!(owned.len(), all);
+            prop_assert!(live.tenants.len() <= 4);
+        }
+        let mut replayed = HostState::default();
+        for line in &chain {
+            host::replay(&mut replayed, &Recorded::parse(line).expect("a line")).expect("replays");
+        }
+        prop_assert_eq!(replayed, live);
+    }
+}
+
+#[test]
+fn a_tenants_name_is_nobody_elses_account() {
+    let mut state = HostState::default();
+    let at = Timestamp::from_ms(1);
+    let name_of_1 = Account {
+        vendor: Vendor::Generic,
+        id: "tenant-1".into(),
+    };
+    for event in host::decide(&state, add(0, vec![name_of_1.clone()]), 9).expect("added") {
+        host::apply(&mut state, &event, at);
+    }
+    let taken = host::decide(&state, add(1, Vec::new()), 9);
+    assert_eq!(taken, Err(HostRefusal::AccountTaken("tenant-1".into())));
+    let again = host::decide(&state, add(0, Vec::new()), 9);
+    assert_eq!(again, Err(HostRefusal::TenantExists));
+}
