@@ -41,7 +41,7 @@ deny: ## licences, banned crates and sources of all dependencies
 	cargo-deny --workspace check --hide-inclusion-graph licenses bans sources
 
 bench: ## measurements, each beside its raw baseline
-	$(CARGO) bench --workspace --benches
+	$(CARGO) bench --workspace --bench '*'
 
 fuzz: ## the suite with CASES=20000 cases a property test
 	PROPTEST_CASES=$(or $(CASES),20000) $(CARGO) test --workspace $(FEATURES)

@@ -13,7 +13,7 @@ use arc_swap::ArcSwap;
 use vyrox_actors::{
     feed::Feed,
     journal::{
-        Journal, LocalJournal, Options,
+        Journal, LocalJournal, Options, RecoverySummary,
         projection::{ProjectionError, Projections},
         vault::Vault,
     },
@@ -23,7 +23,7 @@ use vyrox_actors::{
     supervision::{Stall, Tree, Watchdog, install_panic_hook},
     tree::{Arbiters, Host, HostParts, start},
 };
-use vyrox_domain::{time::Timestamp, triage::Bands};
+use vyrox_domain::{ids::HOST_CHAIN, time::Timestamp, triage::Bands};
 
 use crate::{
     clock,
@@ -94,6 +94,7 @@ pub(crate) fn stand(config: Config) -> anyhow::Result<Standing> {
     let feed = Arc::new(Feed::default());
     // First of all, as it takes the lock that keeps a second process out.
     let journal = Arc::new(open_journal(&config, &feed)?);
+    not_lost(&vault_path, journal.as_ref())?;
     let key = Arc::new(host_key(storage, &vault_path)?);
     let vault = Arc::new(Vault::open(&vault_path).context("the vault does not open")?);
     if let Err(faults) = vault.preflight(&key) {
@@ -180,6 +181,18 @@ fn make_private(dir: &Path) -> anyhow::Result<()> {
         .with_context(|| format!("cannot make the data directory {}", dir.display()))
 }
 
+/// Refuses to begin an empty vault beside a host that has a past: its tenants' keys lay in the old
+/// one, and all of their senders would be turned away.
+fn not_lost(vault: &Path, journal: &LocalJournal) -> anyhow::Result<()> {
+    if !vault.exists() && journal.head(HOST_CHAIN).is_some() {
+        let vault = vault.display();
+        bail!(
+            "{vault} is missing, but the journal beside it tells of tenants whose keys lay in it; put it back from its backup"
+        );
+    }
+    Ok(())
+}
+
 fn open_journal(config: &Config, feed: &Arc<Feed>) -> anyhow::Result<LocalJournal> {
     let storage = &config.storage;
     let options = Options {
@@ -199,7 +212,27 @@ fn open_journal(config: &Config, feed: &Arc<Feed>) -> anyhow::Result<LocalJourna
             storage.data_dir.display()
         )
     })?;
+    if let Some(found) = journal.status().recovered {
+        log_recovery(&found);
+    }
     Ok(journal)
+}
+
+/// What the start found. After a clean stop there was nothing to copy, to cut or to mend.
+fn log_recovery(found: &RecoverySummary) {
+    let RecoverySummary {
+        segments,
+        entries,
+        cut,
+        damaged,
+        ..
+    } = *found;
+    let held = found.held.len();
+    if damaged || held > 0 {
+        tracing::error!(segments, entries, cut, damaged, held, "journal recovered, with damage");
+    } else {
+        tracing::info!(segments, entries, cut, damaged, held, "journal recovered");
+    }
 }
 
 /// Projections are derived: what is damaged is made anew, and filled from the journal.
@@ -234,7 +267,7 @@ fn limits(config: &Config) -> Limits {
         period_ms: supervision.period_s.saturating_mul(1000),
         backoff_ms: supervision.backoff_ms,
         backoff_max_ms: supervision.backoff_max_ms,
-        probe_ms: 30_000,
+        probe_ms: supervision.probe_ms,
         budget: supervision.budget,
         slice_us: supervision.slice_us,
     }

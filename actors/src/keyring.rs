@@ -41,12 +41,10 @@ pub struct WebhookKeys {
 impl Keyring {
     /// A snapshot of these tenants; `accounts` are vendors' ids beside the tenants' own names.
     pub fn new(
-        tenants: impl IntoIterator<Item = TenantKeys>,
+        tenants: impl IntoIterator<Item = Arc<TenantKeys>>,
         accounts: impl IntoIterator<Item = ((Vendor, String), TenantId)>,
     ) -> Self {
-        let tenants = tenants
-            .into_iter()
-            .map(|keys| (keys.tenant.clone(), Arc::new(keys)));
+        let tenants = tenants.into_iter().map(|keys| (keys.tenant.clone(), keys));
         Self {
             tenants: tenants.collect(),
             accounts: accounts.into_iter().collect(),

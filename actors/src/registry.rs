@@ -118,7 +118,7 @@ impl Registry {
     fn begin(&mut self, loaded: Loaded, ctx: &mut SupervisedContext<Self>) {
         self.state = loaded.state;
         self.epoch = loaded.epoch;
-        self.publish();
+        self.publish(None);
         for (until, retired) in retirements(&self.state) {
             self.promise(until.ms(), retired, ctx);
         }
@@ -132,9 +132,10 @@ impl Registry {
         }
     }
 
-    fn publish(&self) {
+    /// `changed` is the tenant whose keys may be others now.
+    fn publish(&self, changed: Option<&TenantId>) {
         let (world, view) = (&self.parts.world, &self.parts.view);
-        let keyring = vaulted::keyring(&self.state, &self.parts, &world.keyring.load());
+        let keyring = vaulted::keyring(&self.state, &self.parts, &world.keyring.load(), changed);
         world.keyring.store(Arc::new(keyring));
         view.store(Arc::new(self.state.clone()));
     }
@@ -177,8 +178,8 @@ impl Registry {
                     for event in &events {
                         apply(&mut registry.state, event, at);
                         registry.follow(event, ctx);
+                        registry.publish(event.tenant());
                     }
-                    registry.publish();
                     then(registry, Ok(()), ctx);
                 }
                 Err(error) => {

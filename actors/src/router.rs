@@ -1,6 +1,7 @@
 //! The tenants' supervisor: activates a tenant on its first message, passivates it when idle, and
-//! suspends it when its machine falls too often, with intake going on and probes further and
-//! further apart.
+//! suspends it when it falls too often.
+
+mod suspension;
 
 use std::{
     collections::HashMap,
@@ -15,10 +16,10 @@ use actix::{
     Actor, ActorFutureExt as _, AsyncContext as _, Handler, Message, ResponseActFuture,
     WrapFuture as _, fut,
 };
-use vyrox_domain::{host_protocol::TenantHealth, ids::TenantId};
+use arc_swap::ArcSwap;
+use vyrox_domain::{host::HostState, ids::TenantId};
 use vyrox_supervision::{
-    Backoff, Class, Classified, Exit, Handle, Lane, Overflow, Policy, Spec, Stop,
-    SupervisedContext, Tree,
+    Backoff, Class, Classified, Handle, Lane, Overflow, Policy, Spec, Stop, SupervisedContext, Tree,
 };
 
 use crate::{
@@ -26,16 +27,11 @@ use crate::{
     intake_writer::IntakeWriter,
     keyring::TenantKeys,
     ports::World,
-    registry::{NoteTenant, Registry},
+    registry::Registry,
     tenant::{Machine, MachineParts},
     tree::Arbiters,
     triage_engine::TriageEngine,
 };
-
-/// Probes of a suspended tenant are never further apart than this.
-const PROBE_MAX_MS: u64 = 600_000;
-/// A tenant that was probed and has served so long is well again, in milliseconds.
-const HEALTHY_AFTER_MS: u64 = 10_000;
 
 /// The actor.
 pub struct Tenants {
@@ -44,6 +40,7 @@ pub struct Tenants {
     directory: Arc<Directory>,
     arbiters: Arbiters,
     registry: Handle<Registry>,
+    view: Arc<ArcSwap<HostState>>,
     active: HashMap<TenantId, Active>,
     lives: u64,
 }
@@ -61,6 +58,8 @@ pub struct TenantsParts {
     pub arbiters: Arbiters,
     /// Who writes down suspensions.
     pub registry: Handle<Registry>,
+    /// What is known of the host, suspensions among it.
+    pub view: Arc<ArcSwap<HostState>>,
 }
 
 enum Active {
@@ -117,6 +116,7 @@ impl Tenants {
             directory,
             arbiters,
             registry,
+            view,
         } = parts;
         Self {
             world,
@@ -124,6 +124,7 @@ impl Tenants {
             directory,
             arbiters,
             registry,
+            view,
             active: HashMap::new(),
             lives: 0,
         }
@@ -141,7 +142,7 @@ impl Tenants {
             Some(Active::Resting(serving)) => Err(serving.clone()),
             None => {
                 let keys = self.world.keyring.load().tenant(tenant.as_str()).cloned();
-                Ok(keys.map(|keys| self.serve(&keys, 0, ctx)))
+                Ok(keys.map(|keys| self.begin(&keys, ctx)))
             }
         }
     }
@@ -225,120 +226,6 @@ impl Tenants {
             .into_actor(self)
             .map(move |exit, tenants, ctx| tenants.ended(&tenant, life, &exit, ctx));
         ctx.spawn(learn);
-    }
-
-    fn ended(
-        &mut self,
-        tenant: &TenantId,
-        life: u64,
-        exit: &Exit,
-        ctx: &mut SupervisedContext<Self>,
-    ) {
-        let serving = match self.active.get(tenant) {
-            Some(Active::Serving(serving)) if serving.life == life => serving.clone(),
-            _ => return,
-        };
-        let Exit::GaveUp(why) = exit else {
-            // The whole tree is going down, or somebody stopped it: its next message brings it back.
-            self.directory.take(tenant);
-            self.active.remove(tenant);
-            return;
-        };
-        tracing::error!(%tenant, why, "tenant suspended; its alerts are still taken in");
-        serving.machine.stop(Stop::Now);
-        serving.triage.stop(Stop::Now);
-        self.note(tenant, TenantHealth::Suspended);
-        if let Some(keys) = self.world.keyring.load().tenant(tenant.as_str()).cloned() {
-            self.suspend(&keys, serving.probe, ctx);
-        }
-    }
-
-    fn suspend(
-        &mut self,
-        keys: &Arc<TenantKeys>,
-        probe: u32,
-        ctx: &mut SupervisedContext<Self>,
-    ) -> Route {
-        let (tenant, node) = (keys.tenant.clone(), node(&keys.tenant));
-        let wait_ms = self
-            .world
-            .limits
-            .probe_ms
-            .saturating_mul(1_u64.checked_shl(probe.min(20)).unwrap_or(u64::MAX))
-            .min(PROBE_MAX_MS);
-        let writer = {
-            let (world, keys) = (Arc::clone(&self.world), Arc::clone(keys));
-            let spec = Spec::new(format!("{node}/intake_writer"), "intake_writer").under(&node);
-            let arbiter = self.arbiters.of(&tenant);
-            let make = move |_| IntakeWriter::new(Arc::clone(&world), Arc::clone(&keys));
-            self.tree
-                .supervise(spec.policy(self.policy()), &arbiter, make)
-        };
-        self.tree
-            .set_suspended(&node, Some(self.world.now().plus_ms(wait_ms).ms()));
-        let route = Route::Intake(writer.clone());
-        self.directory.put(tenant.clone(), route.clone());
-        self.active
-            .insert(tenant.clone(), Active::Suspended { writer, probe });
-        ctx.run_later(Duration::from_millis(wait_ms), move |tenants, ctx| {
-            tenants.probe(&tenant, ctx);
-        });
-        route
-    }
-
-    /// Tries a suspended tenant again: its intake ends in order, then a new machine begins.
-    fn probe(&mut self, tenant: &TenantId, ctx: &mut SupervisedContext<Self>) {
-        let Some(Active::Suspended { writer, probe }) = self.active.get(tenant) else {
-            return;
-        };
-        let (writer, probe, tenant) = (writer.clone(), *probe, tenant.clone());
-        writer.stop(Stop::Drain);
-        let drained = async move { writer.exited().await };
-        let again = drained
-            .into_actor(self)
-            .map(move |_, tenants: &mut Self, ctx| {
-                let Some(keys) = tenants
-                    .world
-                    .keyring
-                    .load()
-                    .tenant(tenant.as_str())
-                    .cloned()
-                else {
-                    return;
-                };
-                tenants
-                    .tree
-                    .remove(&format!("{}/intake_writer", node(&tenant)));
-                tenants.note(&tenant, TenantHealth::Probed);
-                tenants.serve(&keys, probe.saturating_add(1), ctx);
-                ctx.run_later(
-                    Duration::from_millis(HEALTHY_AFTER_MS),
-                    move |tenants, _| {
-                        tenants.well_again(&tenant);
-                    },
-                );
-            });
-        ctx.spawn(again);
-    }
-
-    fn well_again(&mut self, tenant: &TenantId) {
-        if let Some(Active::Serving(serving)) = self.active.get_mut(tenant)
-            && serving.probe > 0
-        {
-            serving.probe = 0;
-            tracing::info!(%tenant, "tenant serves again");
-            self.note(tenant, TenantHealth::Resumed);
-        }
-    }
-
-    fn note(&self, tenant: &TenantId, health: TenantHealth) {
-        let note = NoteTenant {
-            tenant: tenant.clone(),
-            health,
-        };
-        if self.registry.try_cast(note).is_err() {
-            tracing::error!(%tenant, "the registry takes no notes; see its state in the tree");
-        }
     }
 
     fn policy(&self) -> Policy {

@@ -58,6 +58,8 @@ pub struct Machine {
     parts: Arc<MachineParts>,
     taker: Option<Taker>,
     asked: HashMap<AlertId, Asked>,
+    /// The generation of stage 1 that was asked.
+    stage1: u64,
     idle_sweeps: u64,
 }
 
@@ -74,6 +76,7 @@ impl Machine {
             parts,
             taker: None,
             asked: HashMap::new(),
+            stage1: 0,
             idle_sweeps: 0,
         }
     }
@@ -94,6 +97,7 @@ impl Machine {
         };
         self.taker = Some(taker);
         self.open_chain(ctx);
+        self.stage1 = self.parts.triage.snapshot().generation;
         self.ask_outstanding(ctx);
         ctx.run_interval(SWEEP, Self::sweep);
     }
@@ -181,6 +185,7 @@ impl Machine {
         if owed > 0 {
             // An alert that came in meanwhile is with stage 1 already; its patience starts here.
             self.adopt_new();
+            self.notice_fall_of_stage1();
             self.ask_outstanding(ctx);
         } else {
             self.asked.clear();
@@ -198,6 +203,20 @@ impl Machine {
                 .try_cast(Passivate { tenant, generation })
                 .ok();
             self.idle_sweeps = 0;
+        }
+    }
+
+    /// A new generation of stage 1 does not know what the old one had in hand: nobody has to be
+    /// patient with it, as long as it may be asked again at all.
+    fn notice_fall_of_stage1(&mut self) {
+        let generation = self.parts.triage.snapshot().generation;
+        if std::mem::replace(&mut self.stage1, generation) == generation {
+            return;
+        }
+        for asked in self.asked.values_mut() {
+            if asked.times < ASKS_MAX {
+                asked.sweeps = PATIENCE;
+            }
         }
     }
 

@@ -144,6 +144,7 @@ pub fn start(parts: &HostParts) -> Host {
             directory: Arc::clone(&directory),
             arbiters: tenant_arbiters.clone(),
             registry: registry.clone(),
+            view: Arc::clone(&view),
         };
         tree.supervise(spec("tenants"), host_arbiter, move |_| {
             Tenants::new(parts.clone())

@@ -70,6 +70,7 @@ const RANGES: &[(&str, i64, i64)] = &[
     ("supervision.period_s", 1, 86_400),
     ("supervision.backoff_ms", 1, 600_000),
     ("supervision.backoff_max_ms", 1, 3_600_000),
+    ("supervision.probe_ms", 1, 600_000),
     ("supervision.budget", 1, 4096),
     ("supervision.slice_us", 1, 100_000),
     ("supervision.idle_passivate_s", 1, 604_800),

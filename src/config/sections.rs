@@ -186,6 +186,8 @@ pub struct SupervisionConfig {
     pub backoff_ms: u64,
     /// Longest pause before a restart.
     pub backoff_max_ms: u64,
+    /// First pause before a suspended tenant is tried again.
+    pub probe_ms: u64,
     /// Messages in one turn.
     pub budget: u32,
     /// Time of one turn.

@@ -11,6 +11,7 @@ use vyrox_actors::{
         AddTenant, ChangeReply, Issued, NewWebhook, Registry, RegistryError, RotateSecret,
         UpdateTenant,
     },
+    router::Activate,
     supervision::{Classified, Handle, Reason},
 };
 use vyrox_domain::{
@@ -94,7 +95,7 @@ pub(super) async fn onboard(
         webhooks = Vendor::ALL.map(default_webhook).into();
     }
     let accounts = read_accounts(accounts)?;
-    let by = caller.actor;
+    let (id, by) = (tenant_id.clone(), caller.actor);
     let issued = change(&edge, |reply| AddTenant {
         tenant_id,
         webhooks,
@@ -103,6 +104,11 @@ pub(super) async fn onboard(
         reply,
     })
     .await?;
+        // So that its chain begins now, and not with its first alert. Should this fail, that one does it.
+    let woken = edge.tenants.ask(Activate(id), edge.patience()).await;
+    if let Err(error) = woken {
+        tracing::warn!(%error, "a new tenant was not activated");
+    }
     Ok(HttpResponse::Created().json(shown(&edge, &issued)))
 }
 

@@ -9,5 +9,7 @@
     reason = "a test that can't go on should stop where it stands"
 )]
 
+mod refusals;
 mod server;
 mod tidy;
+mod webhook_to_verdict;

@@ -27,7 +27,7 @@ mod tenant;
 
 pub(crate) use self::{
     client::{Http, Reply, request_bytes},
-    tenant::{Tenant, falcon_short, mac_hex, sign},
+    tenant::{Tenant, VENDORS, falcon_short, mac, mac_hex, sign},
 };
 
 /// How long anything may take before a test gives up on it. Far more than it ever takes.
@@ -35,14 +35,14 @@ pub(crate) const DEADLINE: Duration = Duration::from_secs(60);
 
 /// Settings that keep rations out of a test that is not about them.
 pub(crate) const NO_RATIONS: &[(&str, &str)] = &[
-    ("VYROX_LIMITS__PER_TENANT_PER_S", "1000000"),
-    ("VYROX_LIMITS__PER_TENANT_BURST", "1000000"),
-    ("VYROX_LIMITS__GLOBAL_PER_S", "1000000"),
-    ("VYROX_LIMITS__UNKNOWN_PER_SOURCE_PER_S", "1000000"),
-    ("VYROX_LIMITS__AUDIT_PER_S", "1000000"),
-    ("VYROX_LIMITS__AUDIT_BURST", "1000000"),
-    ("VYROX_LIMITS__API_PER_S", "1000000"),
-    ("VYROX_LIMITS__API_BURST", "1000000"),
+    ("VYROX_LIMITS__PER_TENANT_PER_S", "100000"),
+    ("VYROX_LIMITS__PER_TENANT_BURST", "100000"),
+    ("VYROX_LIMITS__GLOBAL_PER_S", "100000"),
+    ("VYROX_LIMITS__UNKNOWN_PER_SOURCE_PER_S", "100000"),
+    ("VYROX_LIMITS__AUDIT_PER_S", "100000"),
+    ("VYROX_LIMITS__AUDIT_BURST", "100000"),
+    ("VYROX_LIMITS__API_PER_S", "100000"),
+    ("VYROX_LIMITS__API_BURST", "100000"),
 ];
 
 /// The shared secret of trusted services, where a test gives the server one.

@@ -2,7 +2,10 @@
 //! themselves, which keys are in force. Values of secrets are never here; they lie sealed in the
 //! vault under the name and version that these events give.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use serde::{Deserialize, Serialize};
 
@@ -23,8 +26,8 @@ use crate::{
 pub struct HostState {
     /// The seq that the next entry gets.
     pub next_seq: u64,
-    /// Tenants by name.
-    pub tenants: BTreeMap<TenantId, TenantRecord>,
+    /// Tenants by name. Shared, so that a copy of the state for readers costs little.
+    pub tenants: BTreeMap<TenantId, Arc<TenantRecord>>,
     /// Digest of the rules that were last said to be in force.
     pub rules_sha256: Option<String>,
 }
@@ -243,10 +246,10 @@ pub fn apply(state: &mut HostState, event: &HostEvent, at: Timestamp) {
                 accounts: added.accounts.iter().cloned().collect(),
                 suspended_since: None,
             };
-            state.tenants.insert(added.tenant_id.clone(), record);
+            state.tenants.insert(added.tenant_id.clone(), Arc::new(record));
         }
         HostEvent::TenantUpdated(updated) => {
-            if let Some(record) = state.tenants.get_mut(&updated.tenant_id) {
+            if let Some(record) = tenant_mut(state, &updated.tenant_id) {
                 record
                     .webhooks
                     .extend(updated.webhooks.iter().map(fresh_webhook));
@@ -275,7 +278,7 @@ pub fn apply(state: &mut HostState, event: &HostEvent, at: Timestamp) {
             state.rules_sha256 = Some(changed.rules_sha256.clone());
         }
         HostEvent::TenantNoted(noted) => {
-            if let Some(record) = state.tenants.get_mut(&noted.tenant_id) {
+            if let Some(record) = tenant_mut(state, &noted.tenant_id) {
                 match noted.health {
                     TenantHealth::Suspended => record.suspended_since = Some(at),
                     TenantHealth::Probed => {}
@@ -296,12 +299,16 @@ fn fresh_webhook(webhook: &Webhook) -> (Vendor, WebhookRecord) {
     (webhook.vendor, record)
 }
 
+fn tenant_mut<'a>(state: &'a mut HostState, tenant: &TenantId) -> Option<&'a mut TenantRecord> {
+    state.tenants.get_mut(tenant).map(Arc::make_mut)
+}
+
 fn webhook_mut<'a>(
     state: &'a mut HostState,
     tenant: &TenantId,
     vendor: Vendor,
 ) -> Option<&'a mut WebhookRecord> {
-    state.tenants.get_mut(tenant)?.webhooks.get_mut(&vendor)
+    tenant_mut(state, tenant)?.webhooks.get_mut(&vendor)
 }
 
 /// Secrets that are on their way out, with the moment at which each ends.

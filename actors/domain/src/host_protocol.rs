@@ -181,6 +181,18 @@ impl TenantHealth {
 }
 
 impl HostEvent {
+    /// The tenant that it is about.
+    pub const fn tenant(&self) -> Option<&TenantId> {
+        match self {
+            Self::ChainOpened(_) | Self::TokenIssued(_) | Self::RulesChanged(_) => None,
+            Self::TenantAdded(facts) => Some(&facts.tenant_id),
+            Self::TenantUpdated(facts) => Some(&facts.tenant_id),
+            Self::SecretRotated(facts) => Some(&facts.tenant_id),
+            Self::SecretRetired(facts) => Some(&facts.tenant_id),
+            Self::TenantNoted(facts) => Some(&facts.tenant_id),
+        }
+    }
+
     /// The entry that says so, made at `at`.
     pub fn entry(&self, at: Timestamp) -> Entry {
         let (event, actor, payload) = match self {

@@ -5,13 +5,16 @@
 //! | attachments | CRC of the attachments
 //! ```
 
+use std::collections::HashMap;
 use std::fs::File;
-use std::io::{self, BufReader, Read as _};
+use std::io::{self, BufReader, Read as _, Seek as _, SeekFrom};
 use std::path::Path;
+use std::sync::Mutex;
 
 use crate::bytes::{index, narrow, u32_at, u64_at, wide};
 use crate::draft::MAX_ATTACHMENTS;
 use crate::frame::{Frame, Stored};
+use crate::shared::lock;
 
 const MAGIC: &[u8; 4] = b"VXE1";
 const HEADER: usize = 36;
@@ -45,11 +48,41 @@ pub(crate) enum Found {
     Damaged,
 }
 
-/// Finds the attachments of entry `seq` in the first `len` bytes of a store. It walks the headers
-/// from the start, so its time grows with the number of entries before.
-pub(crate) fn find(path: &Path, len: u64, seq: u64) -> io::Result<Found> {
-    let mut store = BufReader::new(File::open(path)?);
-    let mut at = 0;
+/// Where the last entry that was looked for stands in each chain's store. Whoever works off a chain
+/// asks for one entry after the other, and so finds the next one where the last one ended.
+#[derive(Default)]
+pub(crate) struct Bookmarks(Mutex<HashMap<String, Bookmark>>);
+
+#[derive(Clone, Copy, Default)]
+struct Bookmark {
+    seq: u64,
+    at: u64,
+}
+
+impl Bookmarks {
+    /// Finds the attachments of entry `seq` in the first `len` bytes of the chain's store. It walks
+    /// the headers from the bookmark, or from the start for an entry before it.
+    pub(crate) fn find(&self, chain: &str, path: &Path, len: u64, seq: u64) -> io::Result<Found> {
+        let bookmark = lock(&self.0).get(chain).copied().unwrap_or_default();
+        let mut here = if bookmark.seq <= seq && bookmark.at <= len {
+            bookmark
+        } else {
+            Bookmark::default()
+        };
+        let found = find(path, len, seq, &mut here)?;
+        if !matches!(found, Found::Damaged) {
+            lock(&self.0).insert(chain.to_owned(), here);
+        }
+        Ok(found)
+    }
+}
+
+/// `here` is where the walk begins, and in the end the last header at or before `seq`.
+fn find(path: &Path, len: u64, seq: u64, here: &mut Bookmark) -> io::Result<Found> {
+    let mut file = File::open(path)?;
+    let mut at = here.at;
+    file.seek(SeekFrom::Start(at))?;
+    let mut store = BufReader::new(file);
     let mut bytes = [0; HEADER];
     while at < len {
         let header = match store.read_exact(&mut bytes) {
@@ -63,6 +96,10 @@ pub(crate) fn find(path: &Path, len: u64, seq: u64) -> io::Result<Found> {
         if header.seq > seq {
             break;
         }
+        *here = Bookmark {
+            seq: header.seq,
+            at,
+        };
         let body = header.body_len() + CRC;
         if header.seq == seq {
             return header.read_body(&mut store, len - at);

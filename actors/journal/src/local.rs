@@ -13,7 +13,7 @@ use crate::checkpointer::Message;
 use crate::directory::Directory;
 use crate::draft::{Draft, is_chain_name};
 use crate::entry::Template;
-use crate::evidence::{self, Found};
+use crate::evidence::{Bookmarks, Found};
 use crate::frame::FrameHeader;
 use crate::heads::Heads;
 use crate::journal::{
@@ -37,6 +37,7 @@ use crate::writer::Writer;
 pub struct LocalJournal {
     shared: Arc<Shared>,
     checkpointer: Sender<Message>,
+    evidence: Bookmarks,
     threads: Mutex<Option<Threads>>,
 }
 
@@ -108,6 +109,7 @@ impl LocalJournal {
         Ok(Self {
             shared,
             checkpointer,
+            evidence: Bookmarks::default(),
             threads: Mutex::new(Some(threads)),
         })
     }
@@ -273,7 +275,8 @@ impl Journal for LocalJournal {
             return Ok(Vec::new());
         }
         let path = self.shared.directory.evidence_path(chain);
-        match evidence::find(&path, record.evidence_offset, seq).map_err(io_error)? {
+        let found = self.evidence.find(chain, &path, record.evidence_offset, seq);
+        match found.map_err(io_error)? {
             Found::Attachments(attachments) => Ok(attachments),
             Found::Damaged => Err(JournalError::Damaged {
                 chain: chain.to_owned(),

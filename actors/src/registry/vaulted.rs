@@ -30,12 +30,22 @@ pub(super) fn forget(vault: &Vault, retired: &SecretRetired) -> Result<(), Vault
         .map(|_| ())
 }
 
-/// The keyring of this state. A tenant whose keys do not open is left out of it, so its senders are
-/// refused, and the log says why; the others are served.
-pub(super) fn keyring(state: &HostState, parts: &RegistryParts, before: &Keyring) -> Keyring {
+/// The keyring of this state; tenants other than `changed` keep what they have, where they have it.
+/// A tenant whose keys do not open is left out, so its senders are refused, and the log says why;
+/// the others are served.
+pub(super) fn keyring(
+    state: &HostState,
+    parts: &RegistryParts,
+    before: &Keyring,
+    changed: Option<&TenantId>,
+) -> Keyring {
     let tenants = state.tenants.iter().filter_map(|(id, record)| {
+        let known = before.tenant(id.as_str()).filter(|_| changed != Some(id));
+        if let Some(known) = known {
+            return Some(Arc::clone(known));
+        }
         match tenant_keys(id, record, parts, before) {
-            Ok(keys) => Some(keys),
+            Ok(keys) => Some(Arc::new(keys)),
             Err(error) => {
                 tracing::error!(tenant = %id, error, "keys do not open; the tenant is not served");
                 None

@@ -1,0 +1,146 @@
+//! A tenant that falls too often is suspended: its alerts are still taken in, by a writer that has
+//! nothing in common with what fell, and probes try the machine again, further and further apart.
+
+use std::{sync::Arc, time::Duration};
+
+use actix::{ActorFutureExt as _, AsyncContext as _, WrapFuture as _};
+use vyrox_domain::{host_protocol::TenantHealth, ids::TenantId};
+use vyrox_supervision::{Exit, Spec, Stop, SupervisedContext};
+
+use super::{Active, Tenants, node};
+use crate::{
+    directory::Route, intake_writer::IntakeWriter, keyring::TenantKeys, registry::NoteTenant,
+};
+
+/// Probes of a suspended tenant are never further apart than this.
+const PROBE_MAX_MS: u64 = 600_000;
+/// A tenant that was probed and has served so long is well again.
+const HEALTHY_AFTER: Duration = Duration::from_secs(10);
+
+impl Tenants {
+    /// Activates a tenant. One that was suspended when the server stopped gets its probe by this.
+    pub(super) fn begin(
+        &mut self,
+        keys: &Arc<TenantKeys>,
+        ctx: &mut SupervisedContext<Self>,
+    ) -> Route {
+        let view = self.view.load();
+        let record = view.tenants.get(&keys.tenant);
+        let was_suspended = record.is_some_and(|record| record.suspended_since.is_some());
+        let route = self.serve(keys, u32::from(was_suspended), ctx);
+        if was_suspended {
+            self.put_on_probation(&keys.tenant, ctx);
+        }
+        route
+    }
+
+    pub(super) fn ended(
+        &mut self,
+        tenant: &TenantId,
+        life: u64,
+        exit: &Exit,
+        ctx: &mut SupervisedContext<Self>,
+    ) {
+        let serving = match self.active.get(tenant) {
+            Some(Active::Serving(serving)) if serving.life == life => serving.clone(),
+            _ => return,
+        };
+        let Exit::GaveUp(why) = exit else {
+            // The whole tree is going down, or somebody stopped it: its next message brings it back.
+            self.directory.take(tenant);
+            self.active.remove(tenant);
+            return;
+        };
+        tracing::error!(%tenant, why, "tenant suspended; its alerts are still taken in");
+        serving.machine.stop(Stop::Now);
+        serving.triage.stop(Stop::Now);
+        self.note(tenant, TenantHealth::Suspended);
+        if let Some(keys) = self.world.keyring.load().tenant(tenant.as_str()).cloned() {
+            self.suspend(&keys, serving.probe, ctx);
+        }
+    }
+
+    /// Intake goes on without the machine, until the next probe.
+    fn suspend(
+        &mut self,
+        keys: &Arc<TenantKeys>,
+        probe: u32,
+        ctx: &mut SupervisedContext<Self>,
+    ) {
+        let (tenant, node) = (keys.tenant.clone(), node(&keys.tenant));
+        let wait_ms = self
+            .world
+            .limits
+            .probe_ms
+            .saturating_mul(1_u64.checked_shl(probe.min(20)).unwrap_or(u64::MAX))
+            .min(PROBE_MAX_MS);
+        let writer = {
+            let (world, keys) = (Arc::clone(&self.world), Arc::clone(keys));
+            let spec = Spec::new(format!("{node}/intake_writer"), "intake_writer").under(&node);
+            let arbiter = self.arbiters.of(&tenant);
+            let make = move |_| IntakeWriter::new(Arc::clone(&world), Arc::clone(&keys));
+            self.tree
+                .supervise(spec.policy(self.policy()), &arbiter, make)
+        };
+        self.tree
+            .set_suspended(&node, Some(self.world.now().plus_ms(wait_ms).ms()));
+        self.directory
+            .put(tenant.clone(), Route::Intake(writer.clone()));
+        self.active
+            .insert(tenant.clone(), Active::Suspended { writer, probe });
+        ctx.run_later(Duration::from_millis(wait_ms), move |tenants, ctx| {
+            tenants.probe(&tenant, ctx);
+        });
+    }
+
+    /// Tries a suspended tenant again: its intake ends in order, then a new machine begins.
+    fn probe(&mut self, tenant: &TenantId, ctx: &mut SupervisedContext<Self>) {
+        let Some(Active::Suspended { writer, probe }) = self.active.get(tenant) else {
+            return;
+        };
+        let (writer, probe, tenant) = (writer.clone(), *probe, tenant.clone());
+        writer.stop(Stop::Drain);
+        let drained = async move { writer.exited().await };
+        let again = drained
+            .into_actor(self)
+            .map(move |_, tenants, ctx| tenants.try_again(&tenant, probe, ctx));
+        ctx.spawn(again);
+    }
+
+    fn try_again(&mut self, tenant: &TenantId, probe: u32, ctx: &mut SupervisedContext<Self>) {
+        let keys = self.world.keyring.load().tenant(tenant.as_str()).cloned();
+        let Some(keys) = keys else { return };
+        self.tree.remove(&format!("{}/intake_writer", node(tenant)));
+        self.note(tenant, TenantHealth::Probed);
+        self.serve(&keys, probe.saturating_add(1), ctx);
+        self.put_on_probation(tenant, ctx);
+    }
+
+    /// Calls the tenant well if this activation of it lasts.
+    fn put_on_probation(&self, tenant: &TenantId, ctx: &mut SupervisedContext<Self>) {
+        let (tenant, life) = (tenant.clone(), self.lives);
+        ctx.run_later(HEALTHY_AFTER, move |tenants, _| {
+            tenants.well_again(&tenant, life);
+        });
+    }
+
+    fn well_again(&mut self, tenant: &TenantId, life: u64) {
+        if let Some(Active::Serving(serving)) = self.active.get_mut(tenant)
+            && serving.life == life
+        {
+            serving.probe = 0;
+            tracing::info!(%tenant, "tenant serves again");
+            self.note(tenant, TenantHealth::Resumed);
+        }
+    }
+
+    fn note(&self, tenant: &TenantId, health: TenantHealth) {
+        let note = NoteTenant {
+            tenant: tenant.clone(),
+            health,
+        };
+        if self.registry.try_cast(note).is_err() {
+            tracing::error!(%tenant, "the registry takes no notes; see its state in the tree");
+        }
+    }
+}
