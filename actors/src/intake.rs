@@ -235,7 +235,9 @@ impl Taker {
         batch: &mut Batch,
     ) -> Result<(), Refusal> {
         let first_seq = batch.fresh.first().map(|fresh| fresh.seq);
-        let same = claims::sameness(intake.body_sha256, parsed.sha256, first_seq.is_none());
+        // By its place in the body, not by what is new: in a repeat nothing is.
+        let is_first = batch.answers.is_empty();
+        let same = claims::sameness(intake.body_sha256, parsed.sha256, is_first);
         let key = claims::key(parsed.alert.vendor, &parsed.alert.vendor_alert_id);
         let (known, hash) = self.known(&key, &same, intake.received_at);
         let evidence = vec![alert_evidence(&parsed), raw_evidence(intake, first_seq)];

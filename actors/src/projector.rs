@@ -13,7 +13,10 @@ use std::{
 
 use actix::{Actor, AsyncContext as _};
 use tokio::sync::Notify;
-use vyrox_domain::ids::{HOST_CHAIN, TenantId};
+use vyrox_domain::{
+    ids::{HOST_CHAIN, TenantId},
+    tenant::{SNAPSHOT_VERSION, TenantState},
+};
 use vyrox_journal::{
     Committed, Journal,
     projection::{Batch, Projections},
@@ -168,17 +171,19 @@ fn read_chain(
     fold.apply(&waiting)
 }
 
-/// Tenants that are owed a verdict, as the snapshots say; right after [`catch_up`] they say all.
+/// Tenants that are owed a verdict, right after [`catch_up`]. A snapshot that stands before the
+/// chain's end says nothing about what came after it, so such a tenant counts as well.
 pub fn owing(projections: &Projections) -> Vec<TenantId> {
     let chains = projections.all_applied().unwrap_or_default();
-    let owes = |chain: &str| {
-        let row = projections.snapshot(chain).ok().flatten()?;
-        let state: vyrox_domain::tenant::TenantState = serde_json::from_slice(&row.value).ok()?;
-        (!state.untriaged.is_empty()).then_some(())
+    let owes_nothing = |chain: &str, applied: u64| {
+        let row = projections.snapshot(chain).ok().flatten();
+        let row = row.filter(|row| row.version == SNAPSHOT_VERSION && row.seq == applied);
+        let state = row.and_then(|row| serde_json::from_slice::<TenantState>(&row.value).ok());
+        state.is_some_and(|state| state.untriaged.is_empty())
     };
     chains
         .into_iter()
-        .filter(|(chain, _)| chain != HOST_CHAIN && owes(chain).is_some())
+        .filter(|(chain, applied)| chain != HOST_CHAIN && !owes_nothing(chain, *applied))
         .filter_map(|(chain, _)| chain.parse().ok())
         .collect()
 }

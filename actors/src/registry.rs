@@ -100,10 +100,15 @@ pub struct NoteToken(pub TokenIssued);
 #[rtype(result = "()")]
 pub struct Retire(pub SecretRetired);
 
+/// Answered once the host's chain is read and the keyring is published.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct Ready;
+
 macro_rules! control {
     ($($message:ty),*) => { $(impl Classified for $message { const CLASS: Class = Class::Control; })* };
 }
-control!(NoteTenant, NoteRules, NoteToken, Retire);
+control!(NoteTenant, NoteRules, NoteToken, Retire, Ready);
 
 impl Registry {
     /// A registry that reads the host's chain when it starts.
@@ -289,6 +294,13 @@ fn load(world: &World) -> Result<Loaded, String> {
         state,
         epoch: opened.epoch,
     })
+}
+
+impl Handler<Ready> for Registry {
+    type Result = ();
+
+    /// The lanes are held back while the chain is read, so that it is read is the whole answer.
+    fn handle(&mut self, _: Ready, _: &mut Self::Context) {}
 }
 
 impl Handler<NoteTenant> for Registry {

@@ -27,11 +27,14 @@ use crate::{
     intake_writer::IntakeWriter,
     keyring::TenantKeys,
     ports::World,
-    registry::Registry,
+    registry::{Ready, Registry},
     tenant::{Machine, MachineParts},
     tree::Arbiters,
     triage_engine::TriageEngine,
 };
+
+/// How long the registry may take to read the host's chain.
+const REGISTRY_DEADLINE: Duration = Duration::from_mins(1);
 
 /// The actor.
 pub struct Tenants {
@@ -127,6 +130,14 @@ impl Tenants {
             view,
             active: HashMap::new(),
             lives: 0,
+        }
+    }
+
+    fn enter_all_as_passive(&self) {
+        for keys in self.world.keyring.load().tenants() {
+            self.tree
+                .group_under("tenants", &node(&keys.tenant), "tenant");
+            self.tree.set_passive(&node(&keys.tenant));
         }
     }
 
@@ -259,12 +270,18 @@ impl Actor for Tenants {
 
     /// A new generation of the router begins without tenants: those of the old one go on serving
     /// whoever holds their handles, are drained, and come back with their next message.
-    fn started(&mut self, _: &mut Self::Context) {
-        for keys in self.world.keyring.load().tenants() {
-            self.tree
-                .group_under("tenants", &node(&keys.tenant), "tenant");
-            self.tree.set_passive(&node(&keys.tenant));
-        }
+    ///
+    /// It says of nobody that there is no such tenant before the registry knows them.
+    fn started(&mut self, ctx: &mut Self::Context) {
+        let registry = self.registry.clone();
+        let known = async move { registry.ask(Ready, REGISTRY_DEADLINE).await };
+        let enter = known
+            .into_actor(self)
+            .map(|known, tenants, ctx| match known {
+                Ok(()) => tenants.enter_all_as_passive(),
+                Err(error) => ctx.fail(format!("the registry is not ready: {error}")),
+            });
+        ctx.wait(enter);
     }
 }
 

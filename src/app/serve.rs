@@ -7,7 +7,7 @@ use anyhow::Context as _;
 use vyrox_actors::{
     ports::World,
     projector::owing,
-    registry::{NoteRules, NoteToken},
+    registry::{NoteRules, NoteToken, Ready},
     router::Activate,
 };
 use vyrox_domain::host_protocol::TokenIssued;
@@ -22,11 +22,15 @@ use crate::{
 /// Time for requests in hand to be answered, then for actors to finish what they took.
 const DRAIN: Duration = Duration::from_secs(10);
 
+/// Time for the host's own chain to be read.
+const START: Duration = Duration::from_mins(1);
+
 pub(super) async fn serve(config: Config, options: RunOptions) -> anyhow::Result<()> {
     // Before anything lasting is touched, so that no signal can end us half way.
     let signals = Signals::listen().context("signals cannot be listened to")?;
     let tls = tls::config(&config.server)?;
     let standing = stand(config)?;
+    host_known(&standing).await?;
     let edge = Data::new(Edge::new(&standing));
     let (server, address) = open_doors(&standing.config, &edge, tls)?;
     let handle = server.handle();
@@ -53,6 +57,13 @@ pub(super) async fn serve(config: Config, options: RunOptions) -> anyhow::Result
             )
         }
     }
+}
+
+/// Waits until the host's own chain is read: doors that open earlier turn every tenant's senders
+/// away as strangers.
+async fn host_known(standing: &Standing) -> anyhow::Result<()> {
+    let ready = standing.host.registry.ask(Ready, START).await;
+    ready.context("the host's own chain can't be read; the log says why")
 }
 
 enum End {

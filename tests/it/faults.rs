@@ -41,7 +41,10 @@ fn a_panicking_machine_is_felt_by_no_other_tenant() {
     let (broken, neighbours) = thread::scope(|scope| {
         let work: Vec<_> = others
             .iter()
-            .map(|tenant| scope.spawn(|| go_on(&server, tenant, [&start, &end], &over)))
+            .map(|tenant| {
+                let (sender, barriers, over) = (Sender::new(&server), [&start, &end], &over);
+                scope.spawn(move || go_on(sender, tenant, barriers, over))
+            })
             .collect();
         let mut broken = Vec::new();
         for window in 0..WINDOWS {
@@ -95,8 +98,13 @@ struct Neighbour {
 
 /// Sends one alert after the other until each window is over. Nothing here may panic: the others
 /// would wait for it at the barrier for ever.
-fn go_on(server: &Server, tenant: &Tenant, [start, end]: [&Barrier; 2], over: &AtomicBool) -> Neighbour {
-    let (mut sender, mut seen) = (Sender::new(server), Neighbour::default());
+fn go_on(
+    mut sender: Sender,
+    tenant: &Tenant,
+    [start, end]: [&Barrier; 2],
+    over: &AtomicBool,
+) -> Neighbour {
+    let mut seen = Neighbour::default();
     for window in 0..WINDOWS {
         start.wait();
         for n in 0_u64.. {
@@ -265,12 +273,12 @@ fn a_blocked_machine_is_replaced_and_its_neighbours_move_to_another_thread() {
     ledger.keep(sender.accepted(&acme, "before"));
     ledger.keep(sender.accepted(&globex, "before"));
 
-    order(&server, &acme, "machine", "block_ms:9000", 1);
+    order(&server, &acme, "machine", "block_ms:6000", 1);
     let (tell, told) = channel();
     thread::scope(|scope| {
-        scope.spawn(|| {
-            let mut sender = Sender::new(&server);
-            let reply = sender.send(&acme, "blocks").expect("an answer in any case");
+        let (mut stuck, acme) = (Sender::new(&server), &acme);
+        scope.spawn(move || {
+            let reply = stuck.send(acme, "blocks").expect("an answer in any case");
             tell.send(reply.status).expect("the test listens");
         });
         let stuck = eventually(DEADLINE, || {
@@ -279,7 +287,7 @@ fn a_blocked_machine_is_replaced_and_its_neighbours_move_to_another_thread() {
         });
         assert_eq!(stuck["last_crash"]["panic"], "stalled", "{stuck}");
         ledger.keep(sender.accepted(&globex, "meanwhile"));
-        ledger.keep(sender.accepted(&acme, "meanwhile"));
+        ledger.keep(sender.accepted(acme, "meanwhile"));
         assert!(told.try_recv().is_err(), "both were answered while the thread was blocked");
         let status = told.recv_timeout(DEADLINE).expect("the blocked one is answered too");
         assert_eq!(status, 503, "the generation that was replaced can no longer write");

@@ -9,7 +9,18 @@
     reason = "a test that can't go on should stop where it stands"
 )]
 
+mod audit;
+mod crash;
+mod disconnect;
+#[cfg(feature = "fault-injection")]
+mod faults;
+mod flood;
+mod lifecycle;
+mod load;
+mod passivation;
 mod refusals;
+mod restart;
+mod rotation;
 mod server;
 mod tidy;
 mod webhook_to_verdict;

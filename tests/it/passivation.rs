@@ -64,8 +64,9 @@ fn alerts_that_race_with_passivation_are_all_taken_in() {
         let work: Vec<_> = tenants
             .iter()
             .map(|tenant| {
-                let (mut dice, server, rests) = (dice.another(), &server, &rests);
-                scope.spawn(move || race(server, tenant, &mut dice, rests))
+                let (mut dice, rests) = (dice.another(), &rests);
+                let (http, senders) = (server.http(), [(); 2].map(|()| Sender::new(&server)));
+                scope.spawn(move || race(http, senders, tenant, &mut dice, rests))
             })
             .collect();
         work.into_iter().flat_map(|w| w.join().expect("only races")).collect()
@@ -82,8 +83,13 @@ fn alerts_that_race_with_passivation_are_all_taken_in() {
 
 /// Sends two alerts at once at about the moment when the tenant is put away: either the very moment
 /// when its health first says that it rests, or a random one around it.
-fn race(server: &Server, tenant: &Tenant, dice: &mut Dice, rests: &AtomicU64) -> Vec<Receipt> {
-    let (mut http, mut senders) = (server.http(), [Sender::new(server), Sender::new(server)]);
+fn race(
+    mut http: Http,
+    mut senders: [Sender; 2],
+    tenant: &Tenant,
+    dice: &mut Dice,
+    rests: &AtomicU64,
+) -> Vec<Receipt> {
     let mut receipts = Vec::new();
     for round in 0..ROUNDS {
         let moment = Duration::from_millis(dice.between(800, 2_400));

@@ -96,7 +96,7 @@ fn unreadable(acme: &Tenant) -> Vec<Vec<u8>> {
         two_accounts,
         br#"{"customer_id":"acme","detect_id":"d"} {}"#.to_vec(),
         br#"{"customer_id":"acme","detect_id":"d","severity":01}"#.to_vec(),
-        "{\"customer_id\":\"acme\",\"detect_id\":\"a\u{0}b\"}".as_bytes().to_vec(),
+        br#"{"customer_id":"acme","detect_id":'d'}"#.to_vec(),
     ]
 }
 

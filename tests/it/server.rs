@@ -10,7 +10,10 @@ use std::{
     net::SocketAddr,
     path::{Path, PathBuf},
     process::{Child, ChildStdout, Command, ExitStatus, Output, Stdio},
-    sync::mpsc::{Receiver, Sender, channel},
+    sync::{
+        Mutex,
+        mpsc::{Receiver, Sender, channel},
+    },
     thread,
     time::{Duration, Instant},
 };
@@ -57,7 +60,8 @@ pub(crate) struct Server {
     dir: PathBuf,
     address: SocketAddr,
     base: String,
-    ended: Receiver<Said>,
+    /// Behind a lock so that threads of a test can share the server.
+    ended: Mutex<Receiver<Said>>,
     stderr: NamedTempFile,
 }
 
@@ -102,7 +106,7 @@ impl Server {
             Ok(Said::Listening(base)) => {
                 let address = base.trim_start_matches("http://").parse();
                 let address = address.unwrap_or_else(|why| panic!("{base} is no address: {why}"));
-                Ok(Self { child, dir: dir.to_owned(), address, base, ended: said, stderr })
+                Ok(Self { child, dir: dir.to_owned(), address, base, ended: Mutex::new(said), stderr })
             }
             Ok(Said::Ended) => {
                 let status = child.wait().expect("its status is ours to read");
@@ -231,7 +235,7 @@ impl Server {
 
     /// Waits for an end that was asked for elsewhere: its status and the whole log.
     pub(crate) fn wait(mut self) -> (ExitStatus, String) {
-        let end = self.ended.recv_timeout(DEADLINE);
+        let end = self.ended.get_mut().expect("nobody fell with it").recv_timeout(DEADLINE);
         assert!(
             matches!(end, Ok(Said::Ended)),
             "it did not end in {DEADLINE:?}:\n{}",

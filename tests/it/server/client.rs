@@ -2,7 +2,7 @@
 
 use std::{
     io::{self, BufRead as _, BufReader, Read as _, Write as _},
-    net::{SocketAddr, TcpStream},
+    net::{Shutdown, SocketAddr, TcpStream},
 };
 
 use serde_json::Value;
@@ -98,6 +98,11 @@ impl Http {
     /// Reads one answer to what was sent.
     pub(crate) fn read_reply(&mut self) -> io::Result<Reply> {
         read_reply(self.open()?)
+    }
+
+    /// Says that nothing more will be sent; the answer can still be read.
+    pub(crate) fn end_sending(&mut self) -> io::Result<()> {
+        self.open()?.get_mut().shutdown(Shutdown::Write)
     }
 
     /// Goes away without a word: what is unread is lost.
