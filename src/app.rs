@@ -121,7 +121,13 @@ pub(crate) fn stand(config: Config) -> anyhow::Result<Standing> {
         dedup_window_ms: config.limits.dedup_window_s.saturating_mul(1000),
     };
     catch_up(&projector).context("the projections cannot be brought up to the journal")?;
+    let recovered = journal.status().recovered;
+    let held = recovered.map(|recovered| recovered.held).unwrap_or_default();
+    for (chain, from_seq) in &held {
+        tracing::error!(chain, from_seq, "chain held: it was damaged, and its end can't be proven");
+    }
     let world = Arc::new(World {
+        held: held.into_iter().collect(),
         clock: Arc::new(SystemClock),
         journal,
         projections,

@@ -2,6 +2,8 @@
 //! its intake writer have in common. Decides and applies at memory speed; every answer leaves from
 //! the journal's callback, so after the sync.
 
+mod answer;
+
 use std::sync::{
     Arc, OnceLock,
     atomic::{AtomicU64, Ordering},
@@ -20,9 +22,10 @@ use vyrox_domain::{
 };
 use vyrox_journal::{Append, AppendError, Done, Draft, seal::DataKey};
 
+use self::answer::Answer;
 use crate::{
     claims::{self, Overlay, Young},
-    messages::{Accepted, Intake, IntakeError, ParsedAlert, Receive, Reject},
+    messages::{Intake, IntakeError, ParsedAlert, Receive, Reject},
     ports::World,
 };
 
@@ -60,19 +63,6 @@ pub trait Outcome: Send + 'static {
     fn durable(self: Box<Self>, fresh: Vec<Fresh>);
     /// The journal refused; the machine must start over.
     fn refused(self: Box<Self>, error: AppendError);
-}
-
-enum Answer {
-    Fresh {
-        index: usize,
-        alert_id: AlertId,
-        hash: Arc<OnceLock<Digest>>,
-    },
-    Repeat {
-        alert_id: AlertId,
-        seq: u64,
-        hash: Arc<OnceLock<Digest>>,
-    },
 }
 
 struct Batch {
@@ -150,10 +140,20 @@ impl Taker {
             evidence: vec![raw],
         };
         let expected_last = self.state.next_seq.checked_sub(1);
-        let mut drafts = self.note_fallback(&intake);
-        let Ok(events) = decide(&self.state, Command::RejectIntake(rejected)) else {
-            return;
+        let command = Command::RejectIntake {
+            rejected,
+            quota_bytes: self.world.limits.quota_bytes,
         };
+        // Nothing that was noted before has a say in this, so a refusal leaves no trace.
+        let events = match decide(&self.state, command) {
+            Ok(events) => events,
+            Err(refusal) => {
+                tracing::warn!(tenant = %self.tenant, %refusal, "intake refused");
+                reply.send(Err(IntakeError::QuotaExceeded)).ok();
+                return;
+            }
+        };
+        let mut drafts = self.note_fallback(&intake);
         let sealed = self.seal(&intake.body_sha256, &intake.body);
         drafts.extend(self.happen(&events, intake.received_at, vec![sealed]));
         let in_flight = self.departs();
@@ -236,8 +236,7 @@ impl Taker {
     ) -> Result<(), Refusal> {
         let first_seq = batch.fresh.first().map(|fresh| fresh.seq);
         // By its place in the body, not by what is new: in a repeat nothing is.
-        let is_first = batch.answers.is_empty();
-        let same = claims::sameness(intake.body_sha256, parsed.sha256, is_first);
+        let same = claims::sameness(intake.body_sha256, parsed.sha256, batch.answers.is_empty());
         let key = claims::key(parsed.alert.vendor, &parsed.alert.vendor_alert_id);
         let (known, hash) = self.known(&key, &same, intake.received_at);
         let evidence = vec![alert_evidence(&parsed), raw_evidence(intake, first_seq)];
@@ -346,42 +345,6 @@ impl Taker {
     fn seal(&self, sha256: &Digest, plain: &[u8]) -> Vec<u8> {
         self.data_key
             .seal(&evidence_aad(&self.tenant, sha256), plain)
-    }
-}
-
-impl Answer {
-    fn accepted(&self, receipts: &[vyrox_journal::Receipt]) -> Option<Accepted> {
-        match self {
-            Self::Fresh {
-                index,
-                alert_id,
-                hash,
-            } => {
-                let receipt = receipts.get(*index)?;
-                let entry_hash = *hash.get_or_init(|| Digest(receipt.hash));
-                let (alert_id, seq) = (*alert_id, receipt.seq);
-                Some(Accepted {
-                    alert_id,
-                    duplicate: false,
-                    seq,
-                    hash: entry_hash,
-                })
-            }
-            // Callbacks run in the order of the chain, so the first one's has set the hash.
-            Self::Repeat {
-                alert_id,
-                seq,
-                hash,
-            } => {
-                let (alert_id, seq, hash) = (*alert_id, *seq, *hash.get()?);
-                Some(Accepted {
-                    alert_id,
-                    duplicate: true,
-                    seq,
-                    hash,
-                })
-            }
-        }
     }
 }
 

@@ -1,6 +1,6 @@
 //! What the actors need of the world and do not make themselves.
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
 use arc_swap::ArcSwap;
 use rand::Rng as _;
@@ -33,6 +33,9 @@ pub struct World {
     pub keyring: ArcSwap<Keyring>,
     /// Limits and windows.
     pub limits: Limits,
+    /// Tenants whose chain's end can't be proven since a damage, with the first seq in doubt. Found
+    /// at the start; nothing is appended for them.
+    pub held: BTreeMap<String, u64>,
 }
 
 /// Limits and windows, from the configuration.

@@ -1,10 +1,12 @@
 //! Tenants: taken on, looked at, changed. Secrets leave here once.
 
+mod shown;
+
 use actix_web::{
     HttpRequest, HttpResponse,
     web::{Json, Path},
 };
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use tokio::sync::oneshot;
 use vyrox_actors::{
     registry::{
@@ -15,14 +17,14 @@ use vyrox_actors::{
     supervision::{Classified, Handle, Reason},
 };
 use vyrox_domain::{
-    host::{HostRefusal, TenantRecord},
+    host::HostRefusal,
     host_protocol::Account,
     ids::TenantId,
-    time::Timestamp,
     vendor::Vendor,
     webhook::{AuthScheme, Secret},
 };
 
+use self::shown::{TenantBody, issued_webhooks, shown};
 use super::{
     Edge, Shared,
     admission::Class,
@@ -104,7 +106,7 @@ pub(super) async fn onboard(
         reply,
     })
     .await?;
-        // So that its chain begins now, and not with its first alert. Should this fail, that one does it.
+    // So that its chain begins now, and not with its first alert. Should this fail, that one does it.
     let woken = edge.tenants.ask(Activate(id), edge.patience()).await;
     if let Err(error) = woken {
         tracing::warn!(%error, "a new tenant was not activated");
@@ -315,94 +317,4 @@ fn read_accounts(bodies: Vec<AccountBody>) -> Answer<Vec<Account>> {
         }
     };
     bodies.into_iter().map(read).collect()
-}
-
-#[derive(Serialize)]
-struct IssuedBody {
-    vendor: Vendor,
-    auth: String,
-    url: String,
-    secret: String,
-}
-
-fn issued_webhooks(edge: &Edge, issued: &Issued) -> Vec<IssuedBody> {
-    let body = |webhook: &vyrox_actors::registry::IssuedWebhook| IssuedBody {
-        vendor: webhook.vendor,
-        auth: webhook.auth.to_string(),
-        url: url(edge, &issued.tenant_id, webhook.vendor),
-        secret: String::from_utf8_lossy(webhook.secret.expose()).into_owned(),
-    };
-    issued.webhooks.iter().map(body).collect()
-}
-
-fn shown(edge: &Edge, issued: &Issued) -> serde_json::Value {
-    let webhooks = issued_webhooks(edge, issued);
-    serde_json::json!({ "tenant_id": issued.tenant_id, "webhooks": webhooks })
-}
-
-fn url(edge: &Edge, tenant: &TenantId, vendor: Vendor) -> String {
-    format!("{}/t/{tenant}/webhook/{vendor}", edge.base_url())
-}
-
-#[derive(Serialize)]
-struct TenantBody {
-    tenant_id: TenantId,
-    state: &'static str,
-    created_at_ms: u64,
-    webhooks: Vec<WebhookShown>,
-    accounts: Vec<Account>,
-    head: Option<HeadShown>,
-}
-
-#[derive(Serialize)]
-struct WebhookShown {
-    vendor: Vendor,
-    auth: String,
-    url: String,
-    secret_version: u64,
-    rotated_at_ms: Option<u64>,
-    previous_until_ms: Option<u64>,
-}
-
-#[derive(Serialize)]
-struct HeadShown {
-    seq: u64,
-    hash: String,
-}
-
-impl TenantBody {
-    fn read(edge: &Edge, id: &TenantId) -> Answer<Self> {
-        let view = edge.view.load();
-        let record = view
-            .tenants
-            .get(id)
-            .ok_or_else(|| Problem::new(Code::TenantNotFound))?;
-        Ok(Self::of(edge, id, record))
-    }
-
-    fn of(edge: &Edge, id: &TenantId, record: &TenantRecord) -> Self {
-        let webhooks = record
-            .webhooks
-            .iter()
-            .map(|(vendor, webhook)| WebhookShown {
-                vendor: *vendor,
-                auth: webhook.auth.to_string(),
-                url: url(edge, id, *vendor),
-                secret_version: webhook.secret_version,
-                rotated_at_ms: webhook.rotated_at.map(Timestamp::ms),
-                previous_until_ms: webhook.previous.map(|previous| previous.until.ms()),
-            });
-        let head = edge.world.journal.head(id.as_str());
-        Self {
-            tenant_id: id.clone(),
-            state: super::health::tenant_state(edge, id, record),
-            created_at_ms: record.added_at.ms(),
-            webhooks: webhooks.collect(),
-            accounts: record.accounts.iter().cloned().collect(),
-            head: head.map(|head| HeadShown {
-                seq: head.seq,
-                hash: head.hash_hex(),
-            }),
-        }
-    }
 }

@@ -53,6 +53,15 @@ pub(super) async fn verify(
         Err(JournalError::Damaged { seq, .. }) => unreadable(seq),
         Err(error) => return Err(journal_problem(&error)),
     };
+    let report = match edge.world.held.get(&of.tenant_id) {
+        Some(from_seq) if report.ok => VerifyReport {
+            ok: false,
+            kind: Some("held"),
+            divergent_seq: Some(*from_seq),
+            ..report
+        },
+        _ => report,
+    };
     // The journal knows its own durable head: a file that ends before it was cut.
     let report = match head {
         Some(head) => report.expecting(&head),

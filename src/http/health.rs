@@ -140,6 +140,7 @@ pub(super) async fn tenant(
         "tenant_id": id,
         "state": tenant_state(&edge, &id, record),
         "why": why,
+        "held_from_seq": edge.world.held.get(id.as_str()),
         "suspended_since_ms": record.suspended_since,
         "next_probe_at_ms": node.as_ref().and_then(|node| node.next_restart_at_ms),
         "head_seq": edge.world.journal.head(id.as_str()).map(|head| head.seq),
@@ -147,8 +148,11 @@ pub(super) async fn tenant(
     })))
 }
 
-/// `serving`, `degraded`, `suspended` or `passive`.
+/// `serving`, `degraded`, `suspended`, `held` or `passive`.
 pub(super) fn tenant_state(edge: &Edge, id: &TenantId, record: &TenantRecord) -> &'static str {
+    if edge.world.held.contains_key(id.as_str()) {
+        return "held";
+    }
     let Some(node) = edge.tree.find(&format!("tenant/{id}")) else {
         return "passive";
     };

@@ -96,6 +96,9 @@ async fn receive(
     edge.admission
         .spend(Class::Webhook, &keys.tenant.shared())
         .into_result()?;
+    if edge.world.held.contains_key(keys.tenant.as_str()) {
+        return Err(Code::ChainHeld.into());
+    }
 
     let parsed = parse(&sender.webhook, edge, vendor, &keys.tenant);
     let fallback = sender.fallback;

@@ -19,7 +19,10 @@ fn started(dir: &std::path::Path, alerts: usize) -> Server {
     let mut http = server.http();
     let send = |tenant: &crate::server::Tenant, http: &mut _, n: usize| {
         let body = tenant.body(&format!("d-{n}"), "whoami /all");
-        tenant.alert(http, "crowdstrike", &body)["alert_id"].as_str().unwrap().to_owned()
+        tenant.alert(http, "crowdstrike", &body)["alert_id"]
+            .as_str()
+            .unwrap()
+            .to_owned()
     };
     let ids: Vec<String> = (0..alerts).map(|n| send(&acme, &mut http, n)).collect();
     send(&globex, &mut http, 0);
@@ -42,17 +45,31 @@ fn an_export_is_the_chain_in_three_formats() {
     let dir = tempdir().unwrap();
     let server = started(dir.path(), 12);
     let lines = server.export("acme");
-    let entries: Vec<Value> = lines.iter().map(|line| serde_json::from_str(line).unwrap()).collect();
-    assert!(entries.len() >= 25, "opened, received and triaged: {}", entries.len());
+    let entries: Vec<Value> = lines
+        .iter()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    assert!(
+        entries.len() >= 25,
+        "opened, received and triaged: {}",
+        entries.len()
+    );
     for (seq, entry) in entries.iter().enumerate() {
         assert_eq!(entry["seq"], seq, "{entry}");
         assert_eq!(entry["tenant_id"], "acme", "{entry}");
     }
     let as_json = fetch(&server, "");
     assert_eq!(as_json.header("content-type"), Some("application/json"));
-    assert_eq!(as_json.json(), json!(entries), "the default is an array of the same entries");
+    assert_eq!(
+        as_json.json(),
+        json!(entries),
+        "the default is an array of the same entries"
+    );
     for line in &lines {
-        assert!(as_json.text().contains(line.as_str()), "the bytes of a line are changed: {line}");
+        assert!(
+            as_json.text().contains(line.as_str()),
+            "the bytes of a line are changed: {line}"
+        );
     }
     let as_jsonl = fetch(&server, "&format=jsonl");
     assert_eq!(as_jsonl.header("content-type"), Some("application/jsonl"));
@@ -60,14 +77,27 @@ fn an_export_is_the_chain_in_three_formats() {
     assert!(attachment.contains("acme-audit.jsonl"), "{attachment}");
 
     let as_csv = fetch(&server, "&format=csv");
-    assert_eq!(as_csv.header("content-type"), Some("text/csv; charset=utf-8"));
+    assert_eq!(
+        as_csv.header("content-type"),
+        Some("text/csv; charset=utf-8")
+    );
     let text = as_csv.text();
     let rows: Vec<&str> = text.split_terminator("\r\n").collect();
     assert_eq!(rows.len(), entries.len() + 1, "a head and a row an entry");
-    assert!(rows[0].starts_with("seq,timestamp,timestamp_ms,tenant_id,event,"), "{}", rows[0]);
+    assert!(
+        rows[0].starts_with("seq,timestamp,timestamp_ms,tenant_id,event,"),
+        "{}",
+        rows[0]
+    );
     for (row, entry) in rows[1..].iter().zip(&entries) {
-        assert!(row.starts_with(&format!("\"{}\",", entry["seq"])), "{row} for {entry}");
-        assert!(row.ends_with(&format!("\"{}\"", entry["hash"].as_str().unwrap())), "{row}");
+        assert!(
+            row.starts_with(&format!("\"{}\",", entry["seq"])),
+            "{row} for {entry}"
+        );
+        assert!(
+            row.ends_with(&format!("\"{}\"", entry["hash"].as_str().unwrap())),
+            "{row}"
+        );
     }
 }
 
@@ -77,7 +107,15 @@ fn an_export_can_begin_and_end_anywhere() {
     let server = started(dir.path(), 6);
     let all = server.entries("acme");
     let last = all.len() - 1;
-    let ranges = [(0, 0), (0, last), (3, 3), (2, 7), (last, last), (last, last + 50), (1, usize::MAX >> 1)];
+    let ranges = [
+        (0, 0),
+        (0, last),
+        (3, 3),
+        (2, 7),
+        (last, last),
+        (last, last + 50),
+        (1, usize::MAX >> 1),
+    ];
     for (from, to) in ranges {
         let got = fetch(&server, &format!("&from_seq={from}&to_seq={to}")).json();
         assert_eq!(got, json!(all[from..=to.min(last)]), "{from} to {to}");
@@ -126,5 +164,8 @@ fn an_export_names_no_people_and_no_command_lines() {
     for evidence in ["whoami", "jdoe"] {
         assert!(!text.contains(evidence), "{evidence} is in the chain");
     }
-    assert!(text.contains("WS-0042"), "the host's name is for the auditor: {text}");
+    assert!(
+        text.contains("WS-0042"),
+        "the host's name is for the auditor: {text}"
+    );
 }

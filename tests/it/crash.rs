@@ -48,7 +48,12 @@ fn twenty_kills_at_random_moments_lose_nothing_acknowledged() {
     let (mut repeats, mut killed_starts) = (0, 0);
     for round in 0..ROUNDS {
         let earlier: Vec<Receipt> = ledger.receipts().cloned().collect();
-        for seen in storm(server, round, &tenants, &earlier, &mut dice) {
+        let storm = Storm {
+            round,
+            tenants: &tenants,
+            earlier: &earlier,
+        };
+        for seen in storm.rage(server, &mut dice) {
             match seen {
                 Seen::New(receipt) => ledger.keep(receipt),
                 Seen::Repeat(receipt) => {
@@ -78,57 +83,63 @@ fn twenty_kills_at_random_moments_lose_nothing_acknowledged() {
     check_files(dir.path(), &tenants, &mut ledger);
 }
 
-/// Load from several connections until the server is killed; everything that they were answered.
-fn storm(
-    server: Server,
+/// The load of one round.
+#[derive(Clone, Copy)]
+struct Storm<'a> {
     round: u64,
-    tenants: &[Tenant],
-    earlier: &[Receipt],
-    dice: &mut Dice,
-) -> Vec<Seen> {
-    let enough = dice.between(ALERTS.0, ALERTS.1);
-    let more = Duration::from_micros(dice.between(0, AFTER_US));
-    let (tell, told) = channel();
-    thread::scope(|scope| {
-        for connection in 0..CONNECTIONS {
-            let (mut sender, tell) = (Sender::new(&server), tell.clone());
-            let mut dice = dice.another();
-            let name = format!("r{round}-c{connection}");
-            scope.spawn(move || send_until_it_dies(&mut sender, &name, tenants, earlier, &mut dice, &tell));
-        }
-        drop(tell);
-        let mut all = collect(&told, enough, more);
-        server.kill9();
-        all.extend(told);
-        all
-    })
+    tenants: &'a [Tenant],
+    /// Alerts of the rounds before, some of which are sent again.
+    earlier: &'a [Receipt],
 }
 
-fn send_until_it_dies(
-    sender: &mut Sender,
-    name: &str,
-    tenants: &[Tenant],
-    earlier: &[Receipt],
-    dice: &mut Dice,
-    tell: &Tell<Seen>,
-) {
-    for n in 0_u64.. {
-        let known = (!earlier.is_empty() && dice.one_in(12))
-            .then(|| &earlier[pick(dice, earlier.len())]);
-        let tenant = match known {
-            Some(known) => tenants.iter().find(|tenant| tenant.id == known.tenant).unwrap(),
-            None => &tenants[pick(dice, tenants.len())],
-        };
-        let detect_id = known.map_or_else(|| format!("{name}-{n}"), |known| known.detect_id.clone());
-        let Ok(reply) = sender.send(tenant, &detect_id) else {
-            return;
-        };
-        let seen = match (reply.status, known) {
-            (202, None) => Seen::New(Receipt::read(tenant, &detect_id, &reply)),
-            (200, Some(_)) => Seen::Repeat(Receipt::read(tenant, &detect_id, &reply)),
-            (status, _) => Seen::Refused(format!("{detect_id}: {status} {}", reply.text())),
-        };
-        tell.send(seen).expect("the test listens");
+impl Storm<'_> {
+    /// Sends from several connections until the server is killed; everything that was answered.
+    fn rage(self, server: Server, dice: &mut Dice) -> Vec<Seen> {
+        let enough = dice.between(ALERTS.0, ALERTS.1);
+        let more = Duration::from_micros(dice.between(0, AFTER_US));
+        let (tell, told) = channel();
+        thread::scope(|scope| {
+            for connection in 0..CONNECTIONS {
+                let (sender, dice, tell) = (Sender::new(&server), dice.another(), tell.clone());
+                scope.spawn(move || self.send_until_it_dies(connection, sender, dice, &tell));
+            }
+            drop(tell);
+            let mut all = collect(&told, enough, more);
+            server.kill9();
+            all.extend(told);
+            all
+        })
+    }
+
+    fn send_until_it_dies(
+        self,
+        connection: u64,
+        mut sender: Sender,
+        mut dice: Dice,
+        tell: &Tell<Seen>,
+    ) {
+        for n in 0_u64.. {
+            let again = !self.earlier.is_empty() && dice.one_in(12);
+            let known = again.then(|| &self.earlier[pick(&mut dice, self.earlier.len())]);
+            let tenant = match known {
+                Some(known) => {
+                    let owner = self.tenants.iter().find(|tenant| tenant.id == known.tenant);
+                    owner.expect("the receipt is a tenant's of this test")
+                }
+                None => &self.tenants[pick(&mut dice, self.tenants.len())],
+            };
+            let fresh = || format!("r{}-c{connection}-{n}", self.round);
+            let detect_id = known.map_or_else(fresh, |known| known.detect_id.clone());
+            let Ok(reply) = sender.send(tenant, &detect_id) else {
+                return;
+            };
+            let seen = match (reply.status, known) {
+                (202, None) => Seen::New(Receipt::read(tenant, &detect_id, &reply)),
+                (200, Some(_)) => Seen::Repeat(Receipt::read(tenant, &detect_id, &reply)),
+                (status, _) => Seen::Refused(format!("{detect_id}: {status} {}", reply.text())),
+            };
+            tell.send(seen).expect("the test listens");
+        }
     }
 }
 
@@ -177,12 +188,23 @@ fn check_files(dir: &Path, tenants: &[Tenant], ledger: &mut Ledger) {
     let mut files: Vec<_> = tenants.iter().map(|tenant| path(&tenant.id)).collect();
     files.push(path("_host"));
     let mut args = vec!["audit", "verify"];
-    args.extend(files.iter().map(|file| file.to_str().expect("a plain path")));
+    args.extend(
+        files
+            .iter()
+            .map(|file| file.to_str().expect("a plain path")),
+    );
     let output = vyrox(&args);
-    assert!(output.status.success(), "audit verify of the files: {output:?}");
+    assert!(
+        output.status.success(),
+        "audit verify of the files: {output:?}"
+    );
     let lines = |file: &Path| -> Vec<String> {
         let text = std::fs::read_to_string(file).expect("a chain's file is text");
-        assert!(text.ends_with('\n'), "{} ends in half a line", file.display());
+        assert!(
+            text.ends_with('\n'),
+            "{} ends in half a line",
+            file.display()
+        );
         text.lines().map(str::to_owned).collect()
     };
     for tenant in tenants {

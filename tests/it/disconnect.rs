@@ -9,7 +9,10 @@ use crate::server::{DEADLINE, Http, NO_RATIONS, Server, Tenant, eventually, requ
 
 fn request(acme: &Tenant, body: &[u8]) -> Vec<u8> {
     let signature = sign(&acme.secret, body);
-    let headers = [("content-type", "application/json"), ("x-vyrox-signature", &signature)];
+    let headers = [
+        ("content-type", "application/json"),
+        ("x-vyrox-signature", &signature),
+    ];
     request_bytes("POST", "/webhook/crowdstrike", &headers, body)
 }
 
@@ -46,15 +49,26 @@ fn chain_holds(server: &Server, outcomes: &[Value]) {
     let entries = server.entries("acme");
     for outcome in outcomes {
         let seq = usize::try_from(outcome["receipt"]["seq"].as_u64().unwrap()).unwrap();
-        assert_eq!(entries[seq]["hash"], outcome["receipt"]["hash"], "{outcome}");
+        assert_eq!(
+            entries[seq]["hash"], outcome["receipt"]["hash"],
+            "{outcome}"
+        );
         assert_eq!(entries[seq]["alert_id"], outcome["alert_id"], "{outcome}");
     }
-    let received = entries.iter().filter(|entry| entry["event"] == "alert.received").count();
+    let received = entries
+        .iter()
+        .filter(|entry| entry["event"] == "alert.received")
+        .count();
     assert_eq!(received, outcomes.len(), "each alert is there once");
-    let rejected = entries.iter().filter(|entry| entry["event"] == "intake.rejected").count();
+    let rejected = entries
+        .iter()
+        .filter(|entry| entry["event"] == "intake.rejected")
+        .count();
     assert_eq!(rejected, 0, "half a request is no body");
     // Nor does a place in the server stay taken.
-    eventually(DEADLINE, || (server.metric("vyrox_requests_in_flight") == 0).then_some(()));
+    eventually(DEADLINE, || {
+        (server.metric("vyrox_requests_in_flight") == 0).then_some(())
+    });
 }
 
 #[test]
@@ -75,7 +89,10 @@ fn a_client_can_leave_at_any_byte_of_its_request() {
         outcomes.push(retries.retry(&mut http, &request));
     }
     println!("left at {} places: {retries:?}", length + 1);
-    assert!(retries.fresh >= length, "only a whole request can have been taken: {retries:?}");
+    assert!(
+        retries.fresh >= length,
+        "only a whole request can have been taken: {retries:?}"
+    );
     chain_holds(&server, &outcomes);
     assert!(server.terminate().success());
     let server = Server::start(dir.path(), NO_RATIONS);
@@ -127,7 +144,10 @@ fn an_alert_whose_sender_left_while_it_waited_is_there_when_it_is_sent_again() {
     first.send_raw(&blocking).unwrap();
     let handled = |server: &Server| {
         let node = server.get("/health/actors/tenant/acme/machine");
-        (node["handled"].as_u64().unwrap(), node["mailbox"]["depth"].as_u64().unwrap())
+        (
+            node["handled"].as_u64().unwrap(),
+            node["mailbox"]["depth"].as_u64().unwrap(),
+        )
     };
     let mut second = server.http();
     second.send_raw(&waiting).unwrap();
@@ -143,7 +163,11 @@ fn an_alert_whose_sender_left_while_it_waited_is_there_when_it_is_sent_again() {
     outcomes.push(retries.retry(&mut http, &blocking));
     outcomes.push(retries.retry(&mut http, &waiting));
     if waited {
-        assert_eq!(retries.duplicates, before + 2, "both had been taken in: {retries:?}");
+        assert_eq!(
+            retries.duplicates,
+            before + 2,
+            "both had been taken in: {retries:?}"
+        );
     }
     chain_holds(&server, &outcomes);
 }
@@ -160,17 +184,51 @@ fn the_same_alert_sent_by_many_at_once_is_one_alert() {
         let replies: Vec<_> = thread::scope(|scope| {
             let send = || server.http().try_send(&request).unwrap();
             let senders: Vec<_> = (0..AT_ONCE).map(|_| scope.spawn(send)).collect();
-            senders.into_iter().map(|sender| sender.join().unwrap()).collect()
+            senders
+                .into_iter()
+                .map(|sender| sender.join().unwrap())
+                .collect()
         });
         let fresh = replies.iter().filter(|reply| reply.status == 202).count();
         let repeats = replies.iter().filter(|reply| reply.status == 200).count();
-        assert_eq!((fresh, repeats), (1, AT_ONCE - 1), "round {round}: {replies:?}");
+        assert_eq!(
+            (fresh, repeats),
+            (1, AT_ONCE - 1),
+            "round {round}: {replies:?}"
+        );
         let answers: Vec<Value> = replies.iter().map(crate::server::Reply::json).collect();
         for answer in &answers {
             assert_eq!(answer["alert_id"], answers[0]["alert_id"]);
             assert_eq!(answer["receipt"], answers[0]["receipt"]);
         }
         outcomes.push(answers[0].clone());
+    }
+    chain_holds(&server, &outcomes);
+}
+
+#[test]
+fn a_reader_can_leave_in_the_middle_of_a_download() {
+    let dir = tempdir().unwrap();
+    let server = Server::start(dir.path(), NO_RATIONS);
+    let acme = server.add_tenant("acme");
+    let mut http = server.http();
+    let outcomes: Vec<Value> = (0..400)
+        .map(|n| {
+            acme.alert(
+                &mut http,
+                "crowdstrike",
+                &acme.body(&format!("d-{n}"), "whoami"),
+            )
+        })
+        .collect();
+    let bearer = format!("Bearer {}", server.token());
+    let path = "/audit/export?tenant_id=acme";
+    let export = request_bytes("GET", path, &[("authorization", &bearer)], b"");
+    for _ in 0..40 {
+        let mut leaving = server.http();
+        leaving.send_raw(&export).unwrap();
+        leaving.wait_for_a_byte().unwrap();
+        leaving.go_away();
     }
     chain_holds(&server, &outcomes);
 }

@@ -7,7 +7,7 @@ use std::{
         Condvar, Mutex,
         mpsc::{Receiver, channel},
     },
-    thread,
+    thread::{self, ScopedJoinHandle},
     time::{Duration, Instant},
 };
 
@@ -55,22 +55,38 @@ fn a_flood_takes_nothing_from_a_quiet_tenant() {
                 scope.spawn(move || stay_calm(sender, quiet, n, begun, tide))
             })
             .collect();
-        let calm: Vec<_> = calm.into_iter().map(|one| one.join().expect("only sends")).collect();
+        // The flooders are let go before anything may fail, or they would wait for ever.
+        let calm: Vec<_> = calm.into_iter().map(ScopedJoinHandle::join).collect();
         tide.turn(Phase::Over);
-        let floods: Vec<_> = floods.into_iter().map(|one| one.join().expect("only sends")).collect();
+        let floods: Vec<_> = floods.into_iter().map(ScopedJoinHandle::join).collect();
         (floods, calm)
     });
 
+    let floods: Vec<_> = floods
+        .into_iter()
+        .map(|flood| flood.expect("only sends"))
+        .collect();
+    let calm: Vec<_> = calm
+        .into_iter()
+        .map(|calm| calm.expect("only sends"))
+        .collect();
     let mut ledger = Ledger::default();
     show_quantiles(&calm);
     for (n, reply) in calm.iter().flat_map(|calm| &calm.replies) {
-        assert_eq!(reply.status, 202, "alert {n} of the quiet tenant: {reply:?}");
+        assert_eq!(
+            reply.status, 202,
+            "alert {n} of the quiet tenant: {reply:?}"
+        );
         ledger.keep(Receipt::read(&quiet, &alert(*n), reply));
     }
-    assert_eq!(ledger.len(), WINDOWS * ALERTS, "all of the quiet tenant's alerts were taken in");
+    assert_eq!(
+        ledger.len(),
+        WINDOWS * ALERTS,
+        "all of the quiet tenant's alerts were taken in"
+    );
     check_flood(&floods);
     for flood in floods {
-        flood.receipts.into_iter().for_each(|receipt| ledger.keep(receipt));
+        ledger.keep_all(flood.receipts);
     }
     ledger.check(&server);
     ledger.await_verdicts(&server);
@@ -104,9 +120,15 @@ fn stay_calm(
         wait_until(&silence, due);
         let window = n / ALERTS;
         if connection == 0 {
-            tide.turn(if window % 2 == 1 { Phase::Flood } else { Phase::Ebb });
+            tide.turn(if window % 2 == 1 {
+                Phase::Flood
+            } else {
+                Phase::Ebb
+            });
         }
-        let reply = sender.send(quiet, &alert(n)).expect("an answer in any case");
+        let reply = sender
+            .send(quiet, &alert(n))
+            .expect("an answer in any case");
         calm.times[window % 2].add(due.elapsed());
         calm.replies.push((n, reply));
     }
@@ -168,7 +190,11 @@ fn press(http: &mut Http, loud: &Tenant, kind: Kind, detect_id: &str) -> Reply {
     let body = falcon_short(customer, detect_id, HARMFUL).to_string();
     let signature = sign(&loud.secret, body.as_bytes());
     let header = [("x-vyrox-signature", signature.as_str())];
-    let headers = if kind == Kind::Unsigned { &[][..] } else { &header };
+    let headers = if kind == Kind::Unsigned {
+        &[][..]
+    } else {
+        &header
+    };
     http.post("/webhook/crowdstrike", headers, body.as_bytes())
 }
 
@@ -182,16 +208,27 @@ fn check_flood(floods: &[Flood]) {
         println!("flood, {kind:?}: {statuses:?}");
         let answered = if kind == Kind::Signed { 202 } else { 401 };
         let known = |status: &u16| *status == answered || *status == 429;
-        assert!(statuses.keys().all(known), "{kind:?} was answered {statuses:?}");
-        let limited: Vec<_> = of_kind().filter_map(|flood| flood.limited.as_ref()).collect();
-        assert!(!limited.is_empty(), "{kind:?} was never held back: {statuses:?}");
+        assert!(
+            statuses.keys().all(known),
+            "{kind:?} was answered {statuses:?}"
+        );
+        let limited: Vec<_> = of_kind()
+            .filter_map(|flood| flood.limited.as_ref())
+            .collect();
+        assert!(
+            !limited.is_empty(),
+            "{kind:?} was never held back: {statuses:?}"
+        );
         for reply in limited {
             let after: u64 = reply
                 .header("retry-after")
                 .and_then(|value| value.parse().ok())
                 .unwrap_or_else(|| panic!("429 without whole seconds in Retry-After: {reply:?}"));
             let body = reply.json();
-            assert!(after >= 1 && body["retry_after"] == after, "{after} s, {body}");
+            assert!(
+                after >= 1 && body["retry_after"] == after,
+                "{after} s, {body}"
+            );
             assert_eq!(body["code"], "rate_limited", "{body}");
         }
     }

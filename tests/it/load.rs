@@ -3,7 +3,7 @@
 //! code of the server's.
 
 use std::{
-    collections::{BTreeMap, HashSet},
+    collections::{BTreeMap, HashSet, btree_map::Entry},
     fmt, io,
     time::Duration,
 };
@@ -11,7 +11,9 @@ use std::{
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 
-use crate::server::{DEADLINE, Http, Reply, Server, Tenant, eventually, request_bytes, sign, unix_s};
+use crate::server::{
+    DEADLINE, Http, Reply, Server, Tenant, eventually, request_bytes, sign, unix_s,
+};
 
 /// A command line that the rules know to be harmful.
 pub(crate) const HARMFUL: &str = "mimikatz.exe privilege::debug sekurlsa::logonpasswords exit";
@@ -31,12 +33,19 @@ impl Receipt {
     /// Reads a 200 or 202.
     pub(crate) fn read(tenant: &Tenant, detect_id: &str, reply: &Reply) -> Self {
         let body = reply.json();
-        let text = |value: &Value| value.as_str().unwrap_or_else(|| panic!("{body}")).to_owned();
+        let text = |value: &Value| {
+            value
+                .as_str()
+                .unwrap_or_else(|| panic!("{body}"))
+                .to_owned()
+        };
         Self {
             tenant: tenant.id.clone(),
             detect_id: detect_id.to_owned(),
             alert_id: text(&body["alert_id"]),
-            seq: body["receipt"]["seq"].as_u64().unwrap_or_else(|| panic!("{body}")),
+            seq: body["receipt"]["seq"]
+                .as_u64()
+                .unwrap_or_else(|| panic!("{body}")),
             hash: text(&body["receipt"]["hash"]),
         }
     }
@@ -49,7 +58,9 @@ pub(crate) struct Sender {
 
 impl Sender {
     pub(crate) fn new(server: &Server) -> Self {
-        Self { http: server.http() }
+        Self {
+            http: server.http(),
+        }
     }
 
     /// Posts the alert `detect_id`; the same id is always the same body.
@@ -60,8 +71,12 @@ impl Sender {
             ("content-type", "application/json"),
             ("x-vyrox-signature", signature.as_str()),
         ];
-        self.http
-            .try_send(&request_bytes("POST", "/webhook/crowdstrike", &headers, &body))
+        self.http.try_send(&request_bytes(
+            "POST",
+            "/webhook/crowdstrike",
+            &headers,
+            &body,
+        ))
     }
 
     /// Posts an alert that must be taken in as new.
@@ -70,7 +85,13 @@ impl Sender {
         let reply = self
             .send(tenant, detect_id)
             .unwrap_or_else(|why| panic!("{detect_id} of {} got no answer: {why}", tenant.id));
-        assert_eq!(reply.status, 202, "{detect_id} of {}: {}", tenant.id, reply.text());
+        assert_eq!(
+            reply.status,
+            202,
+            "{detect_id} of {}: {}",
+            tenant.id,
+            reply.text()
+        );
         Receipt::read(tenant, detect_id, &reply)
     }
 }
@@ -87,8 +108,20 @@ impl Ledger {
     /// Keeps a receipt. The place may be known only for the very same alert.
     pub(crate) fn keep(&mut self, receipt: Receipt) {
         let chain = self.chains.entry(receipt.tenant.clone()).or_default();
-        let kept = chain.entry(receipt.seq).or_insert_with(|| receipt.clone());
-        assert_eq!(*kept, receipt, "one seq was given to two alerts");
+        match chain.entry(receipt.seq) {
+            Entry::Vacant(place) => {
+                place.insert(receipt);
+            }
+            Entry::Occupied(place) => {
+                assert_eq!(*place.get(), receipt, "one seq was given to two alerts");
+            }
+        }
+    }
+
+    pub(crate) fn keep_all(&mut self, receipts: impl IntoIterator<Item = Receipt>) {
+        for receipt in receipts {
+            self.keep(receipt);
+        }
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -153,7 +186,10 @@ impl Ledger {
             });
             let mut once = HashSet::new();
             for alert_id in triaged(&entries) {
-                assert!(once.insert(alert_id), "{alert_id} of {tenant} was judged twice");
+                assert!(
+                    once.insert(alert_id),
+                    "{alert_id} of {tenant} was judged twice"
+                );
             }
         }
     }
@@ -175,13 +211,22 @@ pub(crate) fn proven(tenant: &str, lines: &[String]) -> Vec<String> {
             .unwrap_or_else(|why| panic!("half an entry at {seq} of {tenant} ({why}): {line}"));
         let canonical = serde_json::to_string(&entry).expect("it was JSON");
         assert_eq!(canonical, *line, "entry {seq} of {tenant} is not canonical");
-        assert_eq!(entry["seq"], seq, "the seqs of {tenant} have a gap or repeat: {line}");
+        assert_eq!(
+            entry["seq"], seq,
+            "the seqs of {tenant} have a gap or repeat: {line}"
+        );
         assert_eq!(entry["tenant_id"], *tenant, "{line}");
-        assert_eq!(entry["previous_hash"], previous, "{tenant} is broken before {line}");
+        assert_eq!(
+            entry["previous_hash"], previous,
+            "{tenant} is broken before {line}"
+        );
         let hash = entry.remove("hash").expect("an entry has a hash");
         let rest = serde_json::to_string(&entry).expect("it was JSON");
         let computed = hex::encode(Sha256::digest(format!("{previous}|{rest}")));
-        assert_eq!(hash, computed, "the hash of {line} is not that of its content");
+        assert_eq!(
+            hash, computed,
+            "the hash of {line} is not that of its content"
+        );
         hashes.push(computed.clone());
         previous = computed;
     }
@@ -232,7 +277,9 @@ impl Dice {
     )]
     pub(crate) fn announced(test: &str) -> Self {
         let given = std::env::var("VYROX_TEST_SEED").ok();
-        let seed = given.and_then(|text| text.parse().ok()).unwrap_or_else(unix_s);
+        let seed = given
+            .and_then(|text| text.parse().ok())
+            .unwrap_or_else(unix_s);
         println!("{test}: VYROX_TEST_SEED={seed}");
         Self(seed)
     }

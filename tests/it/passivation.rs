@@ -69,13 +69,21 @@ fn alerts_that_race_with_passivation_are_all_taken_in() {
                 scope.spawn(move || race(http, senders, tenant, &mut dice, rests))
             })
             .collect();
-        work.into_iter().flat_map(|w| w.join().expect("only races")).collect()
+        work.into_iter()
+            .flat_map(|w| w.join().expect("only races"))
+            .collect()
     });
     let rests = rests.into_inner();
-    println!("{} alerts at the edge of rest, {rests} of them found the tenant at rest", receipts.len());
-    assert!(rests > 0, "no tenant ever came to rest, so nothing was shown");
+    println!(
+        "{} alerts at the edge of rest, {rests} of them found the tenant at rest",
+        receipts.len()
+    );
+    assert!(
+        rests > 0,
+        "no tenant ever came to rest, so nothing was shown"
+    );
     let mut ledger = Ledger::default();
-    receipts.into_iter().for_each(|receipt| ledger.keep(receipt));
+    ledger.keep_all(receipts);
     ledger.check(&server);
     ledger.await_verdicts(&server);
     ledger.check(&server);

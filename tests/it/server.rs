@@ -106,15 +106,28 @@ impl Server {
             Ok(Said::Listening(base)) => {
                 let address = base.trim_start_matches("http://").parse();
                 let address = address.unwrap_or_else(|why| panic!("{base} is no address: {why}"));
-                Ok(Self { child, dir: dir.to_owned(), address, base, ended: Mutex::new(said), stderr })
+                Ok(Self {
+                    child,
+                    dir: dir.to_owned(),
+                    address,
+                    base,
+                    ended: Mutex::new(said),
+                    stderr,
+                })
             }
             Ok(Said::Ended) => {
                 let status = child.wait().expect("its status is ours to read");
-                Err(NotStarted { status, stderr: read(stderr.path()) })
+                Err(NotStarted {
+                    status,
+                    stderr: read(stderr.path()),
+                })
             }
             Err(_late) => {
                 child.kill().ok();
-                panic!("it neither listened nor ended in {DEADLINE:?}:\n{}", read(stderr.path()));
+                panic!(
+                    "it neither listened nor ended in {DEADLINE:?}:\n{}",
+                    read(stderr.path())
+                );
             }
         }
     }
@@ -155,7 +168,10 @@ impl Server {
     pub(crate) fn api(&self, method: &str, path: &str, body: Option<&Value>) -> Reply {
         let bearer = format!("Bearer {}", self.token());
         let body = body.map(Value::to_string).unwrap_or_default();
-        let headers = [("authorization", bearer.as_str()), ("content-type", "application/json")];
+        let headers = [
+            ("authorization", bearer.as_str()),
+            ("content-type", "application/json"),
+        ];
         self.http().request(method, path, &headers, body.as_bytes())
     }
 
@@ -169,9 +185,13 @@ impl Server {
     /// The value of an unlabelled metric, 0 where it was never counted.
     pub(crate) fn metric(&self, name: &str) -> u64 {
         let text = self.api("GET", "/metrics", None).text();
-        let value = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
+        let value = text
+            .lines()
+            .find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
         let value = value.unwrap_or_else(|| panic!("no metric {name} in:\n{text}"));
-        value.parse().unwrap_or_else(|why| panic!("{name} is {value:?}: {why}"))
+        value
+            .parse()
+            .unwrap_or_else(|why| panic!("{name} is {value:?}: {why}"))
     }
 
     /// A tenant with a webhook for each vendor, `vyrox-hmac`, all with one secret.
@@ -186,8 +206,11 @@ impl Server {
 
     /// A chain's lines, each in its exact bytes without the line feed.
     pub(crate) fn export(&self, chain: &str) -> Vec<String> {
-        let reply =
-            self.api("GET", &format!("/audit/export?tenant_id={chain}&format=jsonl"), None);
+        let reply = self.api(
+            "GET",
+            &format!("/audit/export?tenant_id={chain}&format=jsonl"),
+            None,
+        );
         assert_eq!(reply.status, 200, "export of {chain}: {reply:?}");
         reply.text().lines().map(str::to_owned).collect()
     }
@@ -202,7 +225,9 @@ impl Server {
 
     /// An alert once it is triaged, or after ten seconds as it then is.
     pub(crate) fn judged(&self, tenant: &str, alert_id: &str) -> Value {
-        self.get(&format!("/api/v1/alerts/{alert_id}?tenant_id={tenant}&wait_ms=10000"))
+        self.get(&format!(
+            "/api/v1/alerts/{alert_id}?tenant_id={tenant}&wait_ms=10000"
+        ))
     }
 
     /// The command line, aimed at this server.
@@ -235,7 +260,11 @@ impl Server {
 
     /// Waits for an end that was asked for elsewhere: its status and the whole log.
     pub(crate) fn wait(mut self) -> (ExitStatus, String) {
-        let end = self.ended.get_mut().expect("nobody fell with it").recv_timeout(DEADLINE);
+        let end = self
+            .ended
+            .get_mut()
+            .expect("nobody fell with it")
+            .recv_timeout(DEADLINE);
         assert!(
             matches!(end, Ok(Said::Ended)),
             "it did not end in {DEADLINE:?}:\n{}",
@@ -269,7 +298,11 @@ pub(crate) fn command(env: &[(&str, &str)]) -> Command {
 
 /// Runs the binary without a server.
 pub(crate) fn vyrox(args: &[&str]) -> Output {
-    command(&[]).args(args).stdin(Stdio::null()).output().expect("the command runs")
+    command(&[])
+        .args(args)
+        .stdin(Stdio::null())
+        .output()
+        .expect("the command runs")
 }
 
 fn listen(stdout: ChildStdout, say: &Sender<Said>) {
@@ -298,18 +331,27 @@ pub(crate) fn eventually<T>(deadline: Duration, mut look: impl FnMut() -> Option
         if let Some(found) = look() {
             return found;
         }
-        assert!(from.elapsed() < deadline, "not so after {looks} looks in {deadline:?}");
+        assert!(
+            from.elapsed() < deadline,
+            "not so after {looks} looks in {deadline:?}"
+        );
     }
 }
 
 /// The one clock of these tests: for deadlines and printed times, never for an assertion.
-#[expect(clippy::disallowed_methods, reason = "deadlines of tests, and times that are printed")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "deadlines of tests, and times that are printed"
+)]
 pub(crate) fn now() -> Instant {
     Instant::now()
 }
 
 /// Seconds since 1970, for signed timestamps.
-#[expect(clippy::disallowed_methods, reason = "a signed timestamp has to be the real one")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a signed timestamp has to be the real one"
+)]
 pub(crate) fn unix_s() -> u64 {
     let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
     since.expect("it is after 1970").as_secs()

@@ -11,12 +11,17 @@ use crate::server::{NO_RATIONS, Server, falcon_short};
 
 /// Insists that the entry at the receipt's seq has the receipt's hash; gives the entry.
 fn entry_of(server: &Server, chain: &str, receipt: &Value) -> Value {
-    let seq = receipt["seq"].as_u64().unwrap_or_else(|| panic!("no seq in {receipt}"));
+    let seq = receipt["seq"]
+        .as_u64()
+        .unwrap_or_else(|| panic!("no seq in {receipt}"));
     let entries = server.entries(chain);
     let entry = entries.get(usize::try_from(seq).unwrap());
     let entry = entry.unwrap_or_else(|| panic!("{} entries, none at {seq}", entries.len()));
     assert_eq!(entry["seq"], receipt["seq"], "{entry}");
-    assert_eq!(entry["hash"], receipt["hash"], "the receipt is not for {entry}");
+    assert_eq!(
+        entry["hash"], receipt["hash"],
+        "the receipt is not for {entry}"
+    );
     entry.clone()
 }
 
@@ -77,7 +82,10 @@ fn a_repeat_is_answered_as_the_first_was_also_after_a_restart() {
 
 fn received(server: &Server) -> usize {
     let entries = server.entries("acme");
-    entries.iter().filter(|entry| entry["event"] == "alert.received").count()
+    entries
+        .iter()
+        .filter(|entry| entry["event"] == "alert.received")
+        .count()
 }
 
 #[test]
@@ -95,7 +103,11 @@ fn a_vendors_id_with_another_body_is_another_alert_and_says_so() {
         assert_eq!(shown["vendor_id_reused"], reused, "{shown}");
         assert_eq!(shown["vendor_alert_id"], "d-1", "{shown}");
         let entry = entry_of(&server, "acme", &answer["receipt"]);
-        assert_eq!(entry["payload"]["vendor_id_reused"] == true, reused, "{entry}");
+        assert_eq!(
+            entry["payload"]["vendor_id_reused"] == true,
+            reused,
+            "{entry}"
+        );
     }
     // Neither hides the other: each is still recognised.
     for (command, first) in [("whoami /all", &first), ("mimikatz.exe", &second)] {
@@ -118,7 +130,9 @@ fn the_same_alert_of_two_tenants_is_two_alerts() {
     let ids = [&acme, &globex].map(|tenant| {
         let signature = crate::server::sign(&tenant.secret, &body);
         let path = format!("/t/{}/webhook/crowdstrike", tenant.id);
-        let reply = server.http().post(&path, &[("x-vyrox-signature", &signature)], &body);
+        let reply = server
+            .http()
+            .post(&path, &[("x-vyrox-signature", &signature)], &body);
         assert_eq!(reply.status, 202, "{}: {reply:?}", tenant.id);
         let answer = reply.json();
         entry_of(&server, &tenant.id, &answer["receipt"]);
@@ -140,11 +154,19 @@ fn each_alert_of_a_list_has_its_own_answer() {
         })
     };
     let list = |alerts: &[Value]| {
-        json!({ "tenant_id": "acme", "alerts": alerts }).to_string().into_bytes()
+        json!({ "tenant_id": "acme", "alerts": alerts })
+            .to_string()
+            .into_bytes()
     };
-    let (a, b, c) = (one("a", "whoami"), one("b", "mimikatz.exe"), one("c", "ipconfig"));
+    let (a, b, c) = (
+        one("a", "whoami"),
+        one("b", "mimikatz.exe"),
+        one("c", "ipconfig"),
+    );
     let first = acme.alert(&mut http, "generic", &list(&[a.clone(), b.clone()]));
-    let answers = first["alerts"].as_array().unwrap_or_else(|| panic!("no list in {first}"));
+    let answers = first["alerts"]
+        .as_array()
+        .unwrap_or_else(|| panic!("no list in {first}"));
     assert_eq!(answers.len(), 2, "{first}");
     assert_eq!(answers[0]["alert_id"], first["alert_id"], "{first}");
     for (answer, vendor_id) in answers.iter().zip(["a", "b"]) {
@@ -161,11 +183,19 @@ fn each_alert_of_a_list_has_its_own_answer() {
         assert_eq!(repeat["receipt"], answer["receipt"], "{again}");
     }
     // All or nothing: one that has no id refuses the list, and the body is kept.
-    let mixed = acme.post(&mut http, "generic", &list(&[c.clone(), json!({ "severity": "low" })]));
+    let mixed = acme.post(
+        &mut http,
+        "generic",
+        &list(&[c.clone(), json!({ "severity": "low" })]),
+    );
     assert_eq!(mixed.status, 400, "{mixed:?}");
     let refused = entry_of(&server, "acme", &mixed.json()["receipt"]);
     assert_eq!(refused["event"], "intake.rejected", "{refused}");
     let alone = acme.alert(&mut http, "generic", &list(&[c]));
-    assert_eq!(alone["alerts"], Value::Null, "one alert needs no list: {alone}");
+    assert_eq!(
+        alone["alerts"],
+        Value::Null,
+        "one alert needs no list: {alone}"
+    );
     assert_eq!(received(&server), 3);
 }

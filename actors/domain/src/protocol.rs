@@ -22,7 +22,12 @@ pub enum Command {
     /// Write down that the host-wide secret stood in for the tenant's own.
     NoteFallback(SecretFallbackUsed),
     /// Keep a verified body that no parser understood.
-    RejectIntake(IntakeRejected),
+    RejectIntake {
+        /// The facts for the chain.
+        rejected: IntakeRejected,
+        /// The most bytes of evidence that this tenant may hold, `None` for no limit.
+        quota_bytes: Option<u64>,
+    },
     /// Keep the outcome of stage 1.
     RecordVerdict {
         /// Which alert.

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     entry::{Recorded, ReplayError},
     ids::AlertId,
-    protocol::{AlertClosed, Command, Effect, Event, Known, Refusal},
+    protocol::{AlertClosed, Command, Effect, Event, Evidence, Known, Refusal},
     triage::{Band, Verdict},
 };
 
@@ -64,7 +64,14 @@ pub fn decide(state: &TenantState, command: Command) -> Result<Vec<Event>, Refus
             }])
         }
         Command::NoteFallback(used) => Ok(vec![Event::SecretFallbackUsed(used)]),
-        Command::RejectIntake(rejected) => Ok(vec![Event::IntakeRejected(rejected)]),
+        Command::RejectIntake {
+            rejected,
+            quota_bytes,
+        } => {
+            let more = total_bytes(&rejected.evidence);
+            within_quota(state, more, quota_bytes)?;
+            Ok(vec![Event::IntakeRejected(rejected)])
+        }
         Command::RecordVerdict { alert_id, triaged } => {
             if !state.untriaged.contains_key(&alert_id) {
                 return Err(Refusal::NotAwaitingVerdict);
@@ -93,6 +100,12 @@ fn within_quota(state: &TenantState, more: u64, quota: Option<u64>) -> Result<()
     }
 }
 
+/// What an entry brings with it; what it only names lies with another.
+fn total_bytes(evidence: &[Evidence]) -> u64 {
+    let own = evidence.iter().filter(|piece| piece.at_seq.is_none());
+    own.fold(0, |sum, piece| sum.saturating_add(piece.length))
+}
+
 /// Makes it so. Cannot fail: what was decided or read from a verified chain has happened.
 pub fn apply(state: &mut TenantState, event: &Event) {
     let seq = state.next_seq;
@@ -102,22 +115,13 @@ pub fn apply(state: &mut TenantState, event: &Event) {
         Event::AlertReceived { alert_id, received } => {
             state.untriaged.insert(*alert_id, seq);
             bump(&mut state.counts.received);
-            let own = received
-                .evidence
-                .iter()
-                .filter(|piece| piece.at_seq.is_none());
-            state.evidence_bytes = own.fold(state.evidence_bytes, |sum, piece| {
-                sum.saturating_add(piece.length)
-            });
+            let more = total_bytes(&received.evidence);
+            state.evidence_bytes = state.evidence_bytes.saturating_add(more);
         }
         Event::IntakeRejected(rejected) => {
             bump(&mut state.counts.rejected);
-            state.evidence_bytes = rejected
-                .evidence
-                .iter()
-                .fold(state.evidence_bytes, |sum, piece| {
-                    sum.saturating_add(piece.length)
-                });
+            let more = total_bytes(&rejected.evidence);
+            state.evidence_bytes = state.evidence_bytes.saturating_add(more);
         }
         Event::AlertTriaged { alert_id, .. } => {
             state.untriaged.remove(alert_id);

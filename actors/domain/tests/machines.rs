@@ -73,6 +73,23 @@ fn received(n: u8, known: Known, evidence_bytes: u64, quota_bytes: Option<u64>) 
     }))
 }
 
+fn rejected(length: u64, quota_bytes: Option<u64>) -> Command {
+    let raw = Evidence {
+        kind: EvidenceKind::Raw,
+        sha256: Digest::of(b"raw"),
+        length,
+        at_seq: None,
+    };
+    Command::RejectIntake {
+        rejected: IntakeRejected {
+            vendor: Vendor::Generic,
+            detail: "no known shape".into(),
+            evidence: vec![raw],
+        },
+        quota_bytes,
+    }
+}
+
 fn verdict(n: u8, weight_bp: u16) -> Command {
     let hit = RuleHit {
         rule_id: format!("rule.{n}"),
@@ -118,11 +135,8 @@ fn command() -> impl Strategy<Value = Command> {
             .prop_map(|(n, known, bytes, quota)| received(n, known, bytes, quota)),
         4 => (0_u8..12, 0_u16..10_000).prop_map(|(n, weight)| verdict(n, weight)),
         1 => Just(Command::NoteFallback(SecretFallbackUsed { vendor: Vendor::Defender })),
-        1 => Just(Command::RejectIntake(IntakeRejected {
-            vendor: Vendor::Generic,
-            detail: "no known shape".into(),
-            evidence: Vec::new(),
-        })),
+        1 => (0_u64..5000, proptest::option::of(0_u64..20_000))
+            .prop_map(|(bytes, quota)| rejected(bytes, quota)),
     ]
 }
 
@@ -162,7 +176,12 @@ proptest! {
     fn the_quota_is_never_passed(bytes in vec(0_u64..4000, 1..40), quota in 0_u64..30_000) {
         let mut state = TenantState::default();
         for (n, bytes) in (0_u8..).zip(bytes) {
-            let command = received(n.saturating_mul(5).saturating_add(1), Known::New, bytes, Some(quota));
+            // What nobody understood takes room like any alert.
+            let command = if n.is_multiple_of(3) {
+                rejected(bytes, Some(quota))
+            } else {
+                received(n.saturating_mul(5).saturating_add(1), Known::New, bytes, Some(quota))
+            };
             match decide(&state, command) {
                 Ok(events) => events.iter().for_each(|event| apply(&mut state, event)),
                 Err(refusal) => prop_assert_eq!(refusal, Refusal::QuotaExceeded),

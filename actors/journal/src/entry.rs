@@ -7,8 +7,10 @@
 use std::io::Write as _;
 
 use serde::Serialize;
+use serde_json::Value;
 use sha2::{Digest, Sha256};
 
+use crate::canonical;
 use crate::draft::Draft;
 use crate::frame::Stored;
 
@@ -48,7 +50,7 @@ impl Template {
         text.member("event_version", &draft.event_version)?;
         let hash_gap = text.bytes.len();
         text.optional("host", action.map(|action| &action.host))?;
-        text.member("payload", &draft.payload)?;
+        text.payload(&draft.payload)?;
         let link_gap = text.bytes.len();
         text.member("tenant_id", &chain)?;
         text.member("timestamp", &(draft.timestamp_ms / 1000))?;
@@ -109,14 +111,23 @@ struct Members<'a> {
 }
 
 impl Members<'_> {
+    /// A text, an integer or a truth value, whose canonical form is the one that serde_json writes.
     fn member(&mut self, key: &str, value: &impl Serialize) -> Result<(), String> {
+        self.key(key);
+        serde_json::to_writer(&mut *self.bytes, value).map_err(|error| format!("{key}: {error}"))
+    }
+
+    fn payload(&mut self, payload: &Value) -> Result<(), String> {
+        self.key("payload");
+        canonical::write(payload, self.bytes).map_err(|error| format!("payload: {error}"))
+    }
+
+    fn key(&mut self, key: &str) {
         self.bytes.push(self.separator);
         self.separator = b',';
         self.bytes.push(b'"');
         self.bytes.extend_from_slice(key.as_bytes());
         self.bytes.extend_from_slice(b"\":");
-        serde_json_canonicalizer::to_writer(value, self.bytes)
-            .map_err(|error| format!("{key}: {error}"))
     }
 
     fn optional(&mut self, key: &str, value: Option<&impl Serialize>) -> Result<(), String> {

@@ -16,6 +16,7 @@
 mod journal;
 mod options;
 
+mod canonical;
 mod draft;
 mod entry;
 

@@ -61,12 +61,7 @@ impl Tenants {
     }
 
     /// Intake goes on without the machine, until the next probe.
-    fn suspend(
-        &mut self,
-        keys: &Arc<TenantKeys>,
-        probe: u32,
-        ctx: &mut SupervisedContext<Self>,
-    ) {
+    fn suspend(&mut self, keys: &Arc<TenantKeys>, probe: u32, ctx: &mut SupervisedContext<Self>) {
         let (tenant, node) = (keys.tenant.clone(), node(&keys.tenant));
         let wait_ms = self
             .world

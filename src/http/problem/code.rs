@@ -115,6 +115,9 @@ codes! {
     /// A defect of ours.
     Internal "internal" INTERNAL_SERVER_ERROR "Internal error"
         "The server failed; its log says more.";
+    /// The end of the tenant's chain can't be proven since a damage.
+    ChainHeld "chain_held" SERVICE_UNAVAILABLE "Chain held"
+        "The tenant's chain was damaged and its end can't be proven; nothing was accepted.";
     /// Too many requests altogether, or one of the queues is full.
     Overloaded "overloaded" SERVICE_UNAVAILABLE "Overloaded"
         "The server is busy; try again after the time in Retry-After.";

@@ -22,22 +22,46 @@ struct Found {
 
 fn by_command(file: &Path) -> Found {
     let output = vyrox(&["audit", "verify", file.to_str().unwrap(), "--json"]);
-    let report: Value = serde_json::from_slice(&output.stdout)
-        .unwrap_or_else(|why| panic!("{why}: {output:?}"));
+    let report: Value =
+        serde_json::from_slice(&output.stdout).unwrap_or_else(|why| panic!("{why}: {output:?}"));
     let ok = report["ok"].as_bool().unwrap();
-    assert_eq!(output.status.code(), Some(if ok { 0 } else { 1 }), "{output:?}");
-    let good = if ok { &report["entries"] } else { &report["divergent_seq"] };
-    Found { ok, good: good.as_u64().unwrap_or_else(|| panic!("no seq in {report}")) }
+    assert_eq!(
+        output.status.code(),
+        Some(if ok { 0 } else { 1 }),
+        "{output:?}"
+    );
+    let good = if ok {
+        &report["entries"]
+    } else {
+        &report["divergent_seq"]
+    };
+    Found {
+        ok,
+        good: good
+            .as_u64()
+            .unwrap_or_else(|| panic!("no seq in {report}")),
+    }
 }
 
 fn by_script(script: &Path, file: &Path) -> Found {
-    let output = Command::new("python3").arg(script).arg(file).output().unwrap();
+    let output = Command::new("python3")
+        .arg(script)
+        .arg(file)
+        .output()
+        .unwrap();
     let text = String::from_utf8(output.stdout.clone()).unwrap();
     let ok = text.starts_with("ok ");
-    assert_eq!(output.status.code(), Some(if ok { 0 } else { 1 }), "{output:?}");
+    assert_eq!(
+        output.status.code(),
+        Some(if ok { 0 } else { 1 }),
+        "{output:?}"
+    );
     // `ok N entries, ...` or `bad seq N: ...`
     let number = text.split([' ', ':']).find_map(|word| word.parse().ok());
-    Found { ok, good: number.unwrap_or_else(|| panic!("no number in {text:?}: {output:?}")) }
+    Found {
+        ok,
+        good: number.unwrap_or_else(|| panic!("no number in {text:?}: {output:?}")),
+    }
 }
 
 /// The script of the documentation, written to a file; `None` where there is no Python to run it.
@@ -48,7 +72,9 @@ fn script(dir: &Path) -> Option<PathBuf> {
     }
     let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/audit-chain.md");
     let page = std::fs::read_to_string(page).unwrap();
-    let (_, rest) = page.split_once("```python\n").expect("the page has a script");
+    let (_, rest) = page
+        .split_once("```python\n")
+        .expect("the page has a script");
     let (code, _) = rest.split_once("```").expect("the script ends");
     let file = dir.join("verify.py");
     write(&file, code.as_bytes());
@@ -56,7 +82,11 @@ fn script(dir: &Path) -> Option<PathBuf> {
 }
 
 fn joined(lines: &[String]) -> Vec<u8> {
-    lines.iter().flat_map(|line| [line.as_str(), "\n"]).collect::<String>().into_bytes()
+    lines
+        .iter()
+        .flat_map(|line| [line.as_str(), "\n"])
+        .collect::<String>()
+        .into_bytes()
 }
 
 /// Each way of damage with the seq at which it must be found.
@@ -72,19 +102,63 @@ fn damaged(lines: &[String], globex: &[String]) -> Vec<(&'static str, Vec<u8>, u
     let mut all = vec![
         ("a removed line", changed(&|copy| drop(copy.remove(at))), 5),
         ("swapped lines", changed(&|copy| copy.swap(at, at + 1)), 5),
-        ("a doubled line", changed(&|copy| copy.insert(at, copy[at].clone())), 6),
-        ("a missing beginning", changed(&|copy| drop(copy.remove(0))), 0),
-        ("a half line at the end", good[..good.len() - 40].to_vec(), lines.len() as u64 - 1),
-        ("no line feed at the end", good[..good.len() - 1].to_vec(), lines.len() as u64 - 1),
-        ("white space", changed(&|copy| copy[at] = copy[at].replacen(':', ": ", 1)), 5),
-        ("an empty line", changed(&|copy| copy.insert(at, String::new())), 5),
+        (
+            "a doubled line",
+            changed(&|copy| copy.insert(at, copy[at].clone())),
+            6,
+        ),
+        (
+            "a missing beginning",
+            changed(&|copy| drop(copy.remove(0))),
+            0,
+        ),
+        (
+            "a half line at the end",
+            good[..good.len() - 40].to_vec(),
+            lines.len() as u64 - 1,
+        ),
+        (
+            "no line feed at the end",
+            good[..good.len() - 1].to_vec(),
+            lines.len() as u64 - 1,
+        ),
+        (
+            "white space",
+            changed(&|copy| copy[at] = copy[at].replacen(':', ": ", 1)),
+            5,
+        ),
+        (
+            "an empty line",
+            changed(&|copy| copy.insert(at, String::new())),
+            5,
+        ),
         ("a carriage return", changed(&|copy| copy[at].push('\r')), 5),
-        ("another tenant's line", changed(&|copy| copy[at].clone_from(&globex[1])), 5),
-        ("an entry without hash", changed(&|copy| copy[at] = without_hash(&copy[at])), 5),
-        ("an entry hashed anew", changed(&|copy| copy[at] = hashed_anew(&copy[at])), 6),
+        (
+            "another tenant's line",
+            changed(&|copy| copy[at].clone_from(&globex[1])),
+            5,
+        ),
+        (
+            "an entry without hash",
+            changed(&|copy| copy[at] = without_hash(&copy[at])),
+            5,
+        ),
+        (
+            "an entry hashed anew",
+            changed(&|copy| copy[at] = hashed_anew(&copy[at])),
+            6,
+        ),
         ("no JSON", changed(&|copy| copy[at] = "nonsense".into()), 5),
-        ("a member twice", changed(&|copy| copy[at] = copy[at].replacen('{', "{\"actor\":1,", 1)), 5),
-        ("a number with a point", changed(&|copy| copy[at] = copy[at].replacen("\"seq\":5", "\"seq\":5.0", 1)), 5),
+        (
+            "a member twice",
+            changed(&|copy| copy[at] = copy[at].replacen('{', "{\"actor\":1,", 1)),
+            5,
+        ),
+        (
+            "a number with a point",
+            changed(&|copy| copy[at] = copy[at].replacen("\"seq\":5", "\"seq\":5.0", 1)),
+            5,
+        ),
     ];
     // One byte, at every place of one line: each is a fault of that line.
     for offset in (0..lines[at].len()).step_by(37) {
@@ -123,21 +197,47 @@ fn the_command_and_the_published_script_agree_on_every_copy() {
         let file = dir.path().join("copy.jsonl");
         write(&file, bytes);
         let command = by_command(&file);
-        assert_eq!(command, expected, "{what}, by the command: {}", String::from_utf8_lossy(bytes));
+        assert_eq!(
+            command,
+            expected,
+            "{what}, by the command: {}",
+            String::from_utf8_lossy(bytes)
+        );
         if let Some(script) = &script {
             assert_eq!(by_script(script, &file), expected, "{what}, by the script");
         }
     };
     let all = lines.len() as u64;
-    check("a good copy", &joined(&lines), Found { ok: true, good: all });
+    check(
+        "a good copy",
+        &joined(&lines),
+        Found {
+            ok: true,
+            good: all,
+        },
+    );
     // What a file alone cannot show: that it once was longer.
-    check("a good beginning", &joined(&lines[..7]), Found { ok: true, good: 7 });
+    check(
+        "a good beginning",
+        &joined(&lines[..7]),
+        Found { ok: true, good: 7 },
+    );
     check("nothing", b"", Found { ok: true, good: 0 });
     let damaged = damaged(&lines, &globex);
     for (what, bytes, good) in &damaged {
-        check(what, bytes, Found { ok: false, good: *good });
+        check(
+            what,
+            bytes,
+            Found {
+                ok: false,
+                good: *good,
+            },
+        );
     }
-    println!("{} damaged copies, all found at the right place", damaged.len());
+    println!(
+        "{} damaged copies, all found at the right place",
+        damaged.len()
+    );
 }
 
 #[test]
@@ -146,8 +246,17 @@ fn the_tenants_own_file_is_a_chain_that_needs_no_export() {
     let server = started(dir.path(), 3);
     let lines = server.export("acme");
     let file = find(dir.path(), &joined(&lines));
-    println!("the chain lies in {}", file.strip_prefix(dir.path()).unwrap().display());
-    assert_eq!(by_command(&file), Found { ok: true, good: lines.len() as u64 });
+    println!(
+        "the chain lies in {}",
+        file.strip_prefix(dir.path()).unwrap().display()
+    );
+    assert_eq!(
+        by_command(&file),
+        Found {
+            ok: true,
+            good: lines.len() as u64
+        }
+    );
     // A byte of it changes while the server runs: the server itself says so.
     let mut bytes = joined(&lines);
     let at = lines[0].len() + 1 + 20;
@@ -155,7 +264,11 @@ fn the_tenants_own_file_is_a_chain_that_needs_no_export() {
     write(&file, &bytes);
     assert_eq!(by_command(&file), Found { ok: false, good: 1 });
     let report = server.verify("acme");
-    assert_eq!((&report["ok"], &report["divergent_seq"]), (&Value::from(false), &Value::from(1)), "{report}");
+    assert_eq!(
+        (&report["ok"], &report["divergent_seq"]),
+        (&Value::from(false), &Value::from(1)),
+        "{report}"
+    );
     let shown = server.cli(&["audit", "verify", "acme"]);
     assert_eq!(shown.status.code(), Some(1), "{shown:?}");
     // And the neighbour's chain is as good as ever.

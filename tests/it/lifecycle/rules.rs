@@ -29,7 +29,9 @@ fn reasons(server: &Server, acme: &Tenant, id: &str) -> Vec<String> {
     let body = acme.body(id, &format!("tool.exe {WORD}"));
     let answer = acme.alert(&mut server.http(), "crowdstrike", &body);
     let alert = server.judged("acme", answer["alert_id"].as_str().unwrap());
-    let reasons = alert["reasons"].as_array().unwrap_or_else(|| panic!("{alert}"));
+    let reasons = alert["reasons"]
+        .as_array()
+        .unwrap_or_else(|| panic!("{alert}"));
     let title = |reason: &Value| reason["title"].as_str().unwrap().to_owned();
     reasons.iter().map(title).collect()
 }
@@ -44,7 +46,10 @@ fn reload(server: &Server, said: &str) {
 
 fn changes(server: &Server) -> usize {
     let entries = server.entries("_host");
-    entries.iter().filter(|entry| entry["event"] == "rules.changed").count()
+    entries
+        .iter()
+        .filter(|entry| entry["event"] == "rules.changed")
+        .count()
 }
 
 fn started(data: &Path, rules: &Path) -> (Server, Tenant) {
@@ -60,7 +65,10 @@ fn sighup_puts_new_rules_in_force_and_a_broken_one_changes_nothing() {
     let (data, rules) = (tempdir().unwrap(), tempdir().unwrap());
     let (server, acme) = started(data.path(), rules.path());
     let has = |id: &str, title: &str| reasons(&server, &acme, id).iter().any(|own| own == title);
-    assert!(!has("d-1", "Widgets frobnicated"), "there is no such rule yet");
+    assert!(
+        !has("d-1", "Widgets frobnicated"),
+        "there is no such rule yet"
+    );
     assert_eq!(changes(&server), 1, "the rules of the start");
 
     let file = rules.path().join("site.yml");
@@ -71,9 +79,18 @@ fn sighup_puts_new_rules_in_force_and_a_broken_one_changes_nothing() {
 
     let broken = [
         ("title: [unfinished".to_owned(), "no YAML"),
-        (rule("Other").replace("seen.command", "seen.comand"), "a field that no alert has"),
-        (rule("Other").replace("condition: word", "condition: words"), "an unknown word"),
-        (rule("Other").replace("weight_bp: 9000", "weight_bp: 90000"), "a weight above all"),
+        (
+            rule("Other").replace("seen.command", "seen.comand"),
+            "a field that no alert has",
+        ),
+        (
+            rule("Other").replace("condition: word", "condition: words"),
+            "an unknown word",
+        ),
+        (
+            rule("Other").replace("weight_bp: 9000", "weight_bp: 90000"),
+            "a weight above all",
+        ),
     ];
     for (nth, (text, why)) in broken.iter().enumerate() {
         write(&file, text.as_bytes());
@@ -81,13 +98,23 @@ fn sighup_puts_new_rules_in_force_and_a_broken_one_changes_nothing() {
         let has = has(&format!("d-broken-{nth}"), "Widgets frobnicated");
         assert!(has, "{why}: the last good set is not in force");
         let log = server.stderr();
-        assert!(log.contains("site.yml"), "{why}: the log names no file:\n{log}");
+        assert!(
+            log.contains("site.yml"),
+            "{why}: the log names no file:\n{log}"
+        );
     }
-    assert_eq!(changes(&server), 2, "nothing changed, nothing is written down");
+    assert_eq!(
+        changes(&server),
+        2,
+        "nothing changed, nothing is written down"
+    );
 
     write(&file, rule("Widgets frobnicated again").as_bytes());
     reload(&server, "rules reloaded");
-    assert!(has("d-3", "Widgets frobnicated again"), "mended, they are read");
+    assert!(
+        has("d-3", "Widgets frobnicated again"),
+        "mended, they are read"
+    );
     let entries = server.entries("acme");
     let digests: Vec<_> = entries
         .iter()
@@ -96,7 +123,11 @@ fn sighup_puts_new_rules_in_force_and_a_broken_one_changes_nothing() {
         .collect();
     let mut distinct = digests.clone();
     distinct.dedup();
-    assert_eq!(distinct.len(), 3, "a verdict names the rules that it rests on: {digests:?}");
+    assert_eq!(
+        distinct.len(),
+        3,
+        "a verdict names the rules that it rests on: {digests:?}"
+    );
 }
 
 #[test]
@@ -106,9 +137,15 @@ fn a_start_with_broken_rules_is_refused_with_every_error() {
         write(&rules.path().join(name), b"title: [unfinished");
     }
     let env = [("VYROX_TRIAGE__RULES_DIR", rules.path().to_str().unwrap())];
-    let Err(refused) = Server::try_start(data.path(), &env) else { panic!("it started") };
+    let Err(refused) = Server::try_start(data.path(), &env) else {
+        panic!("it started")
+    };
     assert_eq!(refused.status.code(), Some(1), "{refused:?}");
     for name in ["one.yml", "two.yml"] {
-        assert!(refused.stderr.contains(name), "{name} is not named: {}", refused.stderr);
+        assert!(
+            refused.stderr.contains(name),
+            "{name} is not named: {}",
+            refused.stderr
+        );
     }
 }

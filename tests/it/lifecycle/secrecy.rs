@@ -19,11 +19,15 @@ fn occurs(bytes: &[u8], needle: &str) -> bool {
     let plain = needle.as_bytes();
     let hexadecimal = hex::encode(plain).into_bytes();
     let wide: Vec<u8> = needle.encode_utf16().flat_map(u16::to_le_bytes).collect();
-    [plain, &hexadecimal, &wide].into_iter().any(|needle| contains(bytes, needle))
+    [plain, &hexadecimal, &wide]
+        .into_iter()
+        .any(|needle| contains(bytes, needle))
 }
 
 fn contains(bytes: &[u8], needle: &[u8]) -> bool {
-    let Some((first, rest)) = needle.split_first() else { return true };
+    let Some((first, rest)) = needle.split_first() else {
+        return true;
+    };
     let starts = bytes.iter().enumerate().filter(|(_, byte)| *byte == first);
     let mut tails = starts.map(|(at, _)| &bytes[at + 1..]);
     tails.any(|tail| tail.starts_with(rest))
@@ -46,7 +50,10 @@ fn search(dir: &Path, secrets: &[(&str, String)], when: &str) {
         let name = file.strip_prefix(dir).unwrap().display().to_string();
         for (what, secret) in secrets {
             let kept = *what == "the token" && name == "admin.token";
-            assert!(kept || !occurs(&bytes, secret), "{when}: {what} is in {name}");
+            assert!(
+                kept || !occurs(&bytes, secret),
+                "{when}: {what} is in {name}"
+            );
         }
         let mode = file.metadata().unwrap().permissions().mode() & 0o777;
         let private = name != "admin.token" && name != "host.key" || mode == 0o600;
@@ -85,18 +92,33 @@ fn traffic(server: &Server, acme: &crate::server::Tenant) -> Vec<Reply> {
     // Refused and kept; refused; unsigned; a secret where none belongs.
     let unknown = json!({ "tenant_id": "acme", "strange": [USER, COMMAND] }).to_string();
     replies.push(acme.post(&mut http, "generic", unknown.as_bytes()));
-    replies.push(http.post("/webhook/crowdstrike", &[("x-vyrox-signature", &acme.secret)], &alert("u")));
+    replies.push(http.post(
+        "/webhook/crowdstrike",
+        &[("x-vyrox-signature", &acme.secret)],
+        &alert("u"),
+    ));
     let broken = &alert("b")[..200];
     replies.push(acme.post(&mut http, "crowdstrike", broken));
-    replies.push(http.post(&format!("/t/{}/webhook/crowdstrike", acme.secret), &[], b"{}"));
+    replies.push(http.post(
+        &format!("/t/{}/webhook/crowdstrike", acme.secret),
+        &[],
+        b"{}",
+    ));
     let path = format!("/api/v1/tenants/{}", acme.secret);
-    replies.push(http.get(&path, &[("authorization", &format!("Bearer {}", acme.secret))]));
+    replies.push(http.get(
+        &path,
+        &[("authorization", &format!("Bearer {}", acme.secret))],
+    ));
     let onboard = json!({ "tenant_id": "acme", "webhooks": [
         { "vendor": "generic", "secret": acme.secret, "auth": "no such scheme" },
     ] });
     replies.push(server.api("POST", "/onboard", Some(&onboard)));
     for reply in &replies {
-        if let Some(id) = reply.status.eq(&202).then(|| reply.json()["alert_id"].clone()) {
+        if let Some(id) = reply
+            .status
+            .eq(&202)
+            .then(|| reply.json()["alert_id"].clone())
+        {
             let alert = server.judged("acme", id.as_str().unwrap());
             assert!(alert["verdict"].is_string(), "{alert}");
         }
@@ -114,10 +136,23 @@ fn no_secret_and_no_evidence_lies_open_anywhere() {
     env.push(("VYROX_STORAGE__SEGMENT_BYTES", "1048576"));
     let server = Server::start(&dir, &env);
     let acme = server.add_tenant("acme");
-    let rotated = server.cli(&["tenant", "rotate-secret", "acme", "--vendor", "defender", "--json"]);
+    let rotated = server.cli(&[
+        "tenant",
+        "rotate-secret",
+        "acme",
+        "--vendor",
+        "defender",
+        "--json",
+    ]);
     let rotated: serde_json::Value = serde_json::from_slice(&rotated.stdout).unwrap();
-    let rotated = rotated["webhooks"][0]["secret"].as_str().unwrap().to_owned();
-    let host_key = std::fs::read_to_string(dir.join("host.key")).unwrap().trim().to_owned();
+    let rotated = rotated["webhooks"][0]["secret"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    let host_key = std::fs::read_to_string(dir.join("host.key"))
+        .unwrap()
+        .trim()
+        .to_owned();
     let secrets = [
         ("the webhook's secret", acme.secret.clone()),
         ("a rotated secret", rotated),
@@ -125,16 +160,33 @@ fn no_secret_and_no_evidence_lies_open_anywhere() {
         ("the token", server.token()),
         ("the user's name", USER.to_owned()),
         ("the command line", COMMAND.to_owned()),
-        ("a password in the command line", "Kuckucksuhr-1887".to_owned()),
+        (
+            "a password in the command line",
+            "Kuckucksuhr-1887".to_owned(),
+        ),
         ("the path", r"Rindfleisch".to_owned()),
     ];
     let replies = traffic(&server, &acme);
-    assert!(replies.iter().filter(|reply| reply.status == 202).count() == 31, "{replies:?}");
+    assert!(
+        replies.iter().filter(|reply| reply.status == 202).count() == 31,
+        "{replies:?}"
+    );
     for reply in &replies {
-        clean(&format!("an answer {}", reply.status), &reply.body, &secrets);
+        clean(
+            &format!("an answer {}", reply.status),
+            &reply.body,
+            &secrets,
+        );
     }
-    let pages = ["/metrics", "/health/actors", "/health/tenants/acme", "/api/v1/tenants",
-        "/api/v1/tenants/acme", "/audit/export?tenant_id=acme", "/audit/export?tenant_id=_host"];
+    let pages = [
+        "/metrics",
+        "/health/actors",
+        "/health/tenants/acme",
+        "/api/v1/tenants",
+        "/api/v1/tenants/acme",
+        "/audit/export?tenant_id=acme",
+        "/audit/export?tenant_id=_host",
+    ];
     for page in pages {
         let reply = server.api("GET", page, None);
         assert_eq!(reply.status, 200, "{page}: {reply:?}");
@@ -145,7 +197,10 @@ fn no_secret_and_no_evidence_lies_open_anywhere() {
     server.signal(nix::sys::signal::Signal::SIGTERM);
     let (status, log) = server.wait();
     assert!(status.success(), "{log}");
-    assert!(log.contains("DEBUG") || log.contains("TRACE"), "the log was to tell everything");
+    assert!(
+        log.contains("DEBUG") || log.contains("TRACE"),
+        "the log was to tell everything"
+    );
     clean("the log", log.as_bytes(), &secrets);
     clean("the log", log.as_bytes(), &[("the host key", host_key)]);
     search(&dir, &secrets, "after its end");

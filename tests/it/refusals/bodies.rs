@@ -24,10 +24,19 @@ fn post(http: &mut Http, acme: &Tenant, body: &[u8], signed: bool) -> Reply {
 /// Insists that the refused body is on the chain, with the digest and length of its raw bytes.
 fn kept(server: &Server, reply: &Reply, body: &[u8]) {
     let problem = reply.json();
-    assert_eq!((reply.status, code(reply).as_str()), (400, "invalid_payload"), "{reply:?}");
+    assert_eq!(
+        (reply.status, code(reply).as_str()),
+        (400, "invalid_payload"),
+        "{reply:?}"
+    );
     let looked_for = problem["looked_for"].as_array();
-    assert!(looked_for.is_some_and(|names| !names.is_empty()), "{problem}");
-    let seq = problem["receipt"]["seq"].as_u64().unwrap_or_else(|| panic!("no seq: {problem}"));
+    assert!(
+        looked_for.is_some_and(|names| !names.is_empty()),
+        "{problem}"
+    );
+    let seq = problem["receipt"]["seq"]
+        .as_u64()
+        .unwrap_or_else(|| panic!("no seq: {problem}"));
     let entry = &server.entries("acme")[usize::try_from(seq).unwrap()];
     assert_eq!(entry["event"], "intake.rejected", "{entry}");
     assert_eq!(entry["hash"], problem["receipt"]["hash"], "{entry}");
@@ -50,18 +59,33 @@ fn a_body_over_the_limit_is_refused_before_it_is_read_and_one_at_the_limit_is_ta
     };
     for signed in [true, false] {
         let reply = post(&mut server.http(), &acme, &sized("d-1", LIMIT + 1), signed);
-        assert_eq!((reply.status, code(&reply).as_str()), (413, "payload_too_large"), "{reply:?}");
+        assert_eq!(
+            (reply.status, code(&reply).as_str()),
+            (413, "payload_too_large"),
+            "{reply:?}"
+        );
         // Announced alone: not a byte of the body is needed for the answer.
         let length = (50 * LIMIT).to_string();
-        let head = [("content-type", "application/json"), ("content-length", length.as_str())];
+        let head = [
+            ("content-type", "application/json"),
+            ("content-length", length.as_str()),
+        ];
         let announced = request_bytes("POST", "/webhook/crowdstrike", &head, b"");
         let reply = server.http().try_send(&announced).unwrap();
-        assert_eq!((reply.status, code(&reply).as_str()), (413, "payload_too_large"), "{reply:?}");
+        assert_eq!(
+            (reply.status, code(&reply).as_str()),
+            (413, "payload_too_large"),
+            "{reply:?}"
+        );
     }
     // Not announced: chunk by chunk, until it is too much.
-    let head = [("content-type", "application/json"), ("transfer-encoding", "chunked")];
+    let head = [
+        ("content-type", "application/json"),
+        ("transfer-encoding", "chunked"),
+    ];
     let mut http = server.http();
-    http.send_raw(&request_bytes("POST", "/webhook/crowdstrike", &head, b"")).unwrap();
+    http.send_raw(&request_bytes("POST", "/webhook/crowdstrike", &head, b""))
+        .unwrap();
     let chunk = [b"10000\r\n".as_slice(), &[b' '; 0x10000], b"\r\n"].concat();
     for _ in 0..6 {
         // It may be refused while it is being written.
@@ -70,7 +94,11 @@ fn a_body_over_the_limit_is_refused_before_it_is_read_and_one_at_the_limit_is_ta
         }
     }
     let reply = http.read_reply().unwrap();
-    assert_eq!((reply.status, code(&reply).as_str()), (413, "payload_too_large"), "{reply:?}");
+    assert_eq!(
+        (reply.status, code(&reply).as_str()),
+        (413, "payload_too_large"),
+        "{reply:?}"
+    );
 
     let whole = sized("d-2", LIMIT);
     assert_eq!(post(&mut server.http(), &acme, &whole, false).status, 401);
@@ -90,14 +118,20 @@ fn a_truncated_body_is_never_an_alert() {
         let part = &body[..cut];
         let signature = sign(&acme.secret, &body);
         let path = "/t/acme/webhook/crowdstrike";
-        let reply = server.http().post(path, &[("x-vyrox-signature", &signature)], part);
+        let reply = server
+            .http()
+            .post(path, &[("x-vyrox-signature", &signature)], part);
         assert_eq!(reply.status, 401, "{cut} bytes: {reply:?}");
         for signed in [true, false] {
             let reply = post(&mut server.http(), &acme, part, signed);
             assert_eq!(reply.status, 401, "{cut} bytes, signed {signed}: {reply:?}");
         }
     }
-    let events: Vec<Value> = server.entries("acme").iter().map(|e| e["event"].clone()).collect();
+    let events: Vec<Value> = server
+        .entries("acme")
+        .iter()
+        .map(|e| e["event"].clone())
+        .collect();
     assert!(!events.contains(&json!("alert.received")), "{events:?}");
     // The whole of it is welcome afterwards.
     assert_eq!(post(&mut server.http(), &acme, &body, true).status, 202);
@@ -127,7 +161,11 @@ fn an_authentic_body_of_no_known_shape_is_refused_and_kept() {
     let mut http = server.http();
     for body in bodies {
         let sent = String::from_utf8_lossy(body);
-        assert_eq!(post(&mut http, &acme, body, false).status, 401, "{sent} unsigned");
+        assert_eq!(
+            post(&mut http, &acme, body, false).status,
+            401,
+            "{sent} unsigned"
+        );
         let reply = post(&mut http, &acme, body, true);
         assert_eq!(reply.status, 400, "{sent}: {reply:?}");
         kept(&server, &reply, body);
@@ -153,7 +191,11 @@ fn a_member_that_stands_twice_is_never_read_in_two_ways() {
     let id = br#"{"customer_id":"acme","detect_id":"d-1","severity":"LOW","detect_id":"d-2"}"#;
     assert_eq!(post(&mut http, &acme, id, false).status, 401);
     let reply = post(&mut http, &acme, id, true);
-    println!("a doubled detect_id, signed: {} {}", reply.status, reply.text());
+    println!(
+        "a doubled detect_id, signed: {} {}",
+        reply.status,
+        reply.text()
+    );
     match reply.status {
         400 => kept(&server, &reply, id),
         202 => holds_raw(&server, &reply, id),
@@ -195,13 +237,20 @@ fn numbers_out_of_every_range_and_members_of_other_types_do_not_hide_an_alert() 
         "\"process\":{\"command_line\":{\"a\":1},\"file_name\":false}".to_owned(),
         "\"tactic\":true,\"technique\":null".to_owned(),
         "\"process\":{\"command_line\":\"\\ud800 mimikatz.exe \\udfff\"}".to_owned(),
-        format!("\"process\":{{\"command_line\":\"{}\"}}", "A".repeat(100_000)),
+        format!(
+            "\"process\":{{\"command_line\":\"{}\"}}",
+            "A".repeat(100_000)
+        ),
     ];
     for (nth, members) in odd.iter().enumerate() {
         let body = format!("{{\"customer_id\":\"acme\",\"detect_id\":\"d-{nth}\",{members}}}");
         let body = body.as_bytes();
         let shown: String = members.chars().take(60).collect();
-        assert_eq!(post(&mut http, &acme, body, false).status, 401, "{shown} unsigned");
+        assert_eq!(
+            post(&mut http, &acme, body, false).status,
+            401,
+            "{shown} unsigned"
+        );
         let reply = post(&mut http, &acme, body, true);
         assert_eq!(reply.status, 202, "{shown}: {reply:?}");
         holds_raw(&server, &reply, body);
@@ -210,4 +259,75 @@ fn numbers_out_of_every_range_and_members_of_other_types_do_not_hide_an_alert() 
     }
     let report = server.verify("acme");
     assert_eq!(report["ok"], true, "{report}");
+}
+
+/// A tenant that has used up its room is told so, whatever it sends; what it had is not touched, and
+/// its neighbour has room.
+#[test]
+fn a_tenants_used_up_quota_stops_that_tenant_alone() {
+    let dir = tempdir().unwrap();
+    let mut env = NO_RATIONS.to_vec();
+    env.push(("VYROX_LIMITS__TENANT_QUOTA_BYTES", "1048576"));
+    let server = Server::start(dir.path(), &env);
+    let (acme, globex) = (server.add_tenant("acme"), server.add_tenant("globex"));
+    let alert = |tenant: &Tenant, n: usize| {
+        let mut body = tenant.body(&format!("d-{n}"), "whoami /all");
+        body.resize(200_000, b' ');
+        body
+    };
+    let unknown = |n: usize| {
+        let mut body = format!("{{\"customer_id\":\"acme\",\"n\":{n}}}").into_bytes();
+        body.resize(200_000, b' ');
+        body
+    };
+    let mut http = server.http();
+    let mut statuses = Vec::new();
+    // Alerts and what nobody understands take their room from the same quota.
+    for n in 0..6 {
+        statuses.push(post(&mut http, &acme, &unknown(n), true).status);
+        statuses.push(post(&mut http, &acme, &alert(&acme, n), true).status);
+    }
+    let taken = statuses
+        .iter()
+        .filter(|status| [202, 400].contains(status))
+        .count();
+    let refused = statuses.iter().filter(|status| **status == 507).count();
+    assert_eq!((taken, refused), (5, 7), "{statuses:?}");
+    let reply = post(&mut http, &acme, &alert(&acme, 9), true);
+    assert_eq!(
+        (reply.status, code(&reply).as_str()),
+        (507, "quota_exceeded"),
+        "{reply:?}"
+    );
+    let repeat = post(&mut http, &acme, &alert(&acme, 0), true);
+    assert_eq!(
+        repeat.status, 200,
+        "what is there is still recognised: {repeat:?}"
+    );
+    let neighbour = globex.post(&mut http, "crowdstrike", &alert(&globex, 0));
+    assert_eq!(neighbour.status, 202, "{neighbour:?}");
+    let kept = server.entries("acme").len();
+    assert!(server.terminate().success());
+    let server = Server::start(dir.path(), &env);
+    assert_eq!(
+        post(&mut server.http(), &acme, &alert(&acme, 9), true).status,
+        507
+    );
+    assert_eq!(
+        post(&mut server.http(), &acme, &unknown(9), true).status,
+        507
+    );
+    let entries = server.entries("acme");
+    let told = |event: &str| {
+        entries
+            .iter()
+            .filter(|entry| entry["event"] == event)
+            .count()
+    };
+    assert_eq!(
+        told("alert.received") + told("intake.rejected"),
+        taken,
+        "{kept} before"
+    );
+    assert_eq!(server.verify("acme")["ok"], true);
 }

@@ -36,14 +36,22 @@ impl Reply {
 
     /// The body, which must be JSON.
     pub(crate) fn json(&self) -> Value {
-        serde_json::from_slice(&self.body)
-            .unwrap_or_else(|why| panic!("the body is no JSON ({why}): {} {}", self.status, self.text()))
+        serde_json::from_slice(&self.body).unwrap_or_else(|why| {
+            panic!(
+                "the body is no JSON ({why}): {} {}",
+                self.status,
+                self.text()
+            )
+        })
     }
 }
 
 impl Http {
     pub(crate) fn new(address: SocketAddr) -> Self {
-        Self { address, stream: None }
+        Self {
+            address,
+            stream: None,
+        }
     }
 
     pub(crate) fn get(&mut self, path: &str, headers: &[(&str, &str)]) -> Reply {
@@ -79,7 +87,9 @@ impl Http {
                 Err(error)
             }
             (Ok(reply), sent) => {
-                let closes = reply.header("connection").is_some_and(|value| value == "close");
+                let closes = reply
+                    .header("connection")
+                    .is_some_and(|value| value == "close");
                 if closes || sent.is_err() {
                     self.stream = None;
                 }
@@ -103,6 +113,11 @@ impl Http {
     /// Says that nothing more will be sent; the answer can still be read.
     pub(crate) fn end_sending(&mut self) -> io::Result<()> {
         self.open()?.get_mut().shutdown(Shutdown::Write)
+    }
+
+    /// Waits until an answer has begun, and leaves it unread.
+    pub(crate) fn wait_for_a_byte(&mut self) -> io::Result<()> {
+        self.open()?.fill_buf().map(|_| ())
     }
 
     /// Goes away without a word: what is unread is lost.
@@ -134,7 +149,11 @@ pub(crate) fn request_bytes(
 ) -> Vec<u8> {
     use std::fmt::Write as _;
     let mut head = format!("{method} {path} HTTP/1.1\r\n");
-    let names = |name: &str| headers.iter().any(|(key, _)| key.eq_ignore_ascii_case(name));
+    let names = |name: &str| {
+        headers
+            .iter()
+            .any(|(key, _)| key.eq_ignore_ascii_case(name))
+    };
     if !names("host") {
         head.push_str("host: localhost\r\n");
     }
@@ -157,7 +176,12 @@ fn read_reply(stream: &mut BufReader<TcpStream>) -> io::Result<Reply> {
     while status == 100 {
         (status, headers) = read_head(stream)?;
     }
-    let header = |name: &str| headers.iter().find(|(key, _)| key == name).map(|(_, v)| v.as_str());
+    let header = |name: &str| {
+        headers
+            .iter()
+            .find(|(key, _)| key == name)
+            .map(|(_, v)| v.as_str())
+    };
     let chunked = header("transfer-encoding").is_some_and(|value| value == "chunked");
     let length = header("content-length").map(str::parse::<usize>);
     let body = match length {
@@ -170,14 +194,21 @@ fn read_reply(stream: &mut BufReader<TcpStream>) -> io::Result<Reply> {
             body
         }
     };
-    Ok(Reply { status, headers, body })
+    Ok(Reply {
+        status,
+        headers,
+        body,
+    })
 }
 
 type Head = (u16, Vec<(String, String)>);
 
 fn read_head(stream: &mut BufReader<TcpStream>) -> io::Result<Head> {
     let line = read_line(stream)?;
-    let status = line.split(' ').nth(1).and_then(|status| status.parse().ok());
+    let status = line
+        .split(' ')
+        .nth(1)
+        .and_then(|status| status.parse().ok());
     let status = status.ok_or_else(|| broken(format!("no status in {line:?}")))?;
     let mut headers = Vec::new();
     loop {

@@ -23,25 +23,39 @@ impl Tenant {
         let body = json!({ "tenant_id": id, "webhooks": webhooks });
         let reply = server.api("POST", "/onboard", Some(&body));
         assert_eq!(reply.status, 201, "tenant {id} was not added: {reply:?}");
-        Self { id: id.to_owned(), secret }
+        Self {
+            id: id.to_owned(),
+            secret,
+        }
     }
 
     /// Posts a body that names the tenant itself, signed.
     pub(crate) fn post(&self, http: &mut Http, vendor: &str, body: &[u8]) -> Reply {
         let signature = sign(&self.secret, body);
-        http.post(&format!("/webhook/{vendor}"), &[("x-vyrox-signature", &signature)], body)
+        http.post(
+            &format!("/webhook/{vendor}"),
+            &[("x-vyrox-signature", &signature)],
+            body,
+        )
     }
 
     /// Posts one and insists on 202; gives the answer.
     pub(crate) fn alert(&self, http: &mut Http, vendor: &str, body: &[u8]) -> Value {
         let reply = self.post(http, vendor, body);
-        assert_eq!(reply.status, 202, "{}: {reply:?}", String::from_utf8_lossy(body));
+        assert_eq!(
+            reply.status,
+            202,
+            "{}: {reply:?}",
+            String::from_utf8_lossy(body)
+        );
         reply.json()
     }
 
     /// A short CrowdStrike alert of this tenant.
     pub(crate) fn body(&self, detect_id: &str, command_line: &str) -> Vec<u8> {
-        falcon_short(&self.id, detect_id, command_line).to_string().into_bytes()
+        falcon_short(&self.id, detect_id, command_line)
+            .to_string()
+            .into_bytes()
     }
 }
 

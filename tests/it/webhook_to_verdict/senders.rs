@@ -4,7 +4,9 @@ use serde_json::{Value, json};
 use tempfile::tempdir;
 
 use super::entry_of;
-use crate::server::{NO_RATIONS, Reply, Server, VENDORS, mac, mac_hex, sign, unix_s};
+use crate::server::{
+    NO_RATIONS, Reply, SERVICE_SECRET, Server, VENDORS, mac, mac_hex, sign, unix_s,
+};
 
 /// A minimal alert of each vendor that names `account` itself.
 fn alert(vendor: &str, account: &str, id: &str) -> Vec<u8> {
@@ -33,7 +35,10 @@ fn all_vendors_are_heard_by_payload_and_by_path() {
     let acme = server.add_tenant("acme");
     let mut http = server.http();
     for vendor in VENDORS {
-        let paths = [format!("/webhook/{vendor}"), format!("/t/acme/webhook/{vendor}")];
+        let paths = [
+            format!("/webhook/{vendor}"),
+            format!("/t/acme/webhook/{vendor}"),
+        ];
         for (nth, path) in paths.iter().enumerate() {
             let body = alert(vendor, "acme", &format!("{vendor}-{nth}"));
             let signature = sign(&acme.secret, &body);
@@ -57,14 +62,25 @@ fn a_vendors_own_account_leads_to_its_tenant() {
     let acme = server.add_tenant("acme");
     let globex = server.add_tenant("globex");
     let cid = "0123456789ABCDEF0123456789ABCDEF-12";
-    let added = server.cli(&["tenant", "update", "acme", "--account", &format!("crowdstrike:{cid}")]);
+    let added = server.cli(&[
+        "tenant",
+        "update",
+        "acme",
+        "--account",
+        &format!("crowdstrike:{cid}"),
+    ]);
     assert!(added.status.success(), "{added:?}");
     let mut http = server.http();
     let answer = acme.alert(&mut http, "crowdstrike", &alert("crowdstrike", cid, "d-1"));
     entry_of(&server, "acme", &answer["receipt"]);
     // One account, one tenant, and no other's signature.
-    let taken =
-        server.cli(&["tenant", "update", "globex", "--account", &format!("crowdstrike:{cid}")]);
+    let taken = server.cli(&[
+        "tenant",
+        "update",
+        "globex",
+        "--account",
+        &format!("crowdstrike:{cid}"),
+    ]);
     assert_eq!(taken.status.code(), Some(1), "{taken:?}");
     let stolen = globex.post(&mut http, "crowdstrike", &alert("crowdstrike", cid, "d-2"));
     assert_eq!(stolen.status, 401, "{stolen:?}");
@@ -85,8 +101,14 @@ fn onboard(server: &Server, id: &str, auth: &str) -> String {
     assert!(output.status.success(), "{auth}: {output:?}");
     let added: Value = serde_json::from_slice(&output.stdout).unwrap();
     let webhook = &added["webhooks"][0];
-    assert_eq!(webhook["url"], format!("{}/t/{id}/webhook/crowdstrike", server.base()));
-    webhook["secret"].as_str().unwrap_or_else(|| panic!("no secret in {added}")).to_owned()
+    assert_eq!(
+        webhook["url"],
+        format!("{}/t/{id}/webhook/crowdstrike", server.base())
+    );
+    webhook["secret"]
+        .as_str()
+        .unwrap_or_else(|| panic!("no secret in {added}"))
+        .to_owned()
 }
 
 struct Sent<'a> {
@@ -96,8 +118,15 @@ struct Sent<'a> {
 }
 
 fn sent<'a>(status: u16, why: &'a str, headers: &[(&'a str, &str)]) -> Sent<'a> {
-    let headers = headers.iter().map(|(name, value)| (*name, (*value).to_owned())).collect();
-    Sent { headers, status, why }
+    let headers = headers
+        .iter()
+        .map(|(name, value)| (*name, (*value).to_owned()))
+        .collect();
+    Sent {
+        headers,
+        status,
+        why,
+    }
 }
 
 fn try_all(server: &Server, tenant: &str, body: &[u8], all: &[Sent<'_>]) -> Vec<Reply> {
@@ -120,16 +149,29 @@ fn a_bearer_token_is_the_secret_itself() {
     let header = "authorization";
     let right = format!("Bearer {secret}");
     let signature = sign(&secret, &body);
-    try_all(&server, "acme", &body, &[
-        sent(401, "nothing", &[]),
-        sent(401, "no scheme", &[(header, &secret)]),
-        sent(401, "another scheme", &[(header, &format!("Basic {secret}"))]),
-        sent(401, "cut", &[(header, &right[..right.len() - 1])]),
-        sent(401, "longer", &[(header, &format!("{right}0"))]),
-        sent(401, "twice", &[(header, &right), (header, &right)]),
-        sent(401, "a signature, which it did not choose", &[("x-vyrox-signature", &signature)]),
-        sent(202, "right", &[(header, &right)]),
-    ]);
+    try_all(
+        &server,
+        "acme",
+        &body,
+        &[
+            sent(401, "nothing", &[]),
+            sent(401, "no scheme", &[(header, &secret)]),
+            sent(
+                401,
+                "another scheme",
+                &[(header, &format!("Basic {secret}"))],
+            ),
+            sent(401, "cut", &[(header, &right[..right.len() - 1])]),
+            sent(401, "longer", &[(header, &format!("{right}0"))]),
+            sent(401, "twice", &[(header, &right), (header, &right)]),
+            sent(
+                401,
+                "a signature, which it did not choose",
+                &[("x-vyrox-signature", &signature)],
+            ),
+            sent(202, "right", &[(header, &right)]),
+        ],
+    );
 }
 
 #[test]
@@ -138,19 +180,33 @@ fn a_named_header_can_carry_the_secret() {
     let server = Server::start(dir.path(), NO_RATIONS);
     let secret = onboard(&server, "acme", "header-secret=X-Falcon-Key");
     let body = alert("crowdstrike", "acme", "d-1");
-    try_all(&server, "acme", &body, &[
-        sent(401, "nothing", &[]),
-        sent(401, "another header", &[("x-webhook-secret", &secret)]),
-        sent(401, "empty", &[("x-falcon-key", "")]),
-        sent(401, "cut", &[("x-falcon-key", &secret[1..])]),
-        sent(202, "right", &[("X-FALCON-KEY", &secret)]),
-    ]);
+    try_all(
+        &server,
+        "acme",
+        &body,
+        &[
+            sent(401, "nothing", &[]),
+            sent(401, "another header", &[("x-webhook-secret", &secret)]),
+            sent(401, "empty", &[("x-falcon-key", "")]),
+            sent(401, "cut", &[("x-falcon-key", &secret[1..])]),
+            sent(202, "right", &[("X-FALCON-KEY", &secret)]),
+        ],
+    );
     let secret = onboard(&server, "globex", "header-secret");
     let body = alert("crowdstrike", "globex", "d-1");
-    try_all(&server, "globex", &body, &[
-        sent(401, "a name of another tenant's choice", &[("x-falcon-key", &secret)]),
-        sent(202, "the default name", &[("x-webhook-secret", &secret)]),
-    ]);
+    try_all(
+        &server,
+        "globex",
+        &body,
+        &[
+            sent(
+                401,
+                "a name of another tenant's choice",
+                &[("x-falcon-key", &secret)],
+            ),
+            sent(202, "the default name", &[("x-webhook-secret", &secret)]),
+        ],
+    );
 }
 
 #[test]
@@ -163,14 +219,35 @@ fn falcons_own_signature_covers_its_timestamp() {
     let signed = |at: &str| base64(&mac(&secret, &[&body, at.as_bytes()].concat()));
     let now = unix_s().to_string();
     let stale = (unix_s() - 3600).to_string();
-    try_all(&server, "acme", &body, &[
-        sent(401, "nothing", &[]),
-        sent(401, "no timestamp", &[(signature, &base64(&mac(&secret, &body)))]),
-        sent(401, "another time than signed", &[(signature, &signed(&now)), (time, &stale)]),
-        sent(401, "an hour old", &[(signature, &signed(&stale)), (time, &stale)]),
-        sent(401, "our own form", &[("x-vyrox-signature", &sign(&secret, &body))]),
-        sent(202, "right", &[(signature, &signed(&now)), (time, &now)]),
-    ]);
+    try_all(
+        &server,
+        "acme",
+        &body,
+        &[
+            sent(401, "nothing", &[]),
+            sent(
+                401,
+                "no timestamp",
+                &[(signature, &base64(&mac(&secret, &body)))],
+            ),
+            sent(
+                401,
+                "another time than signed",
+                &[(signature, &signed(&now)), (time, &stale)],
+            ),
+            sent(
+                401,
+                "an hour old",
+                &[(signature, &signed(&stale)), (time, &stale)],
+            ),
+            sent(
+                401,
+                "our own form",
+                &[("x-vyrox-signature", &sign(&secret, &body))],
+            ),
+            sent(202, "right", &[(signature, &signed(&now)), (time, &now)]),
+        ],
+    );
 }
 
 #[test]
@@ -184,11 +261,73 @@ fn falcons_header_and_order_are_the_customers_choice() {
     let right = mac_hex(&secret, &[now.as_bytes(), &body].concat());
     let other_order = base64(&mac(&secret, &[&body, now.as_bytes()].concat()));
     let time = ("x-cs-timestamp", now.as_str());
-    try_all(&server, "acme", &body, &[
-        sent(401, "the other order", &[("x-cs-signature", &other_order), time]),
-        sent(401, "the default header", &[("x-cs-primary-signature", &right), time]),
-        sent(202, "right", &[("x-cs-signature", &right), time]),
-    ]);
+    try_all(
+        &server,
+        "acme",
+        &body,
+        &[
+            sent(
+                401,
+                "the other order",
+                &[("x-cs-signature", &other_order), time],
+            ),
+            sent(
+                401,
+                "the default header",
+                &[("x-cs-primary-signature", &right), time],
+            ),
+            sent(202, "right", &[("x-cs-signature", &right), time]),
+        ],
+    );
+}
+
+/// The host-wide secret is a crutch for tenants without a webhook: on demand only, loud, and never in
+/// the place of a tenant's own.
+#[test]
+fn a_fallback_secret_is_used_where_it_is_wanted_and_leaves_a_trace() {
+    let dir = tempdir().unwrap();
+    let mut env = NO_RATIONS.to_vec();
+    env.push(("VYROX_HMAC_SECRET", SERVICE_SECRET));
+    let server = Server::start(dir.path(), &env);
+    onboard(&server, "acme", "vyrox-hmac");
+    let body = alert("generic", "acme", "g-1");
+    let by_service = [("x-vyrox-signature", &*sign(SERVICE_SECRET, &body))];
+    let refused = server.http().post("/webhook/generic", &by_service, &body);
+    assert_eq!(refused.status, 401, "nobody turned it on: {refused:?}");
+    assert!(server.terminate().success());
+
+    env.push(("VYROX_AUTH__WEBHOOK_FALLBACK", "true"));
+    let server = Server::start(dir.path(), &env);
+    let reply = server.http().post("/webhook/generic", &by_service, &body);
+    assert_eq!(reply.status, 202, "{reply:?}");
+    entry_of(&server, "acme", &reply.json()["receipt"]);
+    let used = |server: &Server| {
+        let entries = server.entries("acme");
+        entries
+            .iter()
+            .filter(|entry| entry["event"] == "webhook.secret_fallback_used")
+            .count()
+    };
+    assert_eq!(used(&server), 1);
+    let log = server.stderr();
+    let warned = log
+        .lines()
+        .any(|line| line.contains("WARN") && line.contains("stood in"));
+    assert!(warned, "no warning in:\n{log}");
+    // CrowdStrike's webhook has a secret of its own, and a stranger is nobody's tenant.
+    for (path, account) in [
+        ("/webhook/crowdstrike", "acme"),
+        ("/webhook/generic", "nobody-known"),
+    ] {
+        let body = alert(path.rsplit('/').next().unwrap(), account, "d-1");
+        let signature = sign(SERVICE_SECRET, &body);
+        let reply = server
+            .http()
+            .post(path, &[("x-vyrox-signature", &signature)], &body);
+        assert_eq!(reply.status, 401, "{path} as {account}: {reply:?}");
+    }
+    assert_eq!(used(&server), 1);
+    assert_eq!(server.verify("acme")["ok"], true);
 }
 
 /// RFC 4648 with padding.
@@ -201,7 +340,11 @@ fn base64(bytes: &[u8]) -> String {
         for digit in 0..4 {
             let index = (group >> (18 - 6 * digit)) & 63;
             let padding = digit as usize > three.len();
-            text.push(if padding { '=' } else { char::from(DIGITS[index as usize]) });
+            text.push(if padding {
+                '='
+            } else {
+                char::from(DIGITS[index as usize])
+            });
         }
     }
     text
@@ -209,7 +352,13 @@ fn base64(bytes: &[u8]) -> String {
 
 #[test]
 fn the_encoder_of_these_tests_knows_the_published_vectors() {
-    let vectors = [("", ""), ("f", "Zg=="), ("fo", "Zm8="), ("foo", "Zm9v"), ("foobar", "Zm9vYmFy")];
+    let vectors = [
+        ("", ""),
+        ("f", "Zg=="),
+        ("fo", "Zm8="),
+        ("foo", "Zm9v"),
+        ("foobar", "Zm9vYmFy"),
+    ];
     for (plain, encoded) in vectors {
         assert_eq!(base64(plain.as_bytes()), encoded);
     }

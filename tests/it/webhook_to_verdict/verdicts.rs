@@ -30,14 +30,31 @@ fn show(server: &Server, tenant: &Tenant, http: &mut Http, case: &Case) -> Value
     assert!(output.status.success(), "{}: {output:?}", case.name);
     let shown: Value = serde_json::from_slice(&output.stdout).unwrap();
     let members = [
-        "alert_id", "tenant_id", "vendor", "vendor_alert_id", "status", "verdict",
-        "confidence_bp", "reasons", "incident_id", "proposal", "history",
+        "alert_id",
+        "tenant_id",
+        "vendor",
+        "vendor_alert_id",
+        "status",
+        "verdict",
+        "confidence_bp",
+        "reasons",
+        "incident_id",
+        "proposal",
+        "history",
     ];
     for member in members {
-        assert!(shown.get(member).is_some(), "{member} is missing in {shown}");
+        assert!(
+            shown.get(member).is_some(),
+            "{member} is missing in {shown}"
+        );
     }
     assert_eq!(shown["alert_id"], answer["alert_id"], "{shown}");
-    assert!(shown["confidence_bp"].as_u64().is_some_and(|bp| bp <= 10_000), "{shown}");
+    assert!(
+        shown["confidence_bp"]
+            .as_u64()
+            .is_some_and(|bp| bp <= 10_000),
+        "{shown}"
+    );
     let events: Vec<_> = shown["history"].as_array().unwrap().iter().collect();
     assert_eq!(events[0]["event"], "alert.received", "{shown}");
     assert_eq!(events[1]["event"], "alert.triaged", "{shown}");
@@ -46,7 +63,10 @@ fn show(server: &Server, tenant: &Tenant, http: &mut Http, case: &Case) -> Value
 
 fn line(case: &Case, shown: &Value) -> String {
     let reasons = shown["reasons"].as_array().unwrap();
-    let reasons: Vec<_> = reasons.iter().filter_map(|reason| reason["title"].as_str()).collect();
+    let reasons: Vec<_> = reasons
+        .iter()
+        .filter_map(|reason| reason["title"].as_str())
+        .collect();
     format!(
         "{:<38} {:<8} {:>5} bp  {}",
         case.name,
@@ -66,12 +86,21 @@ fn known_attacks_get_the_verdict_that_they_deserve_with_reasons() {
         let shown = show(&server, &acme, &mut http, &case);
         println!("{}", line(&case, &shown));
         let verdict = shown["verdict"].as_str().unwrap_or("none");
-        assert!(case.fair.contains(&verdict), "{} is {:?}: {shown}", case.name, case.fair);
+        assert!(
+            case.fair.contains(&verdict),
+            "{} is {:?}: {shown}",
+            case.name,
+            case.fair
+        );
         let reasons = shown["reasons"].as_array().unwrap();
         assert!(!reasons.is_empty(), "{} has no reasons: {shown}", case.name);
         for reason in reasons {
             let said = ["rule_id", "title", "leaning"].map(|name| reason[name].as_str());
-            assert!(said.iter().all(|text| text.is_some_and(|text| !text.is_empty())), "{reason}");
+            assert!(
+                said.iter()
+                    .all(|text| text.is_some_and(|text| !text.is_empty())),
+                "{reason}"
+            );
         }
         let closed = shown["status"] == "closed";
         assert_eq!(closed, case.fair == QUIET, "{}: {shown}", case.name);
@@ -92,16 +121,35 @@ fn alerts_that_no_rule_was_written_for_are_judged_too() {
         let verdict = shown["verdict"].as_str().unwrap_or("none");
         assert!(VERDICTS.contains(&verdict), "{}: {shown}", case.name);
         let fair = case.fair.contains(&verdict);
-        println!("{}  {}", if fair { "fair  " } else { "UNFAIR" }, line(&case, &shown));
+        println!(
+            "{}  {}",
+            if fair { "fair  " } else { "UNFAIR" },
+            line(&case, &shown)
+        );
         fared.entry(fair).or_default().push(case.name);
         // What must never be, however little is known: an attack written off, or a routine job that
         // wakes somebody up at night.
-        let worst = if case.fair == QUIET { &["CRITICAL", "HIGH"][..] } else { &["BENIGN"] };
-        assert!(!worst.contains(&verdict), "{} came to {verdict}: {shown}", case.name);
+        let worst = if case.fair == QUIET {
+            &["CRITICAL", "HIGH"][..]
+        } else {
+            &["BENIGN"]
+        };
+        assert!(
+            !worst.contains(&verdict),
+            "{} came to {verdict}: {shown}",
+            case.name
+        );
     }
     let count = |fair| fared.get(&fair).map_or(0, Vec::len);
-    println!("{} judged as an analyst would, {} not", count(true), count(false));
-    assert!(count(true) >= 3 * count(false), "most are misjudged: {fared:?}");
+    println!(
+        "{} judged as an analyst would, {} not",
+        count(true),
+        count(false)
+    );
+    assert!(
+        count(true) >= 3 * count(false),
+        "most are misjudged: {fared:?}"
+    );
 }
 
 fn falcon(name: &'static str, command: &str, severity: &str, user: &str) -> Value {
@@ -121,7 +169,12 @@ fn case(
     (severity, user): (&str, &str),
     fair: &'static [&'static str],
 ) -> Case {
-    Case { name, vendor: "crowdstrike", alert: falcon(name, command, severity, user), fair }
+    Case {
+        name,
+        vendor: "crowdstrike",
+        alert: falcon(name, command, severity, user),
+        fair,
+    }
 }
 
 fn known() -> Vec<Case> {
@@ -145,7 +198,12 @@ fn known() -> Vec<Case> {
             ("CRITICAL", "jdoe"),
             &["CRITICAL"],
         ),
-        case("encoded PowerShell cradle", cradle, ("HIGH", "jdoe"), &["HIGH"]),
+        case(
+            "encoded PowerShell cradle",
+            cradle,
+            ("HIGH", "jdoe"),
+            &["HIGH"],
+        ),
         case(
             "PsExec lateral movement",
             r"PsExec64.exe \\SRV-FILE02 -accepteula -s cmd.exe",
