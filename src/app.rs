@@ -119,6 +119,7 @@ pub(crate) fn stand(config: Config) -> anyhow::Result<Standing> {
         progress: Arc::clone(&progress),
         feed: Arc::clone(&feed),
         dedup_window_ms: config.limits.dedup_window_s.saturating_mul(1000),
+        folding: Arc::default(),
     };
     catch_up(&projector).context("the projections cannot be brought up to the journal")?;
     let recovered = journal.status().recovered;
@@ -172,7 +173,7 @@ fn watch(tree: &Tree, stall: Duration, arbiters: &mut Vec<Arbiter>) -> anyhow::R
     let spare = move |stall: &Stall| {
         let spare = handles.pop();
         let (moved, left) = (spare.is_some(), handles.len());
-        tracing::error!(actor = stall.id, message = stall.message, busy = ?stall.busy_for, moved, left, "a thread is stuck");
+        tracing::error!(actor = stall.id, handling = stall.message, busy = ?stall.busy_for, moved, left, "a thread is stuck");
         spare
     };
     Watchdog::spawn(tree, WATCH_EVERY, stall, spare).context("no thread for the watchdog")

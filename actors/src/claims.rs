@@ -33,14 +33,10 @@ pub fn key(vendor: Vendor, vendor_alert_id: &str) -> Digest {
     Digest::of_parts(&[vendor.as_str().as_bytes(), vendor_alert_id.as_bytes()])
 }
 
-/// What makes two alerts the same. The first alert of a body is known by the body's digest; the
-/// further ones of the same body by that and their own, so that none of them hides another.
-pub fn sameness(body: Digest, alert: Digest, first: bool) -> Digest {
-    if first {
-        body
-    } else {
-        Digest::of_parts(&[&body.0, &alert.0])
-    }
+/// What makes two alerts the same: the body that they came in, and what was read out of it, so that
+/// none of the alerts of one body hides another.
+pub fn sameness(body: Digest, alert: Digest) -> Digest {
+    Digest::of_parts(&[&body.0, &alert.0])
 }
 
 /// The same from an entry of the chain; `None` where the entry names no evidence.
@@ -48,7 +44,7 @@ pub fn sameness_of(received: &AlertReceived) -> Option<Digest> {
     let [alert, raw] = received.evidence.as_slice() else {
         return None;
     };
-    Some(sameness(raw.sha256, alert.sha256, raw.at_seq.is_none()))
+    Some(sameness(raw.sha256, alert.sha256))
 }
 
 /// Rows as they lie in the projections.

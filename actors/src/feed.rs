@@ -93,8 +93,8 @@ impl Feed {
         queue.wanted = wanted;
         let too_few =
             |queue: &mut Queue| queue.entries.len() < wanted && !queue.overrun && !queue.closed;
-        let waited = self.more.wait_timeout_while(queue, at_most, too_few);
-        waited.unwrap_or_else(PoisonError::into_inner).0
+        let after = self.more.wait_timeout_while(queue, at_most, too_few);
+        after.unwrap_or_else(PoisonError::into_inner).0
     }
 
     fn lock(&self) -> MutexGuard<'_, Queue> {

@@ -73,7 +73,8 @@ struct Batch {
 
 impl Taker {
     /// Takes in the alerts of one body and answers once all of them are durable.
-    pub fn receive(&mut self, message: Receive, outcome: Box<dyn Outcome>) {
+    /// Gives the new ones, with the places of their entries.
+    pub fn receive(&mut self, message: Receive, outcome: Box<dyn Outcome>) -> Vec<(AlertId, u64)> {
         let Receive {
             intake,
             alerts,
@@ -94,7 +95,7 @@ impl Taker {
                     self.roll_back(before);
                 }
                 reply.send(Err(IntakeError::QuotaExceeded)).ok();
-                return;
+                return Vec::new();
             }
         }
         let Batch {
@@ -102,6 +103,7 @@ impl Taker {
             answers,
             fresh,
         } = batch;
+        let cases = fresh.iter().map(|one| (one.alert_id, one.seq)).collect();
         let in_flight = self.departs();
         let done: Done = Box::new(move |result| {
             in_flight.fetch_sub(1, Ordering::AcqRel);
@@ -124,6 +126,7 @@ impl Taker {
             }
         });
         self.append(expected_last, drafts, done);
+        cases
     }
 
     /// Keeps a body that nobody understood, as evidence.
@@ -235,8 +238,7 @@ impl Taker {
         batch: &mut Batch,
     ) -> Result<(), Refusal> {
         let first_seq = batch.fresh.first().map(|fresh| fresh.seq);
-        // By its place in the body, not by what is new: in a repeat nothing is.
-        let same = claims::sameness(intake.body_sha256, parsed.sha256, batch.answers.is_empty());
+        let same = claims::sameness(intake.body_sha256, parsed.sha256);
         let key = claims::key(parsed.alert.vendor, &parsed.alert.vendor_alert_id);
         let (known, hash) = self.known(&key, &same, intake.received_at);
         let evidence = vec![alert_evidence(&parsed), raw_evidence(intake, first_seq)];

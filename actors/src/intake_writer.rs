@@ -5,14 +5,14 @@
 use std::sync::Arc;
 
 use actix::{Actor, ActorFutureExt as _, AsyncContext as _, Handler, WrapFuture as _};
-use vyrox_domain::tenant::TenantState;
-use vyrox_journal::AppendError;
+use vyrox_domain::{protocol::Command, tenant::decide};
+use vyrox_journal::{AppendError, Done};
 use vyrox_supervision::{Handle, SupervisedContext};
 
 use crate::{
-    claims::Overlay,
     intake::{Fresh, Outcome, Taker},
     keyring::TenantKeys,
+    loading::{Loaded, chain_opened, load_for_intake},
     messages::{AppendFailed, Receive, Reject},
     ports::World,
 };
@@ -47,43 +47,50 @@ impl Actor for IntakeWriter {
     type Context = SupervisedContext<Self>;
 
     fn started(&mut self, ctx: &mut Self::Context) {
-        let (world, keys) = (Arc::clone(&self.world), Arc::clone(&self.keys));
-        let open = tokio::task::spawn_blocking(move || begin(world, &keys));
-        let begin = open
-            .into_actor(self)
-            .map(|opened, writer, ctx| match opened {
-                Ok(Ok(taker)) => writer.taker = Some(taker),
-                Ok(Err(error)) => ctx.fail(error),
-                Err(error) => ctx.fail(format!("the intake could not begin: {error}")),
-            });
-        ctx.wait(begin);
+        self.reload(ctx);
     }
 }
 
-fn begin(world: Arc<World>, keys: &TenantKeys) -> Result<Taker, String> {
-    let chain = keys.tenant.as_str();
-    let opened = world
-        .journal
-        .open(chain)
-        .map_err(|error| error.to_string())?;
-    let snapshot = world.projections.snapshot(chain).ok().flatten();
-    let kept: TenantState = snapshot
-        .and_then(|row| serde_json::from_slice(&row.value).ok())
-        .unwrap_or_default();
-    let state = TenantState {
-        next_seq: opened.head.map_or(0, |head| head.seq.saturating_add(1)),
-        evidence_bytes: kept.evidence_bytes,
-        ..TenantState::default()
-    };
-    Ok(Taker {
-        tenant: keys.tenant.clone(),
-        data_key: Arc::clone(&keys.data_key),
-        world,
-        state,
-        epoch: opened.epoch,
-        overlay: Overlay::default(),
-        in_flight: Arc::default(),
-    })
+impl IntakeWriter {
+    fn reload(&mut self, ctx: &mut SupervisedContext<Self>) {
+        self.taker = None;
+        let (world, tenant) = (Arc::clone(&self.world), self.keys.tenant.clone());
+        let load = tokio::task::spawn_blocking(move || load_for_intake(&world, &tenant));
+        let go_on = load
+            .into_actor(self)
+            .map(|loaded, writer, ctx| match loaded {
+                Ok(Ok(loaded)) => writer.go_on(loaded, ctx),
+                Ok(Err(error)) => ctx.fail(error),
+                Err(error) => ctx.fail(format!("the intake could not begin: {error}")),
+            });
+        ctx.wait(go_on);
+    }
+
+    fn go_on(&mut self, loaded: Loaded, ctx: &SupervisedContext<Self>) {
+        let mut taker = Taker {
+            tenant: self.keys.tenant.clone(),
+            data_key: Arc::clone(&self.keys.data_key),
+            world: Arc::clone(&self.world),
+            state: loaded.state,
+            epoch: loaded.epoch,
+            overlay: loaded.overlay,
+            in_flight: Arc::default(),
+        };
+        let (writer, epoch) = (ctx.handle(), taker.epoch);
+        let expected_last = taker.state.next_seq.checked_sub(1);
+        let open = Command::OpenChain(chain_opened(&self.keys));
+        // Refused where the chain is open already, which is nearly always.
+        if let Ok(events) = decide(&taker.state, open) {
+            let drafts = taker.happen(&events, self.world.now(), Vec::new());
+            let done: Done = Box::new(move |result| {
+                if let Err(error) = result {
+                    writer.try_cast(AppendFailed { epoch, error }).ok();
+                }
+            });
+            taker.append(expected_last, drafts, done);
+        }
+        self.taker = Some(taker);
+    }
 }
 
 impl Handler<Receive> for IntakeWriter {
@@ -114,12 +121,14 @@ impl Handler<AppendFailed> for IntakeWriter {
     type Result = ();
 
     fn handle(&mut self, message: AppendFailed, ctx: &mut Self::Context) {
-        if self
+        let ours = self
             .taker
             .as_ref()
-            .is_some_and(|taker| taker.epoch == message.epoch)
-        {
-            ctx.fail(format!("the journal refused an append: {}", message.error));
+            .is_some_and(|taker| taker.epoch == message.epoch);
+        match message.error {
+            _ if !ours => {}
+            AppendError::Full | AppendError::Conflict { .. } => self.reload(ctx),
+            error => ctx.fail(format!("the journal refused an append: {error}")),
         }
     }
 }

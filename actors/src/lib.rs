@@ -26,6 +26,7 @@ pub mod messages;
 
 pub mod claims;
 pub mod intake;
+mod loading;
 pub mod tenant;
 
 pub mod triage_engine;

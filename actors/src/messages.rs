@@ -148,16 +148,33 @@ impl Classified for AppendFailed {
     const CLASS: Class = Class::Control;
 }
 
+/// Ask stage 1 about alerts whose normal form has to be read from their evidence.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct AssessOwed {
+    /// Which, with the seqs of their entries.
+    pub cases: Vec<(AlertId, u64)>,
+    /// Who wants to know.
+    pub machine: Handle<Machine>,
+}
+
+impl Classified for AssessOwed {
+    const CLASS: Class = Class::Bulk;
+
+    fn digest(&self) -> u64 {
+        let ids = self.cases.iter().map(|(id, _)| id.0.as_u64_pair().1);
+        ids.fold(1, |sum, id| sum.rotate_left(7) ^ id)
+    }
+}
+
 /// Ask stage 1 about an alert.
 #[derive(Message)]
 #[rtype(result = "()")]
 pub struct Assess {
     /// Which.
     pub alert_id: AlertId,
-    /// The seq of its entry, where its evidence is.
-    pub seq: u64,
-    /// The alert, if it is at hand; else it is read from the evidence.
-    pub alert: Option<Arc<Alert>>,
+    /// Its normal form.
+    pub alert: Arc<Alert>,
     /// Who wants to know.
     pub machine: Handle<Machine>,
 }

@@ -5,7 +5,7 @@
 mod fold;
 
 use std::{
-    collections::HashMap,
+    collections::{BTreeMap, HashMap},
     sync::{Arc, Mutex, PoisonError},
     thread,
     time::Duration,
@@ -21,7 +21,7 @@ use vyrox_journal::{
     Committed, Journal,
     projection::{Batch, Projections},
 };
-use vyrox_supervision::SupervisedContext;
+use vyrox_supervision::{Fence, SupervisedContext};
 
 use self::fold::Fold;
 use crate::feed::{Feed, Taken};
@@ -37,6 +37,7 @@ const CHECKPOINT_BATCHES: u32 = 64;
 #[derive(Default)]
 pub struct Progress {
     applied: Mutex<HashMap<Arc<str>, u64>>,
+    stuck: Mutex<BTreeMap<Arc<str>, String>>,
     moved: Notify,
 }
 
@@ -59,6 +60,33 @@ impl Progress {
             }
             moved.await;
         }
+    }
+
+    /// Why the chain's projections stand still, if they do.
+    pub fn stuck(&self, chain: &str) -> Option<String> {
+        self.stuck
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .get(chain)
+            .cloned()
+    }
+
+    /// Whatever stood still is tried again.
+    fn unstick(&self) {
+        self.stuck
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clear();
+    }
+
+    fn stick(&self, chain: &Arc<str>, why: &str) {
+        tracing::error!(
+            chain = chain.as_ref(),
+            why,
+            "the chain's projections stand still"
+        );
+        let mut stuck = self.stuck.lock().unwrap_or_else(PoisonError::into_inner);
+        stuck.insert(Arc::clone(chain), why.to_owned());
     }
 
     fn advance(&self, applied: &[(Arc<str>, u64)]) {
@@ -84,6 +112,8 @@ pub struct ProjectorParts {
     pub feed: Arc<Feed>,
     /// How long a repeat is known as one, in milliseconds.
     pub dedup_window_ms: u64,
+    /// Held by the thread that folds: two at once would each miss what the other took.
+    pub folding: Arc<Mutex<()>>,
 }
 
 /// Why the projections could not be brought up to the journal.
@@ -104,11 +134,18 @@ impl ProjectError {
 }
 
 /// Brings every chain's projections up to the journal's head; blocks. Projections that claim more
-/// than the journal has are discarded and made anew: the journal is the truth.
+/// than the journal has are discarded and made anew: the journal is the truth. A chain that cannot
+/// be read stands still, and the others go on.
 ///
 /// # Errors
-/// [`ProjectError`] where a chain cannot be read or the projections not be written.
+/// [`ProjectError`] where the projections themselves cannot be read or written.
 pub fn catch_up(parts: &ProjectorParts) -> Result<(), ProjectError> {
+    let _alone = parts.folding.lock().unwrap_or_else(PoisonError::into_inner);
+    catch_up_alone(parts)
+}
+
+fn catch_up_alone(parts: &ProjectorParts) -> Result<(), ProjectError> {
+    parts.progress.unstick();
     let mut fold = Fold::new(parts);
     for chain in parts.journal.chains() {
         let Some(head) = parts.journal.head(&chain) else {
@@ -117,7 +154,7 @@ pub fn catch_up(parts: &ProjectorParts) -> Result<(), ProjectError> {
         let applied = parts
             .projections
             .applied(&chain)
-            .map_err(|e| ProjectError::new(&chain, &e))?;
+            .map_err(|error| ProjectError::new(&chain, &error))?;
         if applied > Some(head.seq) {
             tracing::error!(
                 chain,
@@ -128,8 +165,7 @@ pub fn catch_up(parts: &ProjectorParts) -> Result<(), ProjectError> {
             parts
                 .projections
                 .remove_chain(&chain)
-                .map_err(|e| ProjectError::new(&chain, &e))?;
-            fold.forget(&chain);
+                .map_err(|error| ProjectError::new(&chain, &error))?;
         }
         let applied = applied.filter(|applied| *applied <= head.seq);
         if applied < Some(head.seq) {
@@ -149,20 +185,28 @@ fn read_chain(
     head: u64,
 ) -> Result<(), ProjectError> {
     let from = applied.map_or(0, |applied| applied + 1);
-    let lines = parts
-        .journal
-        .read(chain, from, Some(head))
-        .map_err(|error| ProjectError::new(chain, &error))?;
     let name: Arc<str> = chain.into();
+    let lines = match parts.journal.read(chain, from, Some(head)) {
+        Ok(lines) => lines,
+        Err(error) => {
+            parts.progress.stick(&name, &error.to_string());
+            return Ok(());
+        }
+    };
     let mut waiting = Vec::with_capacity(BATCH_ENTRIES);
     for line in lines {
-        let line = line.map_err(|error| ProjectError::new(chain, &error))?;
-        let (chain, seq, hash, line) = (Arc::clone(&name), line.seq, line.hash, line.bytes);
+        let line = match line {
+            Ok(line) => line,
+            Err(error) => {
+                parts.progress.stick(&name, &error.to_string());
+                break;
+            }
+        };
         waiting.push(Arc::new(Committed {
-            chain,
-            seq,
-            hash,
-            line,
+            chain: Arc::clone(&name),
+            seq: line.seq,
+            hash: line.hash,
+            line: line.bytes,
         }));
         if waiting.len() >= BATCH_ENTRIES {
             fold.apply(&std::mem::take(&mut waiting))?;
@@ -211,8 +255,10 @@ impl Actor for Projector {
 
     fn started(&mut self, ctx: &mut Self::Context) {
         let (parts, ended) = (self.parts.clone(), Arc::clone(&self.ended));
+        let fence = ctx.fence();
         let work = move || {
-            let result = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| run(&parts)));
+            let result =
+                std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| run(&parts, &fence)));
             let why = match result {
                 Ok(Ok(())) => return,
                 Ok(Err(error)) => error.to_string(),
@@ -237,12 +283,14 @@ impl Actor for Projector {
     }
 }
 
-/// Folds until the feed is closed. Entries that came before the thread did are read from the chains.
-fn run(parts: &ProjectorParts) -> Result<(), ProjectError> {
-    catch_up(parts)?;
+/// Folds until the feed is closed, or until another generation of the actor has its own thread.
+/// Entries that came before this thread did are read from the chains.
+fn run(parts: &ProjectorParts, fence: &Fence) -> Result<(), ProjectError> {
+    let _alone = parts.folding.lock().unwrap_or_else(PoisonError::into_inner);
+    catch_up_alone(parts)?;
     let mut fold = Fold::new(parts);
     let mut since_checkpoint = 0_u32;
-    loop {
+    while fence.is_current() {
         match parts.feed.take(BATCH_ENTRIES, QUIET) {
             Taken::Entries(entries) => {
                 fold.apply(&entries)?;
@@ -250,7 +298,7 @@ fn run(parts: &ProjectorParts) -> Result<(), ProjectError> {
             }
             Taken::Overrun => {
                 fold.checkpoint()?;
-                catch_up(parts)?;
+                catch_up_alone(parts)?;
                 fold = Fold::new(parts);
             }
             Taken::Quiet if since_checkpoint > 0 => {
@@ -265,6 +313,7 @@ fn run(parts: &ProjectorParts) -> Result<(), ProjectError> {
             since_checkpoint = 0;
         }
     }
+    fold.checkpoint()
 }
 
 fn write(

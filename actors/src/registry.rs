@@ -14,6 +14,7 @@ use arc_swap::ArcSwap;
 use tokio::sync::oneshot;
 use vyrox_domain::{
     digest::Digest,
+    entry::Recorded,
     host::{HostRefusal, HostState, apply, decide, replay, retirements},
     host_protocol::{
         HostCommand, HostEvent, RulesChanged, SecretRetired, TenantHealth, TenantNoted, TokenIssued,
@@ -25,9 +26,11 @@ use vyrox_journal::{Append, AppendError, Draft, Receipt, seal::HostKey, vault::V
 use vyrox_supervision::{Class, Classified, Handle, SupervisedContext};
 
 pub use self::change::{AddTenant, Issued, IssuedWebhook, NewWebhook, RotateSecret, UpdateTenant};
+use self::vaulted::Anew;
 use crate::{
     deadlines::{Deadlines, Promise},
     intake::draft,
+    keyring::Keyring,
     ports::{World, opaque_id},
 };
 
@@ -62,6 +65,9 @@ pub enum RegistryError {
     /// A secret that was given protects nothing.
     #[error("{0}")]
     WeakSecret(String),
+    /// The journal has no room now.
+    #[error("the journal has no room now; try again later")]
+    NoRoom,
     /// The disk failed, or the journal did not take it.
     #[error("the change could not be made durable: {0}")]
     NotDurable(String),
@@ -123,7 +129,7 @@ impl Registry {
     fn begin(&mut self, loaded: Loaded, ctx: &mut SupervisedContext<Self>) {
         self.state = loaded.state;
         self.epoch = loaded.epoch;
-        self.publish(None);
+        self.publish_with(loaded.keyring);
         for (until, retired) in retirements(&self.state) {
             self.promise(until.ms(), retired, ctx);
         }
@@ -139,10 +145,14 @@ impl Registry {
 
     /// `changed` is the tenant whose keys may be others now.
     fn publish(&self, changed: Option<&TenantId>) {
-        let (world, view) = (&self.parts.world, &self.parts.view);
-        let keyring = vaulted::keyring(&self.state, &self.parts, &world.keyring.load(), changed);
-        world.keyring.store(Arc::new(keyring));
-        view.store(Arc::new(self.state.clone()));
+        let before = self.parts.world.keyring.load();
+        let anew = Anew::Of(changed);
+        self.publish_with(vaulted::keyring(&self.state, &self.parts, &before, anew));
+    }
+
+    fn publish_with(&self, keyring: Keyring) {
+        self.parts.world.keyring.store(Arc::new(keyring));
+        self.parts.view.store(Arc::new(self.state.clone()));
     }
 
     fn promise(&self, at_ms: u64, retired: SecretRetired, ctx: &SupervisedContext<Self>) {
@@ -187,29 +197,56 @@ impl Registry {
                     }
                     then(registry, Ok(()), ctx);
                 }
+                // There was no room; nothing happened, and the caller is told.
+                Err(AppendError::Full) => {
+                    then(registry, Err(RegistryError::NoRoom), ctx);
+                }
                 Err(error) => {
-                    then(
-                        registry,
-                        Err(RegistryError::NotDurable(error.to_string())),
-                        ctx,
-                    );
+                    let told = RegistryError::NotDurable(error.to_string());
+                    then(registry, Err(told), ctx);
                     ctx.fail(format!("the journal refused an append: {error}"));
                 }
             });
         ctx.wait(finish);
     }
 
-    fn follow(&self, event: &HostEvent, ctx: &SupervisedContext<Self>) {
-        if let HostEvent::SecretRotated(rotated) = event
-            && let Some(until) = rotated.previous_until_ms
-        {
-            let retired = SecretRetired {
-                tenant_id: rotated.tenant_id.clone(),
-                vendor: rotated.vendor,
-                secret_version: rotated.secret_version.saturating_sub(1),
-            };
-            self.promise(until.ms(), retired, ctx);
+    fn follow(&self, event: &HostEvent, ctx: &mut SupervisedContext<Self>) {
+        match event {
+            HostEvent::SecretRotated(rotated) => {
+                if let Some(until) = rotated.previous_until_ms {
+                    let retired = SecretRetired {
+                        tenant_id: rotated.tenant_id.clone(),
+                        vendor: rotated.vendor,
+                        secret_version: rotated.secret_version.saturating_sub(1),
+                    };
+                    self.promise(until.ms(), retired, ctx);
+                }
+                self.prune(&rotated.tenant_id, ctx);
+            }
+            HostEvent::SecretRetired(retired) => self.prune(&retired.tenant_id, ctx),
+            HostEvent::TenantUpdated(updated) => self.prune(&updated.tenant_id, ctx),
+            HostEvent::ChainOpened(_)
+            | HostEvent::TenantAdded(_)
+            | HostEvent::TokenIssued(_)
+            | HostEvent::RulesChanged(_)
+            | HostEvent::TenantNoted(_) => {}
         }
+    }
+
+    /// The chain first, then the vault: should a row stay behind, nothing names it any more. Nothing
+    /// else is handled meanwhile, so no row of a change to come is taken for a stale one.
+    fn prune(&self, tenant: &TenantId, ctx: &mut SupervisedContext<Self>) {
+        let Some(record) = self.state.tenants.get(tenant).map(Arc::clone) else {
+            return;
+        };
+        let (vault, tenant) = (Arc::clone(&self.parts.vault), tenant.clone());
+        let prune = tokio::task::spawn_blocking(move || vaulted::prune(&vault, &tenant, &record));
+        let log = prune.into_actor(self).map(|pruned, _, _| match pruned {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => stale_secret(&error),
+            Err(error) => stale_secret(&error),
+        });
+        ctx.wait(log);
     }
 
     fn note(&mut self, command: HostCommand, ctx: &mut SupervisedContext<Self>) {
@@ -247,8 +284,10 @@ impl Actor for Registry {
     type Context = SupervisedContext<Self>;
 
     fn started(&mut self, ctx: &mut Self::Context) {
-        let world = Arc::clone(&self.parts.world);
-        let load = tokio::task::spawn_blocking(move || load(&world));
+        // The keys are opened here, too: with many tenants that takes its time, and the arbiter is
+        // for others as well.
+        let parts = self.parts.clone();
+        let load = tokio::task::spawn_blocking(move || load(&parts));
         let begin = load
             .into_actor(self)
             .map(|loaded, registry, ctx| match loaded {
@@ -260,39 +299,34 @@ impl Actor for Registry {
     }
 }
 
-/// The host's state with the right to write after it.
-pub struct Loaded {
-    /// The state at the durable head.
-    pub state: HostState,
-    /// The fresh writer epoch.
-    pub epoch: u64,
+/// The host's state with the right to write after it, and everybody's keys.
+struct Loaded {
+    state: HostState,
+    epoch: u64,
+    keyring: Keyring,
 }
 
-fn load(world: &World) -> Result<Loaded, String> {
-    let opened = world
-        .journal
+fn load(parts: &RegistryParts) -> Result<Loaded, String> {
+    let journal = &parts.world.journal;
+    let opened = journal
         .open(HOST_CHAIN)
         .map_err(|error| error.to_string())?;
     let mut state = HostState::default();
-    let Some(head) = opened.head else {
-        return Ok(Loaded {
-            state,
-            epoch: opened.epoch,
-        });
-    };
-    let lines = world
-        .journal
-        .read(HOST_CHAIN, 0, Some(head.seq))
-        .map_err(|e| e.to_string())?;
-    for line in lines {
-        let line = line.map_err(|error| error.to_string())?;
-        let recorded = vyrox_domain::entry::Recorded::parse(&line.bytes);
-        let recorded = recorded.map_err(|error| error.to_string())?;
-        replay(&mut state, &recorded).map_err(|error| error.to_string())?;
+    if let Some(head) = opened.head {
+        let lines = journal.read(HOST_CHAIN, 0, Some(head.seq));
+        for line in lines.map_err(|error| error.to_string())? {
+            let line = line.map_err(|error| error.to_string())?;
+            let recorded = Recorded::parse(&line.bytes).map_err(|error| error.to_string())?;
+            replay(&mut state, &recorded).map_err(|error| error.to_string())?;
+        }
     }
+    // What an earlier generation published may be older than the chain.
+    let before = parts.world.keyring.load();
+    let keyring = vaulted::keyring(&state, parts, &before, Anew::All);
     Ok(Loaded {
         state,
         epoch: opened.epoch,
+        keyring,
     })
 }
 
@@ -342,30 +376,13 @@ impl Handler<NoteToken> for Registry {
 impl Handler<Retire> for Registry {
     type Result = ();
 
-    /// The chain first, then the row: should the row stay behind, nothing names it any more.
     fn handle(&mut self, Retire(retired): Retire, ctx: &mut Self::Context) {
-        let (vault, gone) = (Arc::clone(&self.parts.vault), retired.clone());
-        self.change(
-            HostCommand::RetireSecret(retired),
-            ctx,
-            move |registry, result, ctx| {
-                if result.is_err() {
-                    return;
-                }
-                let remove = tokio::task::spawn_blocking(move || vaulted::forget(&vault, &gone));
-                let log = remove
-                    .into_actor(registry)
-                    .map(|removed, _, _| match removed {
-                        Ok(Ok(())) => {}
-                        Ok(Err(error)) => {
-                            tracing::error!(%error, "a retired secret lies in the vault")
-                        }
-                        Err(error) => tracing::error!(%error, "a retired secret lies in the vault"),
-                    });
-                ctx.spawn(log);
-            },
-        );
+        self.note(HostCommand::RetireSecret(retired), ctx);
     }
+}
+
+fn stale_secret(error: &dyn std::fmt::Display) {
+    tracing::error!(%error, "a secret that is out of force lies in the vault");
 }
 
 /// The longest overlap of a rotation: 30 days.

@@ -133,11 +133,19 @@ impl Tenants {
         }
     }
 
-    fn enter_all_as_passive(&self) {
-        for keys in self.world.keyring.load().tenants() {
-            self.tree
-                .group_under("tenants", &node(&keys.tenant), "tenant");
-            self.tree.set_passive(&node(&keys.tenant));
+    /// Tenants that an earlier generation had active are activated anew, so that somebody hears how
+    /// they end and probes those that are suspended; the others are passive.
+    fn enter_all(&mut self, ctx: &mut SupervisedContext<Self>) {
+        let keyring = self.world.keyring.load_full();
+        for keys in keyring.tenants() {
+            let node = node(&keys.tenant);
+            self.tree.group_under("tenants", &node, "tenant");
+            if self.directory.get(&keys.tenant).is_some() {
+                self.directory.take(&keys.tenant);
+                self.begin(keys, ctx);
+            } else {
+                self.tree.set_passive(&node);
+            }
         }
     }
 
@@ -268,9 +276,6 @@ fn node(tenant: &TenantId) -> String {
 impl Actor for Tenants {
     type Context = SupervisedContext<Self>;
 
-    /// A new generation of the router begins without tenants: those of the old one go on serving
-    /// whoever holds their handles, are drained, and come back with their next message.
-    ///
     /// It says of nobody that there is no such tenant before the registry knows them.
     fn started(&mut self, ctx: &mut Self::Context) {
         let registry = self.registry.clone();
@@ -278,7 +283,7 @@ impl Actor for Tenants {
         let enter = known
             .into_actor(self)
             .map(|known, tenants, ctx| match known {
-                Ok(()) => tenants.enter_all_as_passive(),
+                Ok(()) => tenants.enter_all(ctx),
                 Err(error) => ctx.fail(format!("the registry is not ready: {error}")),
             });
         ctx.wait(enter);

@@ -3,10 +3,9 @@
 //! fails, everything since is discarded: the generation ends and the next one is rebuilt from what
 //! is durable.
 
-mod loading;
+mod owed;
 
 use std::{
-    collections::HashMap,
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
@@ -17,29 +16,25 @@ use std::{
 use actix::{Actor, ActorFutureExt as _, AsyncContext as _, Handler, WrapFuture as _};
 use vyrox_domain::{
     ids::{AlertId, TenantId},
-    protocol::{AlertTriaged, ChainOpened, Command, Effect, Undecided},
+    protocol::{AlertTriaged, Command, Effect, Undecided},
     tenant::{decide, outstanding_effects},
 };
 use vyrox_journal::{AppendError, Done};
 use vyrox_supervision::{Handle, SupervisedContext};
 
-use self::loading::{Loaded, load};
+use self::owed::Owed;
 use crate::{
-    claims::Overlay,
     faults,
     intake::{Fresh, Outcome, Taker},
     keyring::TenantKeys,
-    messages::{AppendFailed, Assess, Receive, RecordVerdict, Reject},
+    loading::{Loaded, chain_opened, load},
+    messages::{AppendFailed, Assess, AssessOwed, Receive, RecordVerdict, Reject},
     ports::World,
     router::{Passivate, Tenants},
     triage_engine::TriageEngine,
 };
 
 const SWEEP: Duration = Duration::from_secs(1);
-/// How often stage 1 is asked about one alert before the alert is left to people.
-const ASKS_MAX: u32 = 3;
-/// Sweeps that an alert may be with stage 1 before it is asked again.
-const PATIENCE: u32 = 20;
 
 /// What a machine is made of; the factory keeps it over all generations.
 pub struct MachineParts {
@@ -59,16 +54,10 @@ pub struct MachineParts {
 pub struct Machine {
     parts: Arc<MachineParts>,
     taker: Option<Taker>,
-    asked: HashMap<AlertId, Asked>,
-    /// The generation of stage 1 that was asked.
+    owed: Owed,
+    /// The generation of stage 1 at the last look.
     stage1: u64,
     idle_sweeps: u64,
-}
-
-#[derive(Default)]
-struct Asked {
-    times: u32,
-    sweeps: u32,
 }
 
 impl Machine {
@@ -77,7 +66,7 @@ impl Machine {
         Self {
             parts,
             taker: None,
-            asked: HashMap::new(),
+            owed: Owed::default(),
             stage1: 0,
             idle_sweeps: 0,
         }
@@ -87,30 +76,39 @@ impl Machine {
         &self.parts.keys.tenant
     }
 
-    fn begin(&mut self, loaded: Loaded, ctx: &mut SupervisedContext<Self>) {
-        let taker = Taker {
+    /// Rebuilds everything from the journal, under a new epoch. The lanes hold their messages until
+    /// that is done.
+    fn reload(&mut self, ctx: &mut SupervisedContext<Self>) {
+        self.taker = None;
+        let (world, tenant) = (Arc::clone(&self.parts.world), self.name().clone());
+        let load = tokio::task::spawn_blocking(move || load(&world, &tenant));
+        let go_on = load
+            .into_actor(self)
+            .map(|loaded, machine, ctx| match loaded {
+                Ok(Ok(loaded)) => machine.go_on(loaded, ctx),
+                Ok(Err(error)) => ctx.fail(error),
+                Err(error) => ctx.fail(format!("the load of the state fell: {error}")),
+            });
+        ctx.wait(go_on);
+    }
+
+    /// Goes on from what is durable: at the start, and after the journal had no room.
+    fn go_on(&mut self, loaded: Loaded, ctx: &SupervisedContext<Self>) {
+        let effects = outstanding_effects(&loaded.state).into_iter();
+        let cases = effects.map(|Effect::Triage { alert_id, seq }| (alert_id, seq));
+        self.owed = Owed::new(cases);
+        self.stage1 = self.parts.triage.snapshot().generation;
+        self.taker = Some(Taker {
             world: Arc::clone(&self.parts.world),
             tenant: self.name().clone(),
             data_key: Arc::clone(&self.parts.keys.data_key),
             state: loaded.state,
             epoch: loaded.epoch,
-            overlay: Overlay::default(),
+            overlay: loaded.overlay,
             in_flight: Arc::default(),
-        };
-        self.taker = Some(taker);
-        self.open_chain(ctx);
-        self.stage1 = self.parts.triage.snapshot().generation;
-        self.ask_outstanding(ctx);
-        ctx.run_interval(SWEEP, Self::sweep);
-    }
-
-    fn open_chain(&mut self, ctx: &SupervisedContext<Self>) {
-        let opened = ChainOpened {
-            opaque_id: self.parts.keys.opaque_id.clone(),
-            format_version: 1,
-            key_ids: vec![self.parts.keys.data_key.id()],
-        };
-        self.carry_out(Command::OpenChain(opened), ctx);
+        });
+        self.carry_out(Command::OpenChain(chain_opened(&self.parts.keys)), ctx);
+        self.ask_next(ctx);
     }
 
     /// Decides, applies and appends a command that nobody waits for.
@@ -141,41 +139,24 @@ impl Machine {
         }))
     }
 
-    /// Asks stage 1 about whatever it has not answered: at the start, and after it lost a message.
-    fn ask_outstanding(&mut self, ctx: &SupervisedContext<Self>) {
-        let Some(taker) = &self.taker else { return };
-        let mut hopeless = Vec::new();
-        for Effect::Triage { alert_id, seq } in outstanding_effects(&taker.state) {
-            let asked = self.asked.entry(alert_id).or_default();
-            asked.sweeps = asked.sweeps.saturating_add(1);
-            if asked.times > 0 && asked.sweeps < PATIENCE {
-                continue;
-            }
-            if asked.times >= ASKS_MAX {
-                hopeless.push(alert_id);
-                continue;
-            }
-            let machine = ctx.handle();
-            let assess = Assess {
-                alert_id,
-                seq,
-                alert: None,
-                machine,
-            };
-            if self.parts.triage.try_cast(assess).is_err() {
-                break;
-            }
-            *asked = Asked {
-                times: asked.times.saturating_add(1),
-                sweeps: 0,
-            };
+    /// Asks stage 1 about the next alerts whose evidence has to be read, if it has answered the last.
+    fn ask_next(&mut self, ctx: &SupervisedContext<Self>) {
+        let cases = self.owed.next();
+        if cases.is_empty() {
+            return;
         }
-        for alert_id in hopeless {
-            tracing::error!(tenant = %self.name(), %alert_id, "stage 1 never answered; left to people");
-            let rules = self.parts.world.rules.load().digest();
-            let triaged = AlertTriaged::undecided(Undecided::Stage1Unavailable, rules);
-            self.carry_out(Command::RecordVerdict { alert_id, triaged }, ctx);
+        let machine = ctx.handle();
+        let assess = AssessOwed { cases, machine };
+        if let Err(rejected) = self.parts.triage.try_cast(assess) {
+            self.owed.refused(&rejected.message.cases);
         }
+    }
+
+    fn leave_to_people(&mut self, alert_id: AlertId, ctx: &SupervisedContext<Self>) {
+        tracing::error!(tenant = %self.name(), %alert_id, "stage 1 never answered; left to people");
+        let rules = self.parts.world.rules.load().digest();
+        let triaged = AlertTriaged::undecided(Undecided::Stage1Unavailable, rules);
+        self.carry_out(Command::RecordVerdict { alert_id, triaged }, ctx);
     }
 
     fn sweep(&mut self, ctx: &mut SupervisedContext<Self>) {
@@ -184,14 +165,12 @@ impl Machine {
         let owed = taker.state.untriaged.len() as u64;
         let busy = owed > 0 || taker.in_flight.load(Ordering::Acquire) > 0;
         self.parts.owed.store(owed, Ordering::Release);
-        if owed > 0 {
-            // An alert that came in meanwhile is with stage 1 already; its patience starts here.
-            self.adopt_new();
-            self.notice_fall_of_stage1();
-            self.ask_outstanding(ctx);
-        } else {
-            self.asked.clear();
+        let generation = self.parts.triage.snapshot().generation;
+        let fell = std::mem::replace(&mut self.stage1, generation) != generation;
+        for alert_id in self.owed.sweep(fell) {
+            self.leave_to_people(alert_id, ctx);
         }
+        self.ask_next(ctx);
         self.idle_sweeps = if busy {
             0
         } else {
@@ -207,32 +186,6 @@ impl Machine {
             self.idle_sweeps = 0;
         }
     }
-
-    /// A new generation of stage 1 does not know what the old one had in hand: nobody has to be
-    /// patient with it, as long as it may be asked again at all.
-    fn notice_fall_of_stage1(&mut self) {
-        let generation = self.parts.triage.snapshot().generation;
-        if std::mem::replace(&mut self.stage1, generation) == generation {
-            return;
-        }
-        for asked in self.asked.values_mut() {
-            if asked.times < ASKS_MAX {
-                asked.sweeps = PATIENCE;
-            }
-        }
-    }
-
-    fn adopt_new(&mut self) {
-        let Some(taker) = &self.taker else { return };
-        for alert_id in taker.state.untriaged.keys() {
-            self.asked.entry(*alert_id).or_insert(Asked {
-                times: 1,
-                sweeps: 0,
-            });
-        }
-        self.asked
-            .retain(|alert_id, _| taker.state.untriaged.contains_key(alert_id));
-    }
 }
 
 impl Actor for Machine {
@@ -240,17 +193,8 @@ impl Actor for Machine {
 
     fn started(&mut self, ctx: &mut Self::Context) {
         faults::strike("machine", self.name(), faults::Place::Started);
-        let (world, tenant) = (Arc::clone(&self.parts.world), self.name().clone());
-        let load = tokio::task::spawn_blocking(move || load(&world, &tenant));
-        let begin = load
-            .into_actor(self)
-            .map(|loaded, machine, ctx| match loaded {
-                Ok(Ok(loaded)) => machine.begin(loaded, ctx),
-                Ok(Err(error)) => ctx.fail(error),
-                Err(error) => ctx.fail(format!("the load of the state fell: {error}")),
-            });
-        // The lanes hold their messages until the state is there.
-        ctx.wait(begin);
+        ctx.run_interval(SWEEP, Self::sweep);
+        self.reload(ctx);
     }
 
     fn stopped(&mut self, _: &mut Self::Context) {
@@ -270,7 +214,9 @@ impl Handler<Receive> for Machine {
         self.idle_sweeps = 0;
         let outcome = self.outcome(ctx);
         if let (Some(taker), Some(outcome)) = (&mut self.taker, outcome) {
-            taker.receive(message, outcome);
+            for case in taker.receive(message, outcome) {
+                self.owed.handed(case);
+            }
         }
     }
 }
@@ -291,9 +237,10 @@ impl Handler<RecordVerdict> for Machine {
     type Result = ();
 
     fn handle(&mut self, message: RecordVerdict, ctx: &mut Self::Context) {
-        self.asked.remove(&message.alert_id);
+        self.owed.answered(message.alert_id);
         let RecordVerdict { alert_id, triaged } = message;
         self.carry_out(Command::RecordVerdict { alert_id, triaged }, ctx);
+        self.ask_next(ctx);
     }
 }
 
@@ -305,8 +252,11 @@ impl Handler<AppendFailed> for Machine {
             .taker
             .as_ref()
             .is_some_and(|taker| taker.epoch == message.epoch);
-        if ours {
-            ctx.fail(format!("the journal refused an append: {}", message.error));
+        match message.error {
+            _ if !ours => {}
+            // Nothing fell: there was no room, and what was decided since has to be forgotten.
+            AppendError::Full | AppendError::Conflict { .. } => self.reload(ctx),
+            error => ctx.fail(format!("the journal refused an append: {error}")),
         }
     }
 }
@@ -321,9 +271,7 @@ struct Released {
 impl Outcome for Released {
     fn durable(self: Box<Self>, fresh: Vec<Fresh>) {
         for Fresh {
-            alert_id,
-            seq,
-            alert,
+            alert_id, alert, ..
         } in fresh
         {
             let machine = self.machine.clone();
@@ -331,8 +279,7 @@ impl Outcome for Released {
             self.triage
                 .try_cast(Assess {
                     alert_id,
-                    seq,
-                    alert: Some(alert),
+                    alert,
                     machine,
                 })
                 .ok();

@@ -1,12 +1,12 @@
 //! The host's tree: what is started, in which order, on which thread.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use actix::ArbiterHandle;
 use arc_swap::ArcSwap;
 use vyrox_domain::{host::HostState, ids::TenantId};
 use vyrox_journal::{seal::HostKey, vault::Vault};
-use vyrox_supervision::{Handle, Policy, Spec, Tree};
+use vyrox_supervision::{Backoff, Handle, Policy, Spec, Supervised, Tree};
 
 use crate::{
     audit_writer::{AuditWriter, OnPoison},
@@ -95,60 +95,39 @@ pub fn start(parts: &HostParts) -> Host {
     let HostParts {
         world,
         tree,
-        host_arbiter,
-        tenant_arbiters,
         vault,
         host_key,
         ..
     } = parts;
     let view = Arc::new(ArcSwap::from_pointee(HostState::default()));
     let directory = Arc::new(Directory::default());
-
-    let audit_writer = {
-        let (world, on_poison) = (Arc::clone(world), Arc::clone(&parts.on_poison));
-        let make = move |_| AuditWriter::new(Arc::clone(&world), Arc::clone(&on_poison));
-        tree.supervise(spec("audit_writer"), host_arbiter, make)
-    };
-    let projector = {
-        let parts = parts.projector.clone();
-        tree.supervise(spec("projector"), host_arbiter, move |_| {
-            Projector::new(parts.clone())
-        })
-    };
-    let nonce_cache = {
-        let world = Arc::clone(world);
-        let make = move |_| NonceCache::new(Arc::clone(&world));
-        tree.supervise(spec("nonce_cache"), host_arbiter, make)
-    };
+    let (audit_writer, projector, nonce_cache) = keepers(parts);
     let deadlines = {
         let world = Arc::clone(world);
-        let make = move |_| Deadlines::new(Arc::clone(&world));
-        tree.supervise(spec("deadlines"), host_arbiter, make)
+        supervise(parts, "deadlines", move || {
+            Deadlines::new(Arc::clone(&world))
+        })
     };
     let registry = {
-        let parts = RegistryParts {
+        let registry = RegistryParts {
             world: Arc::clone(world),
             vault: Arc::clone(vault),
             host_key: Arc::clone(host_key),
             view: Arc::clone(&view),
             deadlines: deadlines.clone(),
         };
-        tree.supervise(spec("registry"), host_arbiter, move |_| {
-            Registry::new(parts.clone())
-        })
+        supervise(parts, "registry", move || Registry::new(registry.clone()))
     };
     let tenants = {
-        let parts = TenantsParts {
+        let tenants = TenantsParts {
             world: Arc::clone(world),
             tree: tree.clone(),
             directory: Arc::clone(&directory),
-            arbiters: tenant_arbiters.clone(),
+            arbiters: parts.tenant_arbiters.clone(),
             registry: registry.clone(),
             view: Arc::clone(&view),
         };
-        tree.supervise(spec("tenants"), host_arbiter, move |_| {
-            Tenants::new(parts.clone())
-        })
+        supervise(parts, "tenants", move || Tenants::new(tenants.clone()))
     };
     let tree = tree.clone();
     Host {
@@ -164,6 +143,52 @@ pub fn start(parts: &HostParts) -> Host {
     }
 }
 
-fn spec(kind: &'static str) -> Spec {
-    Spec::new(kind, kind).policy(Policy::default())
+/// Those that keep what lasts: the journal's watch, the projections, the index of repeats.
+fn keepers(parts: &HostParts) -> (Handle<AuditWriter>, Handle<Projector>, Handle<NonceCache>) {
+    let world = &parts.world;
+    let audit_writer = {
+        let (world, on_poison) = (Arc::clone(world), Arc::clone(&parts.on_poison));
+        let make = move || AuditWriter::new(Arc::clone(&world), Arc::clone(&on_poison));
+        supervise(parts, "audit_writer", make)
+    };
+    let projector = {
+        let projector = parts.projector.clone();
+        supervise(parts, "projector", move || {
+            Projector::new(projector.clone())
+        })
+    };
+    let nonce_cache = {
+        let world = Arc::clone(world);
+        supervise(parts, "nonce_cache", move || {
+            NonceCache::new(Arc::clone(&world))
+        })
+    };
+    (audit_writer, projector, nonce_cache)
+}
+
+/// The longest pause before one of the host's own actors comes back.
+const HOST_BACKOFF_MAX: Duration = Duration::from_secs(5);
+/// More falls in a period than those pauses leave room for: nobody above could do better than to try
+/// again, so the host's own actors are never given up.
+const HOST_INTENSITY: u32 = 10_000;
+
+/// Starts one of the host's own actors, on the thread that they share.
+fn supervise<A: Supervised>(
+    parts: &HostParts,
+    kind: &'static str,
+    make: impl Fn() -> A + Send + Sync + 'static,
+) -> Handle<A> {
+    let backoff = Backoff {
+        base: Duration::from_millis(50),
+        max: HOST_BACKOFF_MAX,
+        ..Policy::default().backoff
+    };
+    let policy = Policy {
+        intensity: HOST_INTENSITY,
+        backoff,
+        ..Policy::default()
+    };
+    let spec = Spec::new(kind, kind).policy(policy);
+    let make = move |_generation| make();
+    parts.tree.supervise(spec, &parts.host_arbiter, make)
 }

@@ -7,17 +7,19 @@ use vyrox_domain::{
     alert::Alert,
     digest::Digest,
     entry::Recorded,
+    ids::AlertId,
     protocol::{AlertTriaged, Event, EvidenceKind, Undecided},
     triage::assess,
 };
-use vyrox_supervision::SupervisedContext;
+use vyrox_supervision::{Handle, SupervisedContext};
 
 use crate::{
     faults,
     intake::evidence_aad,
     keyring::TenantKeys,
-    messages::{Assess, RecordVerdict},
+    messages::{Assess, AssessOwed, RecordVerdict},
     ports::World,
+    tenant::Machine,
 };
 
 /// The actor.
@@ -32,27 +34,33 @@ impl TriageEngine {
         Self { world, keys }
     }
 
-    fn speak(&self, message: &Assess, alert: &Alert) {
+    fn speak(&self, machine: &Handle<Machine>, alert_id: AlertId, alert: &Alert) {
         let rules = self.world.rules.load();
         let hits = rules.evaluate(alert);
         let assessment = assess(alert.severity, &hits, self.world.limits.bands);
+        let rules_sha256 = rules.digest();
         answer(
-            message,
+            machine,
+            alert_id,
             AlertTriaged {
                 assessment,
-                rules_sha256: rules.digest(),
+                rules_sha256,
             },
         );
     }
+
+    /// The evidence is gone (expired, erased, damaged): a person has to look, nothing is closed.
+    fn without_evidence(&self, machine: &Handle<Machine>, alert_id: AlertId, error: &str) {
+        tracing::warn!(tenant = %self.keys.tenant, %alert_id, error, "no evidence to triage by");
+        let rules = self.world.rules.load().digest();
+        let triaged = AlertTriaged::undecided(Undecided::EvidenceUnavailable, rules);
+        answer(machine, alert_id, triaged);
+    }
 }
 
-fn answer(message: &Assess, triaged: AlertTriaged) {
-    let verdict = RecordVerdict {
-        alert_id: message.alert_id,
-        triaged,
-    };
-    // If there is no room, the machine's sweep asks again.
-    message.machine.try_cast(verdict).ok();
+fn answer(machine: &Handle<Machine>, alert_id: AlertId, triaged: AlertTriaged) {
+    // If there is no room, the machine finds out that an answer was lost and asks again.
+    machine.try_cast(RecordVerdict { alert_id, triaged }).ok();
 }
 
 impl Actor for TriageEngine {
@@ -62,35 +70,38 @@ impl Actor for TriageEngine {
 impl Handler<Assess> for TriageEngine {
     type Result = ();
 
-    fn handle(&mut self, message: Assess, ctx: &mut Self::Context) {
+    fn handle(&mut self, message: Assess, _: &mut Self::Context) {
         faults::strike("triage_engine", &self.keys.tenant, faults::Place::Message);
-        if let Some(alert) = &message.alert {
-            self.speak(&message, alert);
-            return;
-        }
-        let (world, keys, seq) = (Arc::clone(&self.world), Arc::clone(&self.keys), message.seq);
-        let read = tokio::task::spawn_blocking(move || read_alert(&world, &keys, seq));
-        let then = read
-            .into_actor(self)
-            .map(move |alert, engine, _ctx| match alert {
-                Ok(Ok(alert)) => engine.speak(&message, &alert),
-                Ok(Err(error)) => engine.without_evidence(&message, &error),
-                Err(error) => engine.without_evidence(&message, &error.to_string()),
-            });
-        ctx.spawn(then);
+        self.speak(&message.machine, message.alert_id, &message.alert);
     }
 }
 
-impl TriageEngine {
-    /// The evidence is gone (expired, erased, damaged): a person has to look, nothing is closed.
-    fn without_evidence(&self, message: &Assess, error: &str) {
-        let (tenant, alert_id) = (&self.keys.tenant, message.alert_id);
-        tracing::warn!(%tenant, %alert_id, error, "no evidence to triage by");
-        let rules = self.world.rules.load().digest();
-        answer(
-            message,
-            AlertTriaged::undecided(Undecided::EvidenceUnavailable, rules),
-        );
+impl Handler<AssessOwed> for TriageEngine {
+    type Result = ();
+
+    /// One job for all of them, and nothing else meanwhile: however much is owed, the engine takes
+    /// one thread and its neighbours' turns come round.
+    fn handle(&mut self, message: AssessOwed, ctx: &mut Self::Context) {
+        let (world, keys) = (Arc::clone(&self.world), Arc::clone(&self.keys));
+        let AssessOwed { cases, machine } = message;
+        let read = tokio::task::spawn_blocking(move || {
+            let read = |(alert_id, seq)| (alert_id, read_alert(&world, &keys, seq));
+            cases.into_iter().map(read).collect::<Vec<_>>()
+        });
+        let speak = read.into_actor(self).map(move |read, engine, ctx| {
+            // Lost alerts are asked about again, one by one.
+            let Ok(read) = read else {
+                ctx.fail("the reading of evidence fell")
+            };
+            for (alert_id, alert) in read {
+                faults::strike("triage_engine", &engine.keys.tenant, faults::Place::Message);
+                match alert {
+                    Ok(alert) => engine.speak(&machine, alert_id, &alert),
+                    Err(error) => engine.without_evidence(&machine, alert_id, &error),
+                }
+            }
+        });
+        ctx.wait(speak);
     }
 }
 

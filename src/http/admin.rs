@@ -254,6 +254,7 @@ fn registry_problem(error: &RegistryError) -> Problem {
         }
         RegistryError::Refused(HostRefusal::NothingToDo) => Code::InvalidRequest,
         RegistryError::WeakSecret(_) => Code::InvalidSecret,
+        RegistryError::NoRoom => Code::Overloaded,
         RegistryError::NotDurable(why) => {
             tracing::error!(why, "a change of the host came to nothing");
             return Code::JournalUnavailable.into();

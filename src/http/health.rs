@@ -140,6 +140,7 @@ pub(super) async fn tenant(
         "tenant_id": id,
         "state": tenant_state(&edge, &id, record),
         "why": why,
+        "projections_stuck": edge.world.progress.stuck(id.as_str()),
         "held_from_seq": edge.world.held.get(id.as_str()),
         "suspended_since_ms": record.suspended_since,
         "next_probe_at_ms": node.as_ref().and_then(|node| node.next_restart_at_ms),
@@ -166,7 +167,12 @@ pub(super) fn tenant_state(edge: &Edge, id: &TenantId, record: &TenantRecord) ->
         .children
         .iter()
         .all(|child| child.state == State::Running);
-    if well { "serving" } else { "degraded" }
+    let readable = edge.world.progress.stuck(id.as_str()).is_none();
+    if well && readable {
+        "serving"
+    } else {
+        "degraded"
+    }
 }
 
 /// Lets in a token with `health:read`; without one, only a request that this very machine made to a

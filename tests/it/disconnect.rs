@@ -2,7 +2,7 @@
 
 use std::thread;
 
-use serde_json::{Value, json};
+use serde_json::Value;
 use tempfile::tempdir;
 
 use crate::server::{DEADLINE, Http, NO_RATIONS, Server, Tenant, eventually, request_bytes, sign};
@@ -135,7 +135,8 @@ fn an_alert_whose_sender_left_while_it_waited_is_there_when_it_is_sent_again() {
     let mut http = server.http();
     let mut retries = Retries::default();
     let mut outcomes = vec![retries.retry(&mut http, &request(&acme, &acme.body("d-0", "whoami")))];
-    let fault = json!({ "actor": "tenant/acme/machine", "fault": "block_ms:700", "times": 1 });
+    let fault =
+        serde_json::json!({ "actor": "tenant/acme/machine", "fault": "block_ms:700", "times": 1 });
     let ordered = server.api("POST", "/api/v1/faults", Some(&fault));
     assert_eq!(ordered.status, 204, "{ordered:?}");
     let blocking = request(&acme, &acme.body("d-1", "whoami"));

@@ -159,7 +159,7 @@ fn other_ways_to_sign(add: &mut impl FnMut(&'static str, Vec<u8>)) {
 fn unreadable(acme: &Tenant) -> Vec<Vec<u8>> {
     let good = acme.body("d-1", "whoami /all");
     let truncated = good[..good.len() / 2].to_vec();
-    let mut not_utf8 = good.clone();
+    let mut not_utf8 = good;
     let at = not_utf8
         .windows(6)
         .position(|six| six == b"whoami")

@@ -175,7 +175,7 @@ fn each_alert_of_a_list_has_its_own_answer() {
         let shown = server.judged("acme", answer["alert_id"].as_str().unwrap());
         assert!(shown["verdict"].is_string(), "{shown}");
     }
-    let again = acme.post(&mut http, "generic", &list(&[a.clone(), b.clone()]));
+    let again = acme.post(&mut http, "generic", &list(&[a, b]));
     assert_eq!(again.status, 200, "{again:?}");
     let again = again.json();
     for (repeat, answer) in again["alerts"].as_array().unwrap().iter().zip(answers) {

@@ -8,6 +8,7 @@ use std::sync::atomic::Ordering;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender};
 
 use crate::directory::{Kind, Name};
+use crate::files::lacks_descriptors;
 use crate::heads::Record;
 use crate::journal::JournalError;
 use crate::pending::settle;
@@ -245,10 +246,17 @@ impl Checkpointer {
         Ok(())
     }
 
-    /// A retired file, or the name of a new one while the log may grow.
+    /// A retired file, or the name of a new one while the log may grow. None as long as there are no
+    /// descriptors to look with.
     fn next_candidate(&self, failed: &HashSet<u64>) -> Result<Option<Name>, Fatal> {
-        let listed = self.shared.directory.list();
-        let listed = listed.map_err(|error| Fatal(format!("listing the log: {error}")))?;
+        let listed = match self.shared.directory.list() {
+            Ok(listed) => listed,
+            Err(error) if lacks_descriptors(&error) => {
+                tracing::warn!(%error, "the log could not be listed");
+                return Ok(None);
+            }
+            Err(error) => return Err(Fatal(format!("listing the log: {error}"))),
+        };
         let mut retired = listed.into_iter().filter(|name| name.kind == Kind::Tmp);
         if let Some(name) = retired.find(|name| !failed.contains(&name.id)) {
             return Ok(Some(name));

@@ -1,11 +1,12 @@
 //! The data directory: which files there are, what their names mean, and one owner at a time.
 
-use std::fs::{self, File, OpenOptions, TryLockError};
+use std::fs::{self, File, TryLockError};
 use std::io;
 use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
 
 use crate::bytes::{index, wide};
+use crate::files::{make_directory, writable};
 use crate::options::StartError;
 
 /// What a log file is at the moment. Only the name says so; ids are never given twice.
@@ -60,18 +61,20 @@ impl Name {
 /// The data directory, locked for as long as the value lives.
 pub(crate) struct Directory {
     root: PathBuf,
+    /// Kept open, so that making a rename durable never fails for want of a descriptor.
+    handle: File,
     _lock: File,
 }
 
 impl Directory {
-    /// Creates what is missing and takes the lock.
+    /// Creates what is missing, closes to others what is open to them, and takes the lock.
     pub(crate) fn open(root: &Path) -> Result<Self, StartError> {
         for path in [
             root.to_path_buf(),
             root.join("tenants"),
             root.join("evidence"),
         ] {
-            fs::create_dir_all(&path).map_err(StartError::io("create", &path))?;
+            make_directory(&path).map_err(StartError::io("create", &path))?;
         }
         let parent = root
             .parent()
@@ -79,10 +82,7 @@ impl Directory {
         let parent = parent.unwrap_or_else(|| Path::new("."));
         sync_directory(parent).map_err(StartError::io("sync", parent))?;
         let path = root.join("lock");
-        let lock = OpenOptions::new()
-            .create(true)
-            .truncate(false)
-            .write(true)
+        let lock = writable()
             .open(&path)
             .map_err(StartError::io("open", &path))?;
         match lock.try_lock() {
@@ -94,6 +94,7 @@ impl Directory {
         }
         Ok(Self {
             root: root.to_path_buf(),
+            handle: File::open(root).map_err(StartError::io("open", root))?,
             _lock: lock,
         })
     }
@@ -157,7 +158,7 @@ impl Directory {
 
     /// Makes renames and new log files durable.
     pub(crate) fn sync(&self) -> io::Result<()> {
-        sync_directory(&self.root)
+        self.handle.sync_all()
     }
 
     /// Makes new chain files and evidence stores durable.
@@ -171,11 +172,7 @@ impl Directory {
     pub(crate) fn zero(&self, name: Name, bytes: u64) -> io::Result<()> {
         static CHUNK: [u8; 1 << 16] = [0; 1 << 16];
         let path = self.path(name);
-        let file = OpenOptions::new()
-            .create(true)
-            .truncate(false)
-            .write(true)
-            .open(path)?;
+        let file = writable().open(path)?;
         file.set_len(bytes)?;
         let mut offset = 0;
         while offset < bytes {
@@ -189,9 +186,11 @@ impl Directory {
     /// Writes a whole side file durably.
     pub(crate) fn write_side_file(&self, path: &Path, bytes: &[u8]) -> io::Result<()> {
         let folder = self.root.join("held");
-        fs::create_dir_all(&folder)?;
-        fs::write(path, bytes)?;
-        File::open(path)?.sync_all()?;
+        make_directory(&folder)?;
+        let file = writable().open(path)?;
+        file.set_len(0)?;
+        file.write_all_at(bytes, 0)?;
+        file.sync_all()?;
         sync_directory(&folder)?;
         self.sync()
     }

@@ -14,6 +14,7 @@ use redb::{
 };
 
 use crate::directory::Directory;
+use crate::files::writable;
 use crate::journal::Head;
 use crate::options::StartError;
 
@@ -114,6 +115,10 @@ impl Heads {
         if fresh.exists() {
             fs::remove_file(&fresh).map_err(StartError::io("remove", &fresh))?;
         }
+        // Made here because redb would make it readable to everybody.
+        writable()
+            .open(&fresh)
+            .map_err(StartError::io("create", &fresh))?;
         let heads = Self {
             database: Builder::new()
                 .create(&fresh)

@@ -26,6 +26,7 @@ mod frame;
 mod segment;
 
 mod directory;
+mod files;
 mod heads;
 mod log_file;
 

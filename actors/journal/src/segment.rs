@@ -102,13 +102,18 @@ pub(crate) struct Segment {
 impl Segment {
     /// Opens the segment at `path` for reading.
     pub(crate) fn open(path: &Path, header: &SegmentHeader) -> io::Result<Arc<Self>> {
-        Ok(Arc::new(Self {
+        Ok(Self::of(File::open(path)?, header))
+    }
+
+    /// The segment that `file`, open for reading, is or is about to become.
+    pub(crate) fn of(file: File, header: &SegmentHeader) -> Arc<Self> {
+        Arc::new(Self {
             id: header.id,
-            file: File::open(path)?,
+            file,
             seed: Seed::new(&header.salt),
             waiting: AtomicU64::new(0),
             stranded: Mutex::new(Vec::new()),
-        }))
+        })
     }
 
     /// Whether no chain's file needs it any more.

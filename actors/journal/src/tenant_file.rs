@@ -13,6 +13,7 @@ use crate::bytes::{index, wide};
 use crate::directory::Directory;
 use crate::entry::{parse_place, read_place};
 use crate::evidence;
+use crate::files::writable;
 use crate::frame::Frame;
 use crate::heads::Record;
 use crate::journal::{Head, JournalError, Line};
@@ -128,11 +129,7 @@ impl Tail {
 
 /// Opens a file for writing at `offset`, with nothing behind it.
 fn open_at(path: &Path, offset: u64) -> io::Result<File> {
-    let file = OpenOptions::new()
-        .create(true)
-        .truncate(false)
-        .write(true)
-        .open(path)?;
+    let file = writable().open(path)?;
     if file.metadata()?.len() < offset {
         let error = "the file is shorter than its record";
         return Err(io::Error::new(io::ErrorKind::InvalidData, error));

@@ -3,6 +3,7 @@
 //! It takes what is queued, decides in order what is chained, writes one batch, syncs once, and only
 //! then tells anyone. Batch n+1 is written after n is durable. Any error of the log ends it.
 
+use std::fs::File;
 use std::io;
 use std::mem;
 use std::ops::Range;
@@ -16,6 +17,7 @@ use crate::checkpointer::Message;
 use crate::decision::{Decision, Opening, decide, fail, finish};
 use crate::directory::{Kind, Name};
 use crate::entry::Template;
+use crate::files::lacks_descriptors;
 use crate::frame::{FrameHeader, FrameWriter};
 use crate::journal::{Head, Receipt};
 use crate::log_file::{LogFile, OpenLog};
@@ -77,11 +79,21 @@ impl Writer {
         self.switch()
     }
 
-    /// Goes on in a new segment. `false` if there are not spares enough.
+    /// Goes on in a new segment. `false` if there are not spares enough, or no descriptors to open
+    /// one with: then nothing has changed on the disk, and the spare is as good as before.
     fn switch(&mut self) -> Result<bool, String> {
         let shared = Arc::clone(&self.shared);
         let Some(spare) = shared.spares.take(|| self.notify(Message::Spares)) else {
             return Ok(false);
+        };
+        let opened = match self.open_spare(spare) {
+            Ok(opened) => opened,
+            Err(error) if lacks_descriptors(&error) => {
+                tracing::warn!(%error, spare, "a spare could not be opened; entries are refused");
+                shared.spares.add(spare);
+                return Ok(false);
+            }
+            Err(error) => return Err(log_error(&error)),
         };
         let id = shared.heads.take_id(0)?;
         let header = SegmentHeader {
@@ -91,9 +103,10 @@ impl Writer {
             pages: shared.options.segment_pages(),
             salt: rand::random(),
         };
-        let (file, segment) = self
-            .begin_segment(spare, &header)
-            .map_err(|e| log_error(&e))?;
+        let (mut file, reader) = opened;
+        self.begin_segment(spare, &mut *file, &header)
+            .map_err(|error| log_error(&error))?;
+        let segment = Segment::of(reader, &header);
         shared.heads.set_active(id, None)?;
         lock(&shared.segments).push_back(Arc::clone(&segment));
         self.log = ActiveLog {
@@ -107,23 +120,28 @@ impl Writer {
         Ok(true)
     }
 
+    /// Opens a spare for writing and for reading: the two descriptors that a segment needs, which
+    /// stay with the file when it gets its new name.
+    fn open_spare(&self, spare: u64) -> io::Result<(Box<dyn LogFile>, File)> {
+        let path = self.shared.directory.path(Name::new(Kind::Spare, spare));
+        Ok(((self.open_log)(&path)?, File::open(&path)?))
+    }
+
     fn begin_segment(
         &self,
         spare: u64,
+        file: &mut dyn LogFile,
         header: &SegmentHeader,
-    ) -> io::Result<(Box<dyn LogFile>, Arc<Segment>)> {
+    ) -> io::Result<()> {
         let directory = &self.shared.directory;
         let (spare, name) = (
             Name::new(Kind::Spare, spare),
             Name::new(Kind::Segment, header.id),
         );
-        let mut file = (self.open_log)(&directory.path(spare))?;
-        write_headers(&mut *file, header)?;
+        write_headers(file, header)?;
         file.sync()?;
         directory.rename(spare, name)?;
-        directory.sync()?;
-        let segment = Segment::open(&directory.path(name), header)?;
-        Ok((file, segment))
+        directory.sync()
     }
 
     /// Writes and syncs the chained entries as one batch and makes them known. Returns the receipts

@@ -31,6 +31,8 @@ pub(super) struct Fold {
     parts: ProjectorParts,
     states: HashMap<Arc<str>, TenantState>,
     dirty: HashSet<Arc<str>>,
+    /// Chains with an entry that could not be folded.
+    stuck: HashSet<Arc<str>>,
 }
 
 /// What one transaction will hold; later entries see the rows of earlier ones here.
@@ -47,19 +49,23 @@ impl Fold {
             parts: parts.clone(),
             states: HashMap::new(),
             dirty: HashSet::new(),
+            stuck: HashSet::new(),
         }
     }
 
-    pub(super) fn forget(&mut self, chain: &str) {
-        self.states.remove(chain);
-    }
-
-    /// Folds entries in, in one transaction. What is in the projections already is passed over.
+    /// Folds entries in, in one transaction. What is in the projections already is passed over. A
+    /// chain with an entry that cannot be folded stands still; the others go on.
     pub(super) fn apply(&mut self, entries: &[Arc<Committed>]) -> Result<(), ProjectError> {
         let mut working = Working::default();
         for entry in entries {
-            self.one(entry, &mut working)
-                .map_err(|e| ProjectError::new(&entry.chain, &e))?;
+            if self.stuck.contains(&entry.chain) {
+                continue;
+            }
+            if let Err(why) = self.one(entry, &mut working) {
+                self.parts.progress.stick(&entry.chain, &why);
+                self.states.remove(&entry.chain);
+                self.stuck.insert(Arc::clone(&entry.chain));
+            }
         }
         let mut batch = Batch::default();
         for ((chain, alert_id), view) in working.views {
@@ -128,17 +134,53 @@ impl Fold {
         if applied >= Some(entry.seq) {
             return Ok(());
         }
-        working.applied.insert(Arc::clone(&entry.chain), entry.seq);
-        if entry.chain.as_ref() == HOST_CHAIN {
-            return Ok(());
+        let expected = applied.map_or(0, |applied| applied.saturating_add(1));
+        if entry.seq != expected {
+            return self.fill(&entry.chain, (expected, entry.seq), working);
         }
-        let recorded = Recorded::parse(&entry.line).map_err(|error| error.to_string())?;
-        let event = {
-            let state = self.state(&entry.chain, entry.seq)?;
-            replay(state, &recorded).map_err(|error| error.to_string())?
-        };
-        self.dirty.insert(Arc::clone(&entry.chain));
-        self.rows(entry, event, &recorded, working)
+        self.fold(entry, working)
+    }
+
+    /// Something between was missed: it is read from the chain, up to and with `to`.
+    fn fill(
+        &mut self,
+        chain: &Arc<str>,
+        (from, to): (u64, u64),
+        working: &mut Working,
+    ) -> Result<(), String> {
+        tracing::warn!(
+            chain = chain.as_ref(),
+            from,
+            to,
+            "entries were missed; read from the chain"
+        );
+        let lines = self.parts.journal.read(chain, from, Some(to));
+        for line in lines.map_err(|error| error.to_string())? {
+            let line = line.map_err(|error| error.to_string())?;
+            let missed = Committed {
+                chain: Arc::clone(chain),
+                seq: line.seq,
+                hash: line.hash,
+                line: line.bytes,
+            };
+            self.fold(&missed, working)?;
+        }
+        Ok(())
+    }
+
+    /// Folds the entry that is next in its chain.
+    fn fold(&mut self, entry: &Committed, working: &mut Working) -> Result<(), String> {
+        if entry.chain.as_ref() != HOST_CHAIN {
+            let recorded = Recorded::parse(&entry.line).map_err(|error| error.to_string())?;
+            let event = {
+                let state = self.state(&entry.chain, entry.seq)?;
+                replay(state, &recorded).map_err(|error| error.to_string())?
+            };
+            self.dirty.insert(Arc::clone(&entry.chain));
+            self.rows(entry, event, &recorded, working)?;
+        }
+        working.applied.insert(Arc::clone(&entry.chain), entry.seq);
+        Ok(())
     }
 
     fn rows(

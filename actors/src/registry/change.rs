@@ -234,11 +234,8 @@ impl Handler<RotateSecret> for Registry {
         };
         let version = self.next_version(&tenant_id, vendor);
         let overlap_s = overlap_s.min(OVERLAP_MAX.as_secs());
-        let until = self
-            .parts
-            .world
-            .now()
-            .plus_ms(overlap_s.saturating_mul(1000));
+        let now = self.parts.world.now();
+        let until = now.plus_ms(overlap_s.saturating_mul(1000));
         let command = HostCommand::RotateSecret(SecretRotated {
             tenant_id: tenant_id.clone(),
             vendor,

@@ -4,7 +4,6 @@ use std::{collections::HashMap, sync::Arc};
 
 use vyrox_domain::{
     host::{HostState, TenantRecord, WebhookRecord},
-    host_protocol::SecretRetired,
     ids::TenantId,
     vendor::Vendor,
     webhook::{Keys, Secret},
@@ -22,26 +21,50 @@ pub(super) fn row_name(vendor: Vendor) -> String {
     format!("webhook/{vendor}")
 }
 
-/// Forgets a secret that no longer counts.
-pub(super) fn forget(vault: &Vault, retired: &SecretRetired) -> Result<(), VaultError> {
-    let name = row_name(retired.vendor);
-    vault
-        .remove(retired.tenant_id.as_str(), &name, retired.secret_version)
-        .map(|_| ())
+/// Forgets every secret of the tenant's webhooks that no longer counts: replaced, retired, or written
+/// for a change that then did not happen.
+pub(super) fn prune(
+    vault: &Vault,
+    tenant: &TenantId,
+    record: &TenantRecord,
+) -> Result<(), VaultError> {
+    let counts = |vendor: Vendor, version: u64| {
+        record.webhooks.get(&vendor).is_some_and(|webhook| {
+            let previous = webhook.previous.map(|previous| previous.secret_version);
+            webhook.secret_version == version || previous == Some(version)
+        })
+    };
+    for row in vault.for_tenant(tenant.as_str())? {
+        let vendor = Vendor::ALL
+            .into_iter()
+            .find(|vendor| row_name(*vendor) == row.name);
+        if vendor.is_some_and(|vendor| !counts(vendor, row.version)) {
+            vault.remove(tenant.as_str(), &row.name, row.version)?;
+        }
+    }
+    Ok(())
 }
 
-/// The keyring of this state; tenants other than `changed` keep what they have, where they have it.
-/// A tenant whose keys do not open is left out, so its senders are refused, and the log says why;
+/// Whose keys are read from the vault anew; the others keep what they have, where they have it.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Anew<'a> {
+    /// Everybody's.
+    All,
+    /// This tenant's, if any.
+    Of(Option<&'a TenantId>),
+}
+
+/// The keyring of this state. A tenant whose keys do not open is left out, so its senders are refused, and the log says why;
 /// the others are served.
 pub(super) fn keyring(
     state: &HostState,
     parts: &RegistryParts,
     before: &Keyring,
-    changed: Option<&TenantId>,
+    anew: Anew<'_>,
 ) -> Keyring {
     let tenants = state.tenants.iter().filter_map(|(id, record)| {
-        let known = before.tenant(id.as_str()).filter(|_| changed != Some(id));
-        if let Some(known) = known {
+        let read = anew == Anew::All || anew == Anew::Of(Some(id));
+        if let Some(known) = before.tenant(id.as_str()).filter(|_| !read) {
             return Some(Arc::clone(known));
         }
         match tenant_keys(id, record, parts, before) {

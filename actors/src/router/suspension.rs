@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 
 use actix::{ActorFutureExt as _, AsyncContext as _, WrapFuture as _};
 use vyrox_domain::{host_protocol::TenantHealth, ids::TenantId};
-use vyrox_supervision::{Exit, Spec, Stop, SupervisedContext};
+use vyrox_supervision::{Exit, Policy, Spec, Stop, SupervisedContext};
 
 use super::{Active, Tenants, node};
 use crate::{
@@ -16,6 +16,9 @@ use crate::{
 const PROBE_MAX_MS: u64 = 600_000;
 /// A tenant that was probed and has served so long is well again.
 const HEALTHY_AFTER: Duration = Duration::from_secs(10);
+
+/// More falls in a period than the pauses between them leave room for.
+const WRITER_INTENSITY: u32 = 10_000;
 
 impl Tenants {
     /// Activates a tenant. One that was suspended when the server stopped gets its probe by this.
@@ -74,8 +77,12 @@ impl Tenants {
             let spec = Spec::new(format!("{node}/intake_writer"), "intake_writer").under(&node);
             let arbiter = self.arbiters.of(&tenant);
             let make = move |_| IntakeWriter::new(Arc::clone(&world), Arc::clone(&keys));
-            self.tree
-                .supervise(spec.policy(self.policy()), &arbiter, make)
+            // It has no one to fall back on, so it is never given up.
+            let policy = Policy {
+                intensity: WRITER_INTENSITY,
+                ..self.policy()
+            };
+            self.tree.supervise(spec.policy(policy), &arbiter, make)
         };
         self.tree
             .set_suspended(&node, Some(self.world.now().plus_ms(wait_ms).ms()));

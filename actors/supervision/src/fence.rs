@@ -53,6 +53,8 @@ pub(crate) struct Run {
     death: OnceLock<Failure>,
     /// [`clock::ticks`] at which the poll that is under way began; 0: none is.
     polled_since: AtomicU64,
+    /// [`clock::ticks`] at which it was sent to an arbiter; 0: it was not, or a thread has taken it.
+    launched_at: AtomicU64,
     home: OnceLock<ThreadId>,
 }
 
@@ -64,6 +66,7 @@ impl Run {
             fenced: AtomicBool::new(false),
             death: OnceLock::new(),
             polled_since: AtomicU64::new(0),
+            launched_at: AtomicU64::new(0),
             home: OnceLock::new(),
         })
     }
@@ -85,15 +88,42 @@ impl Run {
 
     /// How long the poll that is under way has taken.
     pub(crate) fn busy_for(&self) -> Option<Duration> {
-        let since = self.polled_since.load(Ordering::Relaxed);
-        (since != 0)
-            .then(|| Duration::from_nanos(clock::ticks(clock::monotonic()).saturating_sub(since)))
+        elapsed_since(&self.polled_since)
     }
 
-    /// The thread of its arbiter, once it has run there.
+    /// It is on its way to an arbiter from now on, until a thread takes it.
+    pub(crate) fn launched(&self) {
+        self.launched_at
+            .store(clock::ticks(clock::monotonic()), Ordering::Relaxed);
+    }
+
+    /// How long it has waited for its arbiter to take it.
+    pub(crate) fn launching_for(&self) -> Option<Duration> {
+        elapsed_since(&self.launched_at)
+    }
+
+    /// How long it has been kept by a poll under way, or by an arbiter that does not take it.
+    pub(crate) fn stuck_for(&self) -> Option<Duration> {
+        self.busy_for().or_else(|| self.launching_for())
+    }
+
+    /// This thread is the one that it lives on.
+    pub(crate) fn settle_here(&self) {
+        self.home.get_or_init(|| thread::current().id());
+        self.launched_at.store(0, Ordering::Relaxed);
+    }
+
+    /// The thread of its arbiter, once that has taken it.
     pub(crate) fn home(&self) -> Option<ThreadId> {
         self.home.get().copied()
     }
+}
+
+/// The time since a moment in [`clock::ticks`]; none since 0.
+fn elapsed_since(moment: &AtomicU64) -> Option<Duration> {
+    let since = moment.load(Ordering::Relaxed);
+    (since != 0)
+        .then(|| Duration::from_nanos(clock::ticks(clock::monotonic()).saturating_sub(since)))
 }
 
 thread_local!(static RUNNING: RefCell<Option<Arc<Run>>> = const { RefCell::new(None) });
@@ -118,7 +148,6 @@ pub(crate) struct Polling<'a>(&'a Run);
 
 impl<'a> Polling<'a> {
     pub(crate) fn new(run: &'a Run, now: Instant) -> Self {
-        run.home.get_or_init(|| thread::current().id());
         run.polled_since.store(clock::ticks(now), Ordering::Relaxed);
         Self(run)
     }

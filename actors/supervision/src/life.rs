@@ -6,6 +6,7 @@ use crate::fence::Run;
 use crate::lock::lock;
 use crate::node::Crash;
 use crate::outcome::{Exit, Failure, Stop};
+use crate::panics;
 use crate::restart_policy::{Verdict, seed_of};
 use crate::spec::Spec;
 use crate::supervisor::Launch;
@@ -120,6 +121,7 @@ impl<A: Supervised> Core<A> {
 
     /// Lets the current generation begin on `arbiter`.
     pub(crate) fn start(self: &Arc<Self>, run: Arc<Run>, arbiter: &ArbiterHandle) {
+        run.launched();
         let launch = Launch::new(Arc::clone(self), run);
         // A launch that no arbiter takes ends the actor when it is dropped.
         let _taken: bool = arbiter.spawn_fn(move || launch.go());
@@ -195,7 +197,7 @@ impl<A: Supervised> Core<A> {
         if next.is_none() {
             tracing::error!(
                 actor = &*self.id,
-                message,
+                handling = message,
                 why = fall.why,
                 "gave an actor up"
             );
@@ -264,7 +266,7 @@ impl<A: Supervised> Core<A> {
         if let Some(waker) = waker {
             waker.wake();
         }
-        drop(factory);
+        panics::contained("factory", move || drop(factory));
         self.wake_waiting();
         self.exited.notify_waiters();
     }
@@ -276,9 +278,10 @@ impl<A: Supervised> Core<A> {
             if inner.stop != Some(Stop::Now) {
                 inner.stop = Some(how);
             }
+            // Under the lock: whoever sees the order to stop in there must see this as well.
+            self.stopping.store(true, Ordering::Release);
             inner.waker.clone()
         };
-        self.stopping.store(true, Ordering::Release);
         if let Some(waker) = waker {
             waker.wake();
         }

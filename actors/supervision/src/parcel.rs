@@ -5,6 +5,7 @@ use crate::fence::Run;
 use crate::lane::Classified;
 use crate::lock::lock;
 use crate::outcome::Failure;
+use crate::panics;
 use crate::poison::Key;
 use actix::dev::{MessageResponse, OneshotSender};
 use actix::{Actor, Handler, Message};
@@ -119,7 +120,8 @@ pub(crate) trait Envelope<A: Actor>: Send + Sync {
     fn queued_at(&self) -> Instant;
     /// Gives the message to its handler and arranges for the answer.
     fn run(&self, actor: &mut A, ctx: &mut A::Context);
-    /// Takes the message out of the world and tells its asker why.
+    /// Takes the message out of the world and tells its asker why. A panic in the message's own `Drop`
+    /// goes no further: it must not keep others from being told.
     fn fail(&self, why: Failure);
 }
 
@@ -148,11 +150,13 @@ impl<A: Supervised + Handler<M>, M: Classified> Envelope<A> for Parcel<M> {
     }
 
     fn fail(&self, why: Failure) {
-        let gone = {
+        let (message, reply) = {
             let mut slot = lock(&self.slot);
             slot.failure.get_or_insert(why);
             (slot.message.take(), slot.reply.take())
         };
-        drop(gone); // the message's own `Drop` runs outside of the lock
+        // Outside of the lock, for both may run code of others: the message's `Drop`, the asker's waker.
+        panics::contained("reply", move || drop(reply));
+        panics::contained("message", move || drop(message));
     }
 }

@@ -142,7 +142,10 @@ impl<A: Supervised> Supervisor<A> {
         self.discard();
         match next {
             Some(run) => {
+                run.settle_here();
                 self.run = run;
+                // Each run has a pause of its own; one that has elapsed holds up nobody.
+                self.backoff = None;
                 Step::Again
             }
             None => Step::Done,
@@ -216,6 +219,7 @@ impl<A: Supervised> Launch<A> {
         let Some((core, run)) = self.0.take() else {
             return;
         };
+        run.settle_here();
         let (generation, backoff, drain_deadline) = (None, None, None);
         drop(actix::spawn(Supervisor {
             core,

@@ -16,22 +16,23 @@ use std::time::Duration;
 ///
 /// A stuck actor is moved to a spare arbiter: its queue and handles stay, whoever waits for the answer is
 /// told [`crate::Failure::Stalled`], and whatever the blocked code does later is fenced. Its neighbours on
-/// the same thread move along. The blocked thread itself is lost until its code returns; the restart
+/// the same thread move along, and so does an actor that was sent to the thread while it was stuck already.
+/// The blocked thread itself is lost until its code returns; the restart
 /// intensity bounds how many an actor can lose.
 pub struct Watchdog {
     _alive: SyncSender<()>,
 }
 
-/// An actor that has been in one poll for too long.
+/// An actor that has been in one poll for too long, or that its arbiter has not taken for so long.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Stall {
     /// The actor's id.
     pub id: String,
     /// The generation that is stuck.
     pub generation: u64,
-    /// The message type in its handler; none if a timer or future is stuck.
+    /// The message type in its handler; none if a timer or future is stuck, or if nothing of it has run.
     pub message: Option<&'static str>,
-    /// How long the poll has taken.
+    /// How long the poll has taken, or the wait for the arbiter.
     pub busy_for: Duration,
 }
 
@@ -77,15 +78,16 @@ fn look(tree: &Tree, threshold: Duration, spare: &mut impl FnMut(&Stall) -> Opti
         .into_iter()
         .map(|child| (child.current_run(), child))
         .collect();
+    let mut refuge = None;
     for (run, child) in &all {
-        let Some(stall) = stalled(child.as_ref(), run, threshold) else {
+        let Some(stall) = overdue(child.as_ref(), run, run.busy_for(), threshold) else {
             continue;
         };
         tracing::error!(
             actor = stall.id,
             generation = stall.generation,
-            message = stall.message.unwrap_or("a timer or future"),
-            busy_ms = u64::try_from(stall.busy_for.as_millis()).unwrap_or(u64::MAX),
+            handling = stall.message.unwrap_or("a timer or future"),
+            busy_ms = millis(stall.busy_for),
             "an actor is stuck"
         );
         let Some(arbiter) = spare(&stall) else {
@@ -97,17 +99,53 @@ fn look(tree: &Tree, threshold: Duration, spare: &mut impl FnMut(&Stall) -> Opti
                 Arc::clone(neighbour).rebuild(other, &arbiter, &Fall::planned_move());
             }
         }
+        refuge = Some(arbiter);
+    }
+    move_the_untaken(&all, threshold, refuge, spare);
+}
+
+/// Moves whoever was sent to an arbiter that does not take it: all of them to one spare, for they may
+/// well wait for one and the same thread.
+fn move_the_untaken(
+    all: &[(Arc<Run>, Arc<dyn Child>)],
+    threshold: Duration,
+    mut refuge: Option<ArbiterHandle>,
+    spare: &mut impl FnMut(&Stall) -> Option<ArbiterHandle>,
+) {
+    for (run, child) in all {
+        let Some(stall) = overdue(child.as_ref(), run, run.launching_for(), threshold) else {
+            continue;
+        };
+        tracing::warn!(
+            actor = stall.id,
+            generation = stall.generation,
+            waited_ms = millis(stall.busy_for),
+            "an arbiter does not take an actor"
+        );
+        refuge = refuge.or_else(|| spare(&stall));
+        let Some(arbiter) = &refuge else {
+            return;
+        };
+        Arc::clone(child).rebuild(run, arbiter, &Fall::planned_move());
     }
 }
 
-fn stalled(child: &dyn Child, run: &Run, threshold: Duration) -> Option<Stall> {
-    let busy_for = run
-        .busy_for()
-        .filter(|busy| *busy >= threshold && !run.is_fenced())?;
+/// The run's stall, if what keeps it has lasted too long.
+fn overdue(
+    child: &dyn Child,
+    run: &Run,
+    lasted: Option<Duration>,
+    threshold: Duration,
+) -> Option<Stall> {
+    let busy_for = lasted.filter(|lasted| *lasted >= threshold && !run.is_fenced())?;
     Some(Stall {
         id: child.id().to_owned(),
         generation: run.generation,
         message: child.current_message(),
         busy_for,
     })
+}
+
+fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }

