@@ -1,11 +1,13 @@
 //! The composition root: configuration -> ports -> tree -> servers. Nothing else wires.
 
+mod descriptors;
 mod faults;
+mod private;
 mod rules;
 mod serve;
 mod tls;
 
-use std::{net::SocketAddr, path::Path, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, net::SocketAddr, path::Path, sync::Arc, time::Duration};
 
 use actix::{Arbiter, ArbiterHandle};
 use anyhow::{Context as _, bail};
@@ -15,11 +17,13 @@ use vyrox_actors::{
     journal::{
         Journal, LocalJournal, Options, RecoverySummary,
         projection::{ProjectionError, Projections},
+        seal::HostKey,
         vault::Vault,
     },
     keyring::Keyring,
     ports::{Clock, Limits, World},
     projector::{Progress, ProjectorParts, catch_up},
+    rules::RuleSet,
     supervision::{Stall, Tree, Watchdog, install_panic_hook},
     tree::{Arbiters, Host, HostParts, start},
 };
@@ -61,9 +65,11 @@ impl Clock for SystemClock {
 ///
 /// # Errors
 /// What keeps the server from starting, each cause with what to do; or that it did not end well.
-pub fn run(config: Config, options: RunOptions) -> anyhow::Result<()> {
+pub fn run(mut config: Config, options: RunOptions) -> anyhow::Result<()> {
     telemetry::init(&config.log)?;
     install_panic_hook();
+    let connections = &mut config.server.max_connections;
+    *connections = descriptors::make_room(*connections);
     actix::System::new().block_on(serve::serve(config, options))
 }
 
@@ -89,29 +95,17 @@ const WATCH_EVERY: Duration = Duration::from_millis(50);
 pub(crate) fn stand(config: Config) -> anyhow::Result<Standing> {
     let storage = &config.storage;
     let dir = storage.data_dir.clone();
-    make_private(&dir)?;
+    private::directory(&dir)?;
     let vault_path = dir.join("vault.redb");
     let feed = Arc::new(Feed::default());
     // First of all, as it takes the lock that keeps a second process out.
     let journal = Arc::new(open_journal(&config, &feed)?);
     not_lost(&vault_path, journal.as_ref())?;
     let key = Arc::new(host_key(storage, &vault_path)?);
-    let vault = Arc::new(Vault::open(&vault_path).context("the vault does not open")?);
-    if let Err(faults) = vault.preflight(&key) {
-        for fault in &faults {
-            tracing::error!(%fault, "preflight");
-        }
-        let list: Vec<_> = faults.iter().map(ToString::to_string).collect();
-        bail!(
-            "the vault is not fit to serve from:\n  {}",
-            list.join("\n  ")
-        );
-    }
+    let vault = Arc::new(open_vault(&vault_path, &key)?);
     let token = BootstrapToken::load(&dir)?;
     let projections = Arc::new(open_projections(&dir, storage.projection_cache_bytes)?);
-    let rules = rules::load(&config).map_err(|errors| {
-        anyhow::anyhow!("the rules do not compile:\n  {}", errors.join("\n  "))
-    })?;
+    let rules = rules(&config)?;
     let progress = Arc::new(Progress::default());
     let projector = ProjectorParts {
         journal: Arc::clone(&journal) as Arc<dyn Journal>,
@@ -122,13 +116,9 @@ pub(crate) fn stand(config: Config) -> anyhow::Result<Standing> {
         folding: Arc::default(),
     };
     catch_up(&projector).context("the projections cannot be brought up to the journal")?;
-    let recovered = journal.status().recovered;
-    let held = recovered.map(|recovered| recovered.held).unwrap_or_default();
-    for (chain, from_seq) in &held {
-        tracing::error!(chain, from_seq, "chain held: it was damaged, and its end can't be proven");
-    }
+    let held = held_chains(journal.as_ref());
     let world = Arc::new(World {
-        held: held.into_iter().collect(),
+        held,
         clock: Arc::new(SystemClock),
         journal,
         projections,
@@ -179,15 +169,6 @@ fn watch(tree: &Tree, stall: Duration, arbiters: &mut Vec<Arbiter>) -> anyhow::R
     Watchdog::spawn(tree, WATCH_EVERY, stall, spare).context("no thread for the watchdog")
 }
 
-fn make_private(dir: &Path) -> anyhow::Result<()> {
-    use std::os::unix::fs::DirBuilderExt as _;
-    std::fs::DirBuilder::new()
-        .recursive(true)
-        .mode(0o700)
-        .create(dir)
-        .with_context(|| format!("cannot make the data directory {}", dir.display()))
-}
-
 /// Refuses to begin an empty vault beside a host that has a past: its tenants' keys lay in the old
 /// one, and all of their senders would be turned away.
 fn not_lost(vault: &Path, journal: &LocalJournal) -> anyhow::Result<()> {
@@ -198,6 +179,40 @@ fn not_lost(vault: &Path, journal: &LocalJournal) -> anyhow::Result<()> {
         );
     }
     Ok(())
+}
+
+/// The vault, if every row in it is fit to serve from.
+fn open_vault(path: &Path, key: &HostKey) -> anyhow::Result<Vault> {
+    let vault = Vault::open(path).context("the vault does not open")?;
+    let Err(faults) = vault.preflight(key) else {
+        return Ok(vault);
+    };
+    for fault in &faults {
+        tracing::error!(%fault, "preflight");
+    }
+    let list: Vec<_> = faults.iter().map(ToString::to_string).collect();
+    bail!(
+        "the vault is not fit to serve from:\n  {}",
+        list.join("\n  ")
+    )
+}
+
+fn rules(config: &Config) -> anyhow::Result<RuleSet> {
+    rules::load(config)
+        .map_err(|errors| anyhow::anyhow!("the rules do not compile:\n  {}", errors.join("\n  ")))
+}
+
+/// Chains whose end could not be proven, each with the first number that is in doubt.
+fn held_chains(journal: &LocalJournal) -> BTreeMap<String, u64> {
+    let recovered = journal.status().recovered.unwrap_or_default();
+    let told = recovered.held.into_iter().inspect(|(chain, from_seq)| {
+        tracing::error!(
+            chain,
+            from_seq,
+            "chain held: it was damaged, and its end can't be proven"
+        );
+    });
+    told.collect()
 }
 
 fn open_journal(config: &Config, feed: &Arc<Feed>) -> anyhow::Result<LocalJournal> {
@@ -236,7 +251,14 @@ fn log_recovery(found: &RecoverySummary) {
     } = *found;
     let held = found.held.len();
     if damaged || held > 0 {
-        tracing::error!(segments, entries, cut, damaged, held, "journal recovered, with damage");
+        tracing::error!(
+            segments,
+            entries,
+            cut,
+            damaged,
+            held,
+            "journal recovered, with damage"
+        );
     } else {
         tracing::info!(segments, entries, cut, damaged, held, "journal recovered");
     }

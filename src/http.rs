@@ -5,6 +5,8 @@ pub mod problem;
 
 pub(crate) mod tokens;
 
+pub(crate) mod input;
+
 mod body;
 mod webhooks;
 
@@ -42,13 +44,10 @@ use vyrox_domain::{
 use self::{
     admission::Admission,
     metrics::Metrics,
-    problem::{json_errors, method_not_allowed, not_found, path_errors, query_errors},
+    problem::{method_not_allowed, not_found, path_errors},
     tokens::Tokens,
 };
 use crate::{app::Standing, config::Config};
-
-/// The largest body of the API's own routes.
-const API_BODY_BYTES: usize = 64 * 1024;
 
 /// What every handler shares. Nothing in it changes but behind its own lock.
 pub(crate) struct Edge {
@@ -103,11 +102,11 @@ impl Edge {
         self.listening.set(address).ok();
     }
 
-    /// Whether only this machine can reach the listener.
+    /// Whether only this machine can reach the listener, and no public URL says otherwise.
     pub(crate) fn is_local(&self) -> bool {
-        self.listening
-            .get()
-            .is_some_and(|address| address.ip().is_loopback())
+        let bound = self.listening.get();
+        let loopback = bound.is_some_and(|address| address.ip().to_canonical().is_loopback());
+        loopback && self.config.server.public_url.is_none()
     }
 
     /// What the URLs that are handed out begin with.
@@ -120,6 +119,11 @@ impl Edge {
         self.config.server.base_url(bound)
     }
 
+    /// How long a body may take to arrive.
+    pub(crate) fn body_patience(&self) -> Duration {
+        Duration::from_millis(self.config.server.body_timeout_ms)
+    }
+
     /// How long an answer may take once its request is whole.
     pub(crate) fn patience(&self) -> Duration {
         Duration::from_millis(self.config.server.request_timeout_ms)
@@ -129,8 +133,6 @@ impl Edge {
 /// Every route.
 pub(crate) fn routes(service: &mut ServiceConfig) {
     service
-        .app_data(json_errors(API_BODY_BYTES))
-        .app_data(query_errors())
         .app_data(path_errors())
         .service(only_post(
             "/webhook/{vendor}",

@@ -3,10 +3,11 @@
 use std::{
     fs::{self, OpenOptions},
     io::{self, Read as _, Write as _},
-    os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _},
+    os::unix::fs::{MetadataExt as _, OpenOptionsExt as _},
     path::{Path, PathBuf},
 };
 
+use nix::unistd::geteuid;
 use sha2::{Digest as _, Sha256};
 use subtle::ConstantTimeEq as _;
 use vyrox_actors::{
@@ -35,6 +36,16 @@ pub enum KeyError {
         path: PathBuf,
         /// Its mode.
         mode: u32,
+    },
+    /// Another user put it there.
+    #[error(
+        "{path} belongs to user {owner}, neither to this server's nor to root; see who put it there, then: chown it"
+    )]
+    Foreign {
+        /// Which file.
+        path: PathBuf,
+        /// Whose it is.
+        owner: u32,
     },
     /// It holds no key.
     #[error("{place}: {source}")]
@@ -101,7 +112,7 @@ impl BootstrapToken {
     /// Reads `admin.token` in the data directory, or makes it.
     ///
     /// # Errors
-    /// [`KeyError`] where the file cannot be read or made, or others can read it.
+    /// [`KeyError`] where the file cannot be read or made, others can read it, or another user owns it.
     pub fn load(data_dir: &Path) -> Result<Self, KeyError> {
         let path = data_dir.join("admin.token");
         if let Some(text) = read_secret_file(&path)? {
@@ -139,27 +150,39 @@ fn read_secret_file(path: &Path) -> Result<Option<Zeroizing<String>>, KeyError> 
         Err(source) if source.kind() == io::ErrorKind::NotFound => return Ok(None),
         Err(source) => return Err(error(source)),
     };
-    let mode = file.metadata().map_err(error)?.permissions().mode() & 0o777;
-    if mode & 0o077 != 0 {
-        return Err(KeyError::TooOpen {
-            path: path.to_owned(),
-            mode,
-        });
-    }
+    let meta = file.metadata().map_err(error)?;
+    ours_alone(path, meta.uid(), meta.mode() & 0o777)?;
     let mut text = Zeroizing::new(String::new());
     file.read_to_string(&mut text).map_err(error)?;
     Ok(Some(text))
 }
 
-/// Whole or not at all: written beside, synced, renamed, and the directory synced.
+/// Whether nobody but us and root can have written the file or can read it.
+fn ours_alone(path: &Path, owner: u32, mode: u32) -> Result<(), KeyError> {
+    let path = path.to_owned();
+    if owner != geteuid().as_raw() && owner != 0 {
+        Err(KeyError::Foreign { path, owner })
+    } else if mode & 0o077 != 0 {
+        Err(KeyError::TooOpen { path, mode })
+    } else {
+        Ok(())
+    }
+}
+
+/// Whole or not at all: written beside, synced, renamed, and the directory synced. What lies beside
+/// from a start that was cut short is removed, never written through: it may be a link.
 fn write_secret_file(path: &Path, text: &str) -> Result<(), KeyError> {
     let error = |source| KeyError::Io {
         path: path.to_owned(),
         source,
     };
     let beside = path.with_extension("new");
+    match fs::remove_file(&beside) {
+        Err(source) if source.kind() != io::ErrorKind::NotFound => return Err(error(source)),
+        _ => {}
+    }
     let mut options = OpenOptions::new();
-    options.write(true).create(true).truncate(true).mode(0o600);
+    options.write(true).create_new(true).mode(0o600);
     let mut file = options.open(&beside).map_err(error)?;
     file.write_all(text.as_bytes()).map_err(error)?;
     file.write_all(b"\n").map_err(error)?;
@@ -180,6 +203,8 @@ fn write_secret_file(path: &Path, text: &str) -> Result<(), KeyError> {
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::{PermissionsExt as _, symlink};
+
     use super::*;
 
     #[test]
@@ -208,5 +233,35 @@ mod tests {
         assert_eq!(key_file(key.clone(), &vault).expect("read").id(), made.id());
         fs::remove_file(&key).expect("lost");
         assert!(matches!(key_file(key, &vault), Err(KeyError::Lost { .. })));
+    }
+    #[test]
+    fn what_lies_in_the_way_is_replaced_and_never_written_through() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let (elsewhere, beside) = (dir.path().join("elsewhere"), dir.path().join("admin.new"));
+        fs::write(&elsewhere, b"untouched").expect("written");
+        symlink(&elsewhere, &beside).expect("a link");
+        assert!(BootstrapToken::load(dir.path()).expect("made").fresh);
+        assert_eq!(fs::read(&elsewhere).expect("there"), b"untouched");
+        let made = fs::symlink_metadata(dir.path().join("admin.token")).expect("there");
+        assert!(made.is_file() && made.mode() & 0o777 == 0o600);
+        assert!(!beside.exists());
+
+        fs::remove_file(dir.path().join("admin.token")).expect("removed");
+        fs::write(&beside, b"half a tok").expect("a start that was cut short");
+        assert!(BootstrapToken::load(dir.path()).expect("made").fresh);
+    }
+
+    #[test]
+    fn a_secret_is_believed_from_us_and_from_root_alone() {
+        let (us, path) = (geteuid().as_raw(), Path::new("host.key"));
+        for owner in [us, 0] {
+            assert!(ours_alone(path, owner, 0o600).is_ok());
+            assert!(matches!(
+                ours_alone(path, owner, 0o640),
+                Err(KeyError::TooOpen { .. })
+            ));
+        }
+        let stranger = ours_alone(path, us + 1, 0o600);
+        assert!(matches!(stranger, Err(KeyError::Foreign { owner, .. }) if owner == us + 1));
     }
 }

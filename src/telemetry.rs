@@ -44,7 +44,7 @@ pub enum LogError {
 /// # Errors
 /// The directives are wrong, or logging is set up already.
 pub fn init(log: &LogConfig) -> Result<LogControl, LogError> {
-    let (filter, handle) = reload::Layer::new(EnvFilter::try_new(&log.level)?);
+    let (filter, handle) = reload::Layer::new(filter(&log.level)?);
     tracing_subscriber::registry()
         .with(filter)
         .with(output(log.format, io::stderr, io::stderr().is_terminal()))
@@ -58,10 +58,22 @@ impl LogControl {
     /// # Errors
     /// The directives are wrong; the old ones stay.
     pub fn set_level(&self, level: &str) -> Result<(), LogError> {
-        self.0.reload(EnvFilter::try_new(level)?)?;
+        self.0.reload(filter(level)?)?;
         Ok(())
     }
 }
+
+/// What the web framework says about broken connections is a sender's to choose, line by line: it is
+/// silent unless the directives name it.
+fn filter(level: &str) -> Result<EnvFilter, ParseError> {
+    let filter = EnvFilter::try_new(level)?;
+    if level.contains(FRAMEWORK) {
+        return Ok(filter);
+    }
+    Ok(filter.add_directive(format!("{FRAMEWORK}=off").parse()?))
+}
+
+const FRAMEWORK: &str = "actix_http";
 
 fn output<S, W>(format: LogFormat, writer: W, colours: bool) -> Box<dyn Layer<S> + Send + Sync>
 where
@@ -122,6 +134,27 @@ mod tests {
             assert!(text.contains("forged") && text.contains("***"), "{text}");
             assert!(!text.contains("6b1f0c2d"), "{text}");
         }
+    }
+
+    #[test]
+    fn strangers_do_not_write_the_log_unless_that_is_asked_for() {
+        let lines = |level: &str| {
+            let page = Page::default();
+            let written = page.clone();
+            let subscriber = tracing_subscriber::registry()
+                .with(filter(level).expect("good directives"))
+                .with(output(LogFormat::Text, move || page.clone(), false));
+            tracing::subscriber::with_default(subscriber, || {
+                tracing::error!(target: "actix_http::h1::dispatcher", "stream error");
+                tracing::error!("ours");
+            });
+            let bytes = written.0.lock().expect("a page").clone();
+            String::from_utf8(bytes).expect("UTF-8").lines().count()
+        };
+        for level in ["info", "trace", "warn,vyrox=debug"] {
+            assert_eq!(lines(level), 1, "{level:?}");
+        }
+        assert_eq!(lines("info,actix_http=warn"), 2);
     }
 
     #[test]

@@ -6,9 +6,8 @@ use std::{
     fs::{File, OpenOptions},
     io::{self, Read as _, Write as _},
     path::PathBuf,
-    process::{Command, exit},
+    process::Command,
     sync::{Arc, Mutex, PoisonError},
-    thread,
 };
 
 use actix_web::{
@@ -91,7 +90,6 @@ impl Baseline {
 impl Serving {
     /// Serves until whoever started it is gone.
     pub(crate) fn serve(self) -> anyhow::Result<()> {
-        thread::spawn(end_with_parent);
         let app = move || match (self.baseline, self.disk.clone()) {
             (Baseline::Echo, _) | (_, None) => App::new().default_service(web::to(echo)),
             (_, Some(disk)) => App::new()
@@ -102,7 +100,10 @@ impl Serving {
             let server = HttpServer::new(app).bind(("127.0.0.1", 0))?;
             let address = server.addrs().first().copied().context("no address")?;
             report::line(&format!("{LISTENING}{address}"));
-            server.run().await.map_err(Into::into)
+            tokio::select! {
+                ended = server.run() => ended.map_err(Into::into),
+                _ = tokio::task::spawn_blocking(wait_for_the_end) => Ok(()),
+            }
         })
     }
 }
@@ -128,8 +129,7 @@ impl Disk {
 }
 
 /// Standard input ends when whoever started this process is gone, whatever ended it.
-fn end_with_parent() {
+fn wait_for_the_end() {
     let mut rest = Vec::new();
     io::stdin().read_to_end(&mut rest).ok();
-    exit(0);
 }

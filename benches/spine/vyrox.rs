@@ -18,11 +18,9 @@ use tempfile::TempDir;
 use crate::{alerts::Tenant, child::Child};
 
 /// What is not as it is by default.
-const SETTINGS: [(&str, &str); 7] = [
+const SETTINGS: [(&str, &str); 5] = [
     ("VYROX_LIMITS__PER_TENANT_PER_S", "1000000"),
     ("VYROX_LIMITS__PER_TENANT_BURST", "1000000"),
-    ("VYROX_LIMITS__GLOBAL_PER_S", "10000000"),
-    ("VYROX_LIMITS__UNKNOWN_PER_SOURCE_PER_S", "1000000"),
     ("VYROX_LIMITS__API_PER_S", "100000"),
     ("VYROX_LIMITS__API_BURST", "100000"),
     ("VYROX_LOG__LEVEL", "error"),
@@ -31,7 +29,7 @@ const SETTINGS: [(&str, &str); 7] = [
 /// A server that uses no more than [`IDLE`] in this time has come to rest.
 const LOOK: Duration = Duration::from_millis(250);
 const IDLE: Duration = Duration::from_millis(20);
-const LONGEST_REST: Duration = Duration::from_secs(120);
+const LONGEST_REST: Duration = Duration::from_mins(2);
 
 /// The running server.
 pub(crate) struct Vyrox {

@@ -11,13 +11,13 @@ pub(crate) use armed::routes;
 mod armed {
     use actix_web::{
         HttpRequest, HttpResponse,
-        web::{Data, Json, ServiceConfig, post},
+        web::{Data, Payload, ServiceConfig, post},
     };
     use serde::Deserialize;
     use vyrox_actors::faults::{Fault, inject};
 
     use crate::http::{
-        Edge,
+        Edge, input,
         problem::{Answer, Code, Problem},
         tokens::Scope,
     };
@@ -37,9 +37,10 @@ mod armed {
     async fn order(
         request: HttpRequest,
         edge: Data<Edge>,
-        order: Json<Order>,
+        payload: Payload,
     ) -> Answer<HttpResponse> {
         edge.tokens.require(&request, Scope::FaultsWrite)?;
+        let order: Order = input::json(&request, payload, edge.body_patience()).await?;
         let fault = match order.fault.as_str() {
             "panic" => Fault::Panic,
             "panic_in_started" => Fault::PanicInStarted,

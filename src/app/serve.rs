@@ -4,13 +4,15 @@ use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use actix_web::{App, HttpServer, dev::ServerHandle, middleware::ErrorHandlers, web::Data};
 use anyhow::Context as _;
+use tokio::task::JoinHandle;
 use vyrox_actors::{
     ports::World,
     projector::owing,
     registry::{NoteRules, NoteToken, Ready},
-    router::Activate,
+    router::{Activate, Tenants},
+    supervision::Handle,
 };
-use vyrox_domain::host_protocol::TokenIssued;
+use vyrox_domain::{host_protocol::TokenIssued, ids::TenantId};
 
 use super::{EndedAtOnce, RunOptions, Standing, faults, rules, stand, tls};
 use crate::{
@@ -21,6 +23,9 @@ use crate::{
 
 /// Time for requests in hand to be answered, then for actors to finish what they took.
 const DRAIN: Duration = Duration::from_secs(10);
+
+/// Time for one tenant to be woken at the start.
+const WAKE: Duration = Duration::from_secs(10);
 
 /// Time for the host's own chain to be read.
 const START: Duration = Duration::from_mins(1);
@@ -36,12 +41,13 @@ pub(super) async fn serve(config: Config, options: RunOptions) -> anyhow::Result
     let handle = server.handle();
     edge.listening_on(address);
     let running = actix::spawn(server);
-    begin(&standing).await;
+    let waking = begin(&standing);
     tracing::info!(%address, "listening");
     if let Some(tell) = options.on_listening {
         tell(address);
     }
     let quit = wait(signals, &standing, &edge).await;
+    waking.abort();
     match quit {
         End::Drain(mut signals) => {
             let drained = drain(standing, handle);
@@ -121,8 +127,8 @@ fn reload(standing: &Standing) {
     }
 }
 
-/// Notes what is in force, and wakes the tenants that are owed something.
-async fn begin(standing: &Standing) {
+/// Notes what is in force, and begins to wake the tenants that are owed something.
+fn begin(standing: &Standing) -> JoinHandle<()> {
     let rules = standing.world.rules.load();
     let note = NoteRules {
         sha256: rules.digest(),
@@ -136,15 +142,27 @@ async fn begin(standing: &Standing) {
         };
         standing.host.registry.try_cast(NoteToken(issued)).ok();
     }
-    for tenant in owing(&standing.world.projections) {
-        let woken = standing
-            .host
-            .tenants
-            .ask(Activate(tenant.clone()), DRAIN)
-            .await;
-        if let Err(error) = woken {
-            tracing::warn!(%tenant, %error, "owed a verdict and not woken; its next alert does it");
-        }
+    let owed = owing(&standing.world.projections);
+    actix::spawn(wake(standing.host.tenants.clone(), owed))
+}
+
+/// Wakes one tenant after the other, beside the serving: their senders need not wait for it.
+async fn wake(tenants: Handle<Tenants>, owed: Vec<TenantId>) {
+    let (all, mut woken) = (owed.len(), 0_usize);
+    for tenant in owed {
+        let route = tenants.ask(Activate(tenant.clone()), WAKE).await;
+        let why = match route {
+            Ok(Some(_route)) => {
+                woken += 1;
+                continue;
+            }
+            Ok(None) => "there is no such tenant here".to_owned(),
+            Err(error) => error.to_string(),
+        };
+        tracing::warn!(%tenant, why, "owed a verdict and not woken; its next alert does it");
+    }
+    if all > 0 {
+        tracing::info!(woken, owed = all, "tenants that were owed a verdict");
     }
 }
 
@@ -166,12 +184,13 @@ fn open_doors(
         .workers(server.workers)
         .keep_alive(Duration::from_secs(server.keep_alive_s))
         .client_request_timeout(Duration::from_millis(server.head_timeout_ms))
-        .max_connections(server.max_connections.div_ceil(server.workers.max(1)))
+        .max_connections((server.max_connections / server.workers.max(1)).max(1))
         .shutdown_timeout(DRAIN.as_secs())
         .disable_signals();
     let bound = match tls {
         Some(tls) => doors.bind_rustls_0_23(server.listen, tls),
-        None => doors.bind_auto_h2c(server.listen),
+        // HTTP/1.1 alone: telling HTTP/2 apart without TLS means to wait for bytes that may never come.
+        None => doors.bind(server.listen),
     };
     let bound = bound.with_context(|| {
         format!(

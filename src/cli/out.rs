@@ -11,6 +11,9 @@ use std::{
 
 use serde::Serialize;
 
+/// Characters of a cell; whoever wants to read more asks for the one thing, or for JSON.
+const CELL_MAX: usize = 60;
+
 /// Where a command prints, and how.
 pub struct Out {
     sink: Box<dyn Write + Send>,
@@ -99,12 +102,13 @@ impl Out {
         self.sink.flush()
     }
 
-    /// Prints rows under their headings, columns two spaces apart; the last column is not padded.
+    /// Prints rows under their headings, columns two spaces apart; the last column is not padded. Of a
+    /// text longer than [`CELL_MAX`] the beginning is printed, and an ellipsis.
     pub fn table(&mut self, headings: &[&str], rows: &[Vec<(Tone, String)>]) -> io::Result<()> {
         let mut widths: Vec<usize> = headings.iter().map(|heading| heading.len()).collect();
         for row in rows {
             for (width, (_, cell)) in widths.iter_mut().zip(row) {
-                *width = (*width).max(clean(cell).chars().count());
+                *width = (*width).max(fitted(cell).chars().count());
             }
         }
         let heading: Vec<_> = headings
@@ -215,10 +219,20 @@ fn is_steering(c: char) -> bool {
         || matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
+/// The text as it stands in a cell: clean, and cut where it is too long for one.
+fn fitted(text: &str) -> Cow<'_, str> {
+    let text = clean(text);
+    if text.chars().nth(CELL_MAX).is_none() {
+        return text;
+    }
+    let kept = text.chars().take(CELL_MAX - 1);
+    Cow::Owned(kept.chain(['\u{2026}']).collect())
+}
+
 fn aligned(cells: &[(Tone, String)], widths: &[usize]) -> Line {
     let mut line = Line::new();
     for (index, ((tone, text), width)) in cells.iter().zip(widths).enumerate() {
-        let text = clean(text);
+        let text = fitted(text);
         let pad = if index + 1 == cells.len() {
             0
         } else {
@@ -286,6 +300,36 @@ pub(super) mod tests {
             .map(|line| line.chars().count())
             .collect();
         assert_eq!(widths.first(), widths.last());
+    }
+
+    #[test]
+    fn a_long_cell_is_cut_and_a_line_of_its_own_is_not() {
+        let paper = Paper::default();
+        let (most, more) = ("\u{e9}".repeat(60), "\u{e9}".repeat(61));
+        let rows = [&most, &more].map(|title| {
+            let cell = |text: &str| (Tone::Plain, text.to_owned());
+            vec![cell(title), cell("x"), cell(title)]
+        });
+        let mut out = paper.out(false);
+        out.table(&["TITLE", "V", "AGAIN"], &rows).unwrap();
+        out.line(Line::item("title", &more)).unwrap();
+        let text = paper.text();
+        let lines: Vec<&str> = text.lines().collect();
+        let cut = format!("{}\u{2026}", "\u{e9}".repeat(59));
+        assert_eq!(lines[1], format!("{most}  x  {most}"));
+        assert_eq!(lines[2], format!("{cut}  x  {cut}"));
+        assert_eq!(lines[3], format!("title     {more}"));
+    }
+
+    #[test]
+    fn an_escape_that_is_cut_through_steers_nothing() {
+        let paper = Paper::default();
+        let hostile = format!("{}\u{1b}[2J{}", "a".repeat(56), "b".repeat(500));
+        let rows = [vec![(Tone::Plain, hostile)]];
+        paper.out(false).table(&["TITLE"], &rows).unwrap();
+        let text = paper.text();
+        assert!(!text.contains('\u{1b}'), "{text}");
+        assert_eq!(text.lines().last().unwrap().chars().count(), CELL_MAX);
     }
 
     #[test]

@@ -82,11 +82,26 @@ fn named(mut answer: Value, target: &Target, several: bool) -> Value {
     answer
 }
 
-/// Checks a file with nothing but the file.
+/// What is said of a file in which there is no entry: that nothing is wrong in it shows nothing.
+const EMPTY: &str = "empty";
+
+/// Checks a file with nothing but the file. One without entries is not whole: a chain has at least
+/// its first entry, and an export that came to nothing must not pass for one that was checked.
 fn file(path: &Path) -> Result<Value, Failure> {
     let report = verify_file(path).map_err(|error| {
         Failure::unreachable(format!("cannot read {}: {error}", path.display()))
     })?;
+    if report.ok && report.entries == 0 {
+        return Ok(json!({
+            "ok": false,
+            "entries": 0,
+            "head": null,
+            "kind": EMPTY,
+            "divergent_seq": 0,
+            "expected_hash": null,
+            "observed_hash": null,
+        }));
+    }
     Ok(as_json(&report))
 }
 
@@ -126,11 +141,12 @@ pub(super) fn show(name: &str, found: &Verification, out: &mut Out) -> Result<()
         }
         return Ok(());
     }
+    let kind = found.kind.as_deref().unwrap_or("unknown");
     let place = match found.divergent_seq {
+        _ if kind == EMPTY => "there is not one entry in it".to_owned(),
         Some(seq) => format!("first bad seq {seq}"),
         None => "no seq can be named".to_owned(),
     };
-    let kind = found.kind.as_deref().unwrap_or("unknown");
     out.line(
         Line::new()
             .tone(Tone::Bad, "NOT OK")
@@ -236,6 +252,23 @@ mod tests {
         let (exit, text) = verified(whole.trim_end(), false).await;
         assert_eq!(exit, Some(Exit::NotSo));
         assert!(text.contains("first bad seq 2 (half_line)"), "{text}");
+    }
+
+    #[tokio::test]
+    async fn an_empty_file_is_no_chain() {
+        let (exit, text) = verified("", false).await;
+        assert_eq!(exit, Some(Exit::NotSo));
+        assert!(text.starts_with("NOT OK"), "{text}");
+        assert!(
+            text.ends_with(": there is not one entry in it (empty)\n"),
+            "{text}"
+        );
+        let (exit, json) = verified("", true).await;
+        assert_eq!(exit, Some(Exit::NotSo));
+        let found: Value = serde_json::from_str(&json).unwrap();
+        assert_eq!(found["ok"], false);
+        assert_eq!(found["kind"], "empty");
+        assert_eq!(found["entries"], 0);
     }
 
     #[test]

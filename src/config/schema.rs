@@ -50,9 +50,10 @@ const RANGES: &[(&str, i64, i64)] = &[
     ("storage.checkpoint_ms", 10, 600_000),
     ("storage.projection_cache_bytes", 1 << 20, 64 << 30),
     ("limits.per_tenant_per_s", 1, 1_000_000),
-    ("limits.per_tenant_burst", 1, 1_000_000),
+    // A body with as many alerts as one may hold must fit, or it could never be sent.
+    ("limits.per_tenant_burst", 64, 1_000_000),
     ("limits.global_per_s", 1, 10_000_000),
-    ("limits.unknown_per_source_per_s", 1, 1_000_000),
+    ("limits.failed_per_source_per_s", 1, 1_000_000),
     ("limits.audit_per_s", 1, 100_000),
     ("limits.audit_burst", 1, 100_000),
     ("limits.api_per_s", 1, 100_000),
@@ -264,6 +265,15 @@ mod tests {
             assert!(low < high, "{name}");
             assert_eq!(schema.kinds.get(*name), Some(&Kind::Number), "{name}");
         }
+    }
+
+    #[test]
+    fn the_fullest_body_fits_every_burst() {
+        let range = RANGES
+            .iter()
+            .find(|(name, ..)| *name == "limits.per_tenant_burst");
+        let (_, low, _) = range.expect("a range");
+        assert_eq!(usize::try_from(*low), Ok(vyrox_domain::alert::MAX_ALERTS));
     }
 
     #[test]

@@ -129,12 +129,12 @@ impl StorageConfig {
 pub struct LimitsConfig {
     /// Alerts a second of one tenant.
     pub per_tenant_per_s: u32,
-    /// Alerts at once of one tenant.
+    /// Alerts at once of one tenant; as many as one body may hold, at least.
     pub per_tenant_burst: u32,
-    /// Requests a second that name no known tenant, all sources together.
+    /// Failed authentications a second, all sources together.
     pub global_per_s: u32,
-    /// Requests a second that name no known tenant, one source.
-    pub unknown_per_source_per_s: u32,
+    /// Failed authentications a second, one source.
+    pub failed_per_source_per_s: u32,
     /// Audit calls a second of one tenant.
     pub audit_per_s: u32,
     /// Audit calls at once of one tenant.
@@ -151,7 +151,7 @@ pub struct LimitsConfig {
     pub tenant_queue: usize,
     /// Requests handled at once.
     pub in_flight_max: usize,
-    /// Source and tenant pairs tracked one by one.
+    /// Sources whose failures are tracked one by one.
     pub tracked_sources_max: usize,
     /// Disk of one tenant.
     pub tenant_quota_bytes: u64,

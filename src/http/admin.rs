@@ -4,7 +4,7 @@ mod shown;
 
 use actix_web::{
     HttpRequest, HttpResponse,
-    web::{Json, Path},
+    web::{Path, Payload},
 };
 use serde::Deserialize;
 use tokio::sync::oneshot;
@@ -28,6 +28,7 @@ use self::shown::{TenantBody, issued_webhooks, shown};
 use super::{
     Edge, Shared,
     admission::Class,
+    input,
     problem::{Answer, Code, Problem},
     tokens::{Caller, Scope},
 };
@@ -81,14 +82,14 @@ pub(super) struct Rotate {
 pub(super) async fn onboard(
     request: HttpRequest,
     edge: Shared,
-    body: Json<Onboard>,
+    payload: Payload,
 ) -> Answer<HttpResponse> {
     let caller = caller(&request, &edge, Scope::TenantsWrite)?;
     let Onboard {
         tenant_id,
         webhooks,
         accounts,
-    } = body.into_inner();
+    } = input::json(&request, payload, edge.body_patience()).await?;
     let tenant_id: TenantId = tenant_id
         .parse()
         .map_err(|_invalid| Problem::new(Code::InvalidTenantId))?;
@@ -142,7 +143,7 @@ pub(super) async fn update(
     request: HttpRequest,
     edge: Shared,
     tenant: Path<String>,
-    body: Json<Update>,
+    payload: Payload,
 ) -> Answer<HttpResponse> {
     let caller = caller(&request, &edge, Scope::TenantsWrite)?;
     let tenant_id = known(&edge, &tenant)?;
@@ -150,7 +151,7 @@ pub(super) async fn update(
         webhooks,
         add_accounts,
         remove_accounts,
-    } = body.into_inner();
+    } = input::json(&request, payload, edge.body_patience()).await?;
     let webhooks = read_webhooks(webhooks)?;
     let add_accounts = read_accounts(add_accounts)?;
     let remove_accounts = read_accounts(remove_accounts)?;
@@ -178,7 +179,7 @@ pub(super) async fn rotate_secret(
     request: HttpRequest,
     edge: Shared,
     tenant: Path<String>,
-    body: Json<Rotate>,
+    payload: Payload,
 ) -> Answer<HttpResponse> {
     let caller = caller(&request, &edge, Scope::TenantsWrite)?;
     let tenant_id = known(&edge, &tenant)?;
@@ -186,7 +187,7 @@ pub(super) async fn rotate_secret(
         vendor,
         overlap_s,
         secret,
-    } = body.into_inner();
+    } = input::json(&request, payload, edge.body_patience()).await?;
     let vendor = read_vendor(&vendor)?;
     let secret = secret.map(read_secret);
     let by = caller.actor;
@@ -202,6 +203,8 @@ pub(super) async fn rotate_secret(
     Ok(HttpResponse::Ok().json(shown(&edge, &issued)))
 }
 
+/// Who calls, within that one's budget. A handler begins with this: what else the request holds is
+/// read for those alone who are let in.
 pub(super) fn caller(request: &HttpRequest, edge: &Edge, scope: Scope) -> Answer<Caller> {
     let caller = edge.tokens.require(request, scope)?;
     edge.admission

@@ -2,11 +2,12 @@
 //!
 //! Three gates, in the order of a request's way:
 //! 1. **Room** ([`Admission::enter`]): a ceiling on requests in hand. Above half of it no sender may
-//!    hold more than its equal share; the answer is 503.
-//! 2. **Before authentication** ([`Admission::before_authentication`]): what costs two HMACs is
-//!    rationed by where it comes from *and* whom it names. A request that names a known tenant draws
-//!    on the pair's own ration, at that tenant's rate: a stranger can spend only its own. Requests
-//!    that name nobody known share one ration a source, and all sources together the global one.
+//!    hold more than its equal share; the answer is 503. A place counts for its source until the
+//!    request is verified, and then for the source and the tenant.
+//! 2. **Failed authentication** ([`Admission::failed`]): every request is verified, whoever it names,
+//!    and only one that fails draws on a ration: its source's, then that of all sources together.
+//!    Nothing but the source goes into it, so nobody can spend what another needs, and the answers to
+//!    known and unknown names are the same, one by one.
 //! 3. **After authentication** ([`Admission::spend`]): the tenant's or token's own budget for that
 //!    kind of call.
 //!
@@ -84,27 +85,15 @@ pub enum Class {
     Api,
 }
 
-/// Whom a request names, as far as that can be seen before it is verified.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-enum Claim {
-    /// Its body is still on the way, or is asked for nothing.
-    Unseen,
-    /// A tenant of this host.
-    Tenant(TenantId),
-    /// Nobody, or nobody known.
-    Nobody,
-}
-
-/// A source and whom it claims to speak for.
-type Sender = (Source, Claim);
+/// A source, and the tenant it has proven to speak for; none until then.
+type Sender = (Source, Option<TenantId>);
 
 /// All gates of one server. Share it between workers.
 #[derive(Debug)]
 pub struct Admission<C: Clock = DefaultClock> {
     room: Arc<Room<Sender>>,
-    named: Rations<(Source, TenantId), C>,
-    strangers: Rations<Source, C>,
-    all_strangers: Ration<C>,
+    failures: Rations<Source, C>,
+    all_failures: Ration<C>,
     webhooks: Rations<Arc<str>, C>,
     audit: Rations<Arc<str>, C>,
     api: Rations<Arc<str>, C>,
@@ -120,16 +109,15 @@ impl Admission {
 impl<C: Clock + Clone> Admission<C> {
     /// Gates with the configured limits and any clock.
     pub fn with_clock(limits: &LimitsConfig, clock: &C) -> Self {
-        let pairs = limits.tracked_sources_max;
+        let sources = limits.tracked_sources_max;
         // One entry a tenant, and as many again for those that were removed since the last sweep.
         let names = limits.tenant_max.saturating_mul(2).max(1024);
         let (rate, burst) = (limits.per_tenant_per_s, limits.per_tenant_burst);
-        let stranger = limits.unknown_per_source_per_s;
+        let (failed, failed_by_all) = (limits.failed_per_source_per_s, limits.global_per_s);
         Self {
             room: Arc::new(Room::new(limits.in_flight_max)),
-            named: Rations::new(rate, burst, pairs, clock),
-            strangers: Rations::new(stranger, stranger, pairs, clock),
-            all_strangers: Ration::new(limits.global_per_s, limits.global_per_s, clock),
+            failures: Rations::new(failed, failed, sources, clock),
+            all_failures: Ration::new(failed_by_all, failed_by_all, clock),
             webhooks: Rations::new(rate, burst, names, clock),
             audit: Rations::new(limits.audit_per_s, limits.audit_burst, names, clock),
             api: Rations::new(limits.api_per_s, limits.api_burst, names, clock),
@@ -137,7 +125,7 @@ impl<C: Clock + Clone> Admission<C> {
     }
 
     /// Takes a place for a request whose body has not been read yet. The place is given back when the
-    /// guard is dropped; call [`InFlight::names`] on it as soon as the tenant is known.
+    /// guard is dropped; call [`InFlight::speaks_for`] on it as soon as the tenant is proven.
     ///
     /// # Errors
     /// [`Decision::Overloaded`].
@@ -145,14 +133,13 @@ impl<C: Clock + Clone> Admission<C> {
         InFlight::enter(&self.room, source)
     }
 
-    /// Whether a request may be verified. `tenant` is the known tenant that it names, if it does.
-    pub fn before_authentication(&self, source: Source, tenant: Option<&TenantId>) -> Decision {
-        if let Some(tenant) = tenant {
-            return self.named.take(&(source, tenant.clone()));
-        }
+    /// Counts a request that was verified in vain: while the rations last it is told so
+    /// ([`Decision::Admit`]), beyond them it is told to come back later. A request that was verified
+    /// with success never comes here.
+    pub fn failed(&self, source: Source) -> Decision {
         // The source first: one that is over its own ration must not draw on everybody's.
-        match self.strangers.take(&source) {
-            Decision::Admit => self.all_strangers.take(),
+        match self.failures.take(&source) {
+            Decision::Admit => self.all_failures.take(),
             refused => refused,
         }
     }
@@ -160,18 +147,27 @@ impl<C: Clock + Clone> Admission<C> {
     /// Whether an authenticated call fits its budget. `subject` is the tenant, or the token's id for
     /// [`Class::Api`]; only what was authenticated belongs here.
     pub fn spend(&self, class: Class, subject: &Arc<str>) -> Decision {
+        self.budgets(class).take(subject)
+    }
+
+    /// Whether a call that [`Admission::spend`] admitted may count for `more` calls than that one: all
+    /// of them, or none. The time to come back is when the whole call would fit again.
+    pub fn spend_more(&self, class: Class, subject: &Arc<str>, more: usize) -> Decision {
+        self.budgets(class).take_more(subject, more)
+    }
+
+    fn budgets(&self, class: Class) -> &Rations<Arc<str>, C> {
         match class {
-            Class::Webhook => self.webhooks.take(subject),
-            Class::Audit => self.audit.take(subject),
-            Class::Api => self.api.take(subject),
+            Class::Webhook => &self.webhooks,
+            Class::Audit => &self.audit,
+            Class::Api => &self.api,
         }
     }
 
     /// Forgets whoever has been quiet long enough to have a full ration again. Call it every few
     /// seconds; the tables also sweep themselves before they would outgrow their bounds.
     pub fn sweep(&self) {
-        self.named.sweep();
-        self.strangers.sweep();
+        self.failures.sweep();
         self.webhooks.sweep();
         self.audit.sweep();
         self.api.sweep();
@@ -181,11 +177,7 @@ impl<C: Clock + Clone> Admission<C> {
     pub fn usage(&self) -> Usage {
         Usage {
             in_flight: self.room.total(),
-            tracked: self.named.len()
-                + self.strangers.len()
-                + self.webhooks.len()
-                + self.audit.len()
-                + self.api.len(),
+            tracked: self.failures.len() + self.webhooks.len() + self.audit.len() + self.api.len(),
         }
     }
 }
@@ -195,7 +187,7 @@ impl<C: Clock + Clone> Admission<C> {
 pub struct Usage {
     /// Requests in hand.
     pub in_flight: usize,
-    /// Senders, tenants and tokens whose rate is tracked one by one.
+    /// Sources, tenants and tokens whose rate is tracked one by one.
     pub tracked: usize,
 }
 

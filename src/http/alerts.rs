@@ -2,11 +2,7 @@
 
 use std::time::Duration;
 
-use actix_web::{
-    HttpRequest, HttpResponse,
-    http::header,
-    web::{Path, Query},
-};
+use actix_web::{HttpRequest, HttpResponse, http::header, web::Path};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use vyrox_actors::{
@@ -18,6 +14,7 @@ use vyrox_domain::ids::{AlertId, TenantId};
 use super::{
     Edge, Shared,
     admin::{caller, known},
+    input,
     problem::{Answer, Code, Problem},
     tokens::Scope,
 };
@@ -48,12 +45,9 @@ pub(super) struct Show {
 }
 
 /// `GET /api/v1/alerts?tenant_id=T[&limit=N][&before=CURSOR]`: the newest first.
-pub(super) async fn list(
-    request: HttpRequest,
-    edge: Shared,
-    query: Query<List>,
-) -> Answer<HttpResponse> {
+pub(super) async fn list(request: HttpRequest, edge: Shared) -> Answer<HttpResponse> {
     caller(&request, &edge, Scope::AlertsRead)?;
+    let query: List = input::query(&request)?;
     let tenant = known(&edge, &query.tenant_id)?;
     let limit = query.limit.unwrap_or(PAGE);
     if !(1..=PAGE_MAX).contains(&limit) {
@@ -94,9 +88,9 @@ pub(super) async fn show(
     request: HttpRequest,
     edge: Shared,
     alert: Path<String>,
-    query: Query<Show>,
 ) -> Answer<HttpResponse> {
     caller(&request, &edge, Scope::AlertsRead)?;
+    let query: Show = input::query(&request)?;
     let alert_id: AlertId = alert
         .parse()
         .map_err(|_invalid| Problem::new(Code::AlertNotFound))?;

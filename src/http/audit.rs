@@ -1,7 +1,7 @@
 //! Audit out: the head of a chain and its verification, and who may ask.
 
-use actix_web::{HttpRequest, HttpResponse, web::Query};
-use serde::Deserialize;
+use actix_web::{HttpRequest, HttpResponse};
+use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::json;
 use vyrox_actors::journal::{Head, JournalError, VerifyReport};
 use vyrox_domain::{
@@ -13,6 +13,7 @@ use vyrox_domain::{
 use super::{
     Edge, Shared,
     admission::Class,
+    input,
     problem::{Answer, Code, Problem},
     tokens::{Scope, bearer},
 };
@@ -20,31 +21,32 @@ use super::{
 /// How far the signed timestamp may be from now, either way.
 const WINDOW_MS: u64 = 30_000;
 
+/// A query that names a chain and nothing else.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Of {
+struct Alone {
+    #[serde(rename = "tenant_id")]
+    _tenant_id: String,
+}
+
+/// The chain that a query names, whatever else stands in it.
+#[derive(Deserialize)]
+struct Whose {
     tenant_id: String,
 }
 
 /// `GET /audit/head`
-pub(super) async fn head(
-    request: HttpRequest,
-    edge: Shared,
-    of: Query<Of>,
-) -> Answer<HttpResponse> {
-    let chain = admitted(&request, &edge, &of.tenant_id)?;
+pub(super) async fn head(request: HttpRequest, edge: Shared) -> Answer<HttpResponse> {
+    let (chain, Alone { .. }) = admitted(&request, &edge)?;
     let head = edge.world.journal.head(&chain);
     let (seq, hash) = (head.map(|head| head.seq), head.map(|head| head.hash_hex()));
     Ok(HttpResponse::Ok().json(json!({ "seq": seq, "hash": hash, "checkpoint": null })))
 }
 
 /// `GET /audit/verify`: always 200; what it found is in the answer.
-pub(super) async fn verify(
-    request: HttpRequest,
-    edge: Shared,
-    of: Query<Of>,
-) -> Answer<HttpResponse> {
-    let chain = admitted(&request, &edge, &of.tenant_id)?;
+pub(super) async fn verify(request: HttpRequest, edge: Shared) -> Answer<HttpResponse> {
+    let (chain, Alone { .. }) = admitted(&request, &edge)?;
+    let doubtful_from = edge.world.held.get(&chain).copied();
     let journal = std::sync::Arc::clone(&edge.world.journal);
     let head = journal.head(&chain);
     let verify = tokio::task::spawn_blocking(move || journal.verify(&chain));
@@ -53,11 +55,11 @@ pub(super) async fn verify(
         Err(JournalError::Damaged { seq, .. }) => unreadable(seq),
         Err(error) => return Err(journal_problem(&error)),
     };
-    let report = match edge.world.held.get(&of.tenant_id) {
+    let report = match doubtful_from {
         Some(from_seq) if report.ok => VerifyReport {
             ok: false,
             kind: Some("held"),
-            divergent_seq: Some(*from_seq),
+            divergent_seq: Some(from_seq),
             ..report
         },
         _ => report,
@@ -101,23 +103,31 @@ pub(super) fn shown(report: &VerifyReport) -> serde_json::Value {
 }
 
 /// Lets in whoever holds a token, or signed `"T:N"` with the service key at about now. Gives the
-/// chain's name. A tenant that does not exist looks like a wrong signature, except to a token.
-pub(super) fn admitted(request: &HttpRequest, edge: &Edge, tenant: &str) -> Answer<String> {
-    let is_chain = tenant == HOST_CHAIN || edge.world.keyring.load().tenant(tenant).is_some();
-    let subject = if bearer(request).is_some() {
+/// chain's name and the whole query, of which nobody else learns what is wrong with it. A tenant that
+/// does not exist looks like a wrong signature, except to a token.
+pub(super) fn admitted<Q: DeserializeOwned>(
+    request: &HttpRequest,
+    edge: &Edge,
+) -> Answer<(String, Q)> {
+    let whose: Option<Whose> = input::query(request).ok();
+    let tenant = whose.map(|whose| whose.tenant_id).unwrap_or_default();
+    let is_chain = tenant == HOST_CHAIN || edge.world.keyring.load().tenant(&tenant).is_some();
+    if bearer(request).is_some() {
         edge.tokens.require(request, Scope::AuditRead)?;
-        if !is_chain {
-            return Err(Code::TenantNotFound.into());
-        }
-        tenant.into()
     } else {
-        let signed = is_signed(request, edge, tenant);
+        let signed = is_signed(request, edge, &tenant);
         // The host's own chain is for tokens: no tenant's key speaks for it.
-        let known: Option<TenantId> = tenant.parse().ok().filter(|_| signed && is_chain);
-        known.ok_or_else(Problem::unauthenticated)?.shared()
-    };
+        if !(signed && is_chain && tenant.parse::<TenantId>().is_ok()) {
+            return Err(Problem::unauthenticated());
+        }
+    }
+    let query = input::query(request)?;
+    if !is_chain {
+        return Err(Code::TenantNotFound.into());
+    }
+    let subject = tenant.as_str().into();
     edge.admission.spend(Class::Audit, &subject).into_result()?;
-    Ok(tenant.to_owned())
+    Ok((tenant, query))
 }
 
 fn is_signed(request: &HttpRequest, edge: &Edge, tenant: &str) -> bool {

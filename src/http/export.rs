@@ -3,11 +3,7 @@
 
 use std::sync::Arc;
 
-use actix_web::{
-    HttpRequest, HttpResponse,
-    http::header,
-    web::{Bytes, Query},
-};
+use actix_web::{HttpRequest, HttpResponse, http::header, web::Bytes};
 use serde::Deserialize;
 use tokio::sync::mpsc;
 use vyrox_actors::journal::JournalError;
@@ -25,8 +21,9 @@ const CHUNKS: usize = 8;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Export {
-    tenant_id: String,
+struct Export {
+    #[serde(rename = "tenant_id")]
+    _tenant_id: String,
     from_seq: Option<u64>,
     to_seq: Option<u64>,
     #[serde(default)]
@@ -43,18 +40,14 @@ enum Format {
 }
 
 /// `GET /audit/export`
-pub(super) async fn export(
-    request: HttpRequest,
-    edge: Shared,
-    query: Query<Export>,
-) -> Answer<HttpResponse> {
+pub(super) async fn export(request: HttpRequest, edge: Shared) -> Answer<HttpResponse> {
+    let (chain, query) = admitted(&request, &edge)?;
     let Export {
         from_seq,
         to_seq,
         format,
         ..
-    } = *query;
-    let chain = admitted(&request, &edge, &query.tenant_id)?;
+    } = query;
     let from = from_seq.unwrap_or(0);
     if to_seq.is_some_and(|to| to < from) {
         return Err(Problem::new(Code::InvalidQuery).detail("to_seq lies before from_seq"));

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use actix_web::{
     HttpRequest, HttpResponse,
     http::{header, uri::Authority},
-    web::{Path, Query},
+    web::Path,
 };
 use serde::Deserialize;
 use serde_json::json;
@@ -15,6 +15,7 @@ use vyrox_domain::{host::TenantRecord, ids::TenantId};
 use super::{
     Edge, Shared,
     admin::known,
+    input,
     problem::{Answer, Code, Problem},
     tokens::Scope,
 };
@@ -58,12 +59,9 @@ pub(super) struct Which {
 
 /// `GET /health/actors[?depth=N][&state=S]`: the whole tree. With `state`, nodes of that state and
 /// those above them.
-pub(super) async fn actors(
-    request: HttpRequest,
-    edge: Shared,
-    which: Query<Which>,
-) -> Answer<HttpResponse> {
+pub(super) async fn actors(request: HttpRequest, edge: Shared) -> Answer<HttpResponse> {
     may_look(&request, &edge)?;
+    let which: Which = input::query(&request)?;
     let mut tree = edge.tree.snapshot();
     if let Some(name) = &which.state {
         let state = STATES
@@ -176,7 +174,8 @@ pub(super) fn tenant_state(edge: &Edge, id: &TenantId, record: &TenantRecord) ->
 }
 
 /// Lets in a token with `health:read`; without one, only a request that this very machine made to a
-/// listener that only this machine can reach, and that nobody passed on.
+/// listener that only this machine can reach, and that nobody passed on. A public URL says that
+/// somebody does pass requests on.
 pub(super) fn may_look(request: &HttpRequest, edge: &Edge) -> Answer<()> {
     if super::tokens::bearer(request).is_none() && edge.is_local() && is_local(request) {
         return Ok(());
@@ -188,14 +187,7 @@ pub(super) fn may_look(request: &HttpRequest, edge: &Edge) -> Answer<()> {
 
 fn is_local(request: &HttpRequest) -> bool {
     let headers = request.headers();
-    let passed_on = [
-        "forwarded",
-        "x-forwarded-for",
-        "x-forwarded-host",
-        "x-real-ip",
-        "via",
-    ];
-    if passed_on.iter().any(|name| headers.contains_key(*name)) {
+    if headers.keys().any(|name| is_of_a_proxy(name.as_str())) {
         return false;
     }
     let peer = request
@@ -208,6 +200,13 @@ fn is_local(request: &HttpRequest) -> bool {
         .and_then(|value| value.to_str().ok());
     let host = host.or_else(|| request.uri().authority().map(Authority::as_str));
     peer && host.is_some_and(is_loopback_host)
+}
+
+/// Whether a header says that somebody passed the request on. Names are in lower case.
+fn is_of_a_proxy(header: &str) -> bool {
+    ["forwarded", "x-forwarded-", "x-real-ip", "via"]
+        .iter()
+        .any(|start| header.starts_with(start))
 }
 
 fn is_loopback_host(host: &str) -> bool {
@@ -225,6 +224,23 @@ fn is_loopback_host(host: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn headers_of_those_who_pass_requests_on() {
+        for header in [
+            "forwarded",
+            "x-forwarded-for",
+            "x-forwarded-proto",
+            "x-forwarded-prefix",
+            "x-real-ip",
+            "via",
+        ] {
+            assert!(is_of_a_proxy(header), "{header}");
+        }
+        for header in ["host", "accept", "authorization", "x-forward"] {
+            assert!(!is_of_a_proxy(header), "{header}");
+        }
+    }
 
     #[test]
     fn hosts_that_are_this_machine() {

@@ -1,7 +1,7 @@
 //! Every error of the server as RFC 9457 `application/problem+json`, from one table.
 //!
-//! A handler returns [`Problem`]; [`json_errors`] and its neighbours turn the framework's own errors
-//! into one, and [`as_problem`] catches what is left. A failed authentication is one value: same
+//! A handler returns [`Problem`]; [`not_found`] and its neighbours answer where no handler is, and
+//! [`as_problem`] catches what is left. A failed authentication is one value: same
 //! bytes and headers whichever check failed, whatever the handler tried to add.
 
 use std::{borrow::Cow, fmt, time::Duration};
@@ -21,9 +21,7 @@ mod framework;
 
 pub use self::{
     code::Code,
-    framework::{
-        as_problem, json_errors, method_not_allowed, not_found, path_errors, query_errors,
-    },
+    framework::{as_problem, method_not_allowed, not_found, path_errors},
 };
 
 /// Media type of every error.

@@ -1,6 +1,8 @@
 //! Alerts in: bytes -> the tenant's own keys -> `VerifiedWebhook` -> alerts -> machine -> durable
 //! -> answer. Nothing is parsed before it is verified but the one member that names the account.
 
+mod answer;
+
 use std::{sync::Arc, time::Duration};
 
 use actix_web::{
@@ -8,25 +10,25 @@ use actix_web::{
     http::header::HeaderName,
     web::{Path, Payload},
 };
-use serde::Serialize;
 use tokio::sync::oneshot;
 use vyrox_actors::{
     directory::Route,
     journal::AppendError,
     keyring::TenantKeys,
-    messages::{Accepted, Intake, IntakeError, ParsedAlert, Receive, Reject},
+    messages::{Intake, IntakeError, ParsedAlert, Receive, Reject},
     router::Activate,
     supervision::{Reason, Rejected},
 };
 use vyrox_domain::{
     alert::{Alert, InvalidPayload},
     digest::Digest,
-    ids::{AlertId, TenantId},
+    ids::TenantId,
     prescan::account_of,
     vendor::Vendor,
     webhook::{Headers, RawWebhook, VerifiedWebhook, verify},
 };
 
+use self::answer::answered;
 use super::{
     Edge, Shared,
     admission::{Class, Decision, Source},
@@ -73,16 +75,9 @@ async fn receive(
     let place = edge.admission.enter(source).map_err(refused)?;
     let server = &edge.config.server;
     body::acceptable(request, server.body_limit_bytes)?;
-    let patience = Duration::from_millis(server.body_timeout_ms);
-    let bytes = body::read(payload, server.body_limit_bytes, patience).await?;
+    let bytes = body::read(payload, server.body_limit_bytes, edge.body_patience()).await?;
 
-    let named = name(edge, vendor, path_tenant, &bytes);
-    let tenant = named.as_ref().map(|keys| &keys.tenant);
-    edge.admission
-        .before_authentication(source, tenant)
-        .into_result()?;
-    let place = place.names(tenant).map_err(refused)?;
-
+    let claim = claim(edge, vendor, path_tenant, &bytes);
     let now = edge.world.now();
     let headers = RequestHeaders(request);
     let raw = RawWebhook {
@@ -91,8 +86,13 @@ async fn receive(
         headers: &headers,
         now,
     };
-    let sender = authenticate(raw, edge, named.as_deref())?;
-    let keys = named.ok_or_else(Problem::unauthenticated)?;
+    let keys = claim.as_ref().map(|claim| claim.keys.as_ref());
+    let proven = authenticate(raw, edge, keys);
+    let Some((sender, claim)) = proven.zip(claim.as_ref()) else {
+        return Err(turned_away(edge, source));
+    };
+    let keys = Arc::clone(&claim.keys);
+    let place = place.speaks_for(&keys.tenant).map_err(refused)?;
     edge.admission
         .spend(Class::Webhook, &keys.tenant.shared())
         .into_result()?;
@@ -100,7 +100,7 @@ async fn receive(
         return Err(Code::ChainHeld.into());
     }
 
-    let parsed = parse(&sender.webhook, edge, vendor, &keys.tenant);
+    let parsed = parse(&sender.webhook, claim);
     let fallback = sender.fallback;
     let body_sha256 = Digest::of(&bytes);
     let intake = Intake {
@@ -125,22 +125,34 @@ fn refused(decision: Decision) -> Problem {
     }
 }
 
-/// The tenant that the request claims to speak for: its payload's account, else its path. Whatever
-/// is wrong with the claim looks like no claim at all.
-fn name(
-    edge: &Edge,
-    vendor: Vendor,
-    path_tenant: Option<&str>,
-    body: &[u8],
-) -> Option<Arc<TenantKeys>> {
+/// The answer to a request that proves nothing: the one 401 while its source's ration of failures
+/// lasts, 429 beyond. It depends on the source alone, never on what was wrong or who was named.
+fn turned_away(edge: &Edge, source: Source) -> Problem {
+    match edge.admission.failed(source).into_result() {
+        Ok(()) => Problem::unauthenticated(),
+        Err(limited) => limited,
+    }
+}
+
+/// Whom a request claims to speak for.
+struct Claim {
+    keys: Arc<TenantKeys>,
+    /// The account that led to the tenant; none where its path did.
+    account: Option<String>,
+}
+
+/// The tenant of the request's path, else of its payload's account. Whatever is wrong with the claim
+/// looks like no claim at all.
+fn claim(edge: &Edge, vendor: Vendor, path_tenant: Option<&str>, body: &[u8]) -> Option<Claim> {
     let account = account_of(vendor, body);
     let keyring = edge.world.keyring.load();
-    let named = match (path_tenant, account.ok()?) {
-        (Some(tenant), _) => keyring.tenant(tenant),
-        (None, Some(account)) => keyring.tenant_of(vendor, &account),
-        (None, None) => None,
+    let (keys, account) = match (path_tenant, account.ok()?) {
+        (Some(tenant), _) => (keyring.tenant(tenant), None),
+        (None, Some(account)) => (keyring.tenant_of(vendor, &account), Some(account)),
+        (None, None) => (None, None),
     };
-    named.cloned()
+    let keys = Arc::clone(keys?);
+    Some(Claim { keys, account })
 }
 
 struct Sender<'a> {
@@ -153,7 +165,7 @@ fn authenticate<'a>(
     raw: RawWebhook<'a>,
     edge: &Edge,
     named: Option<&TenantKeys>,
-) -> Answer<Sender<'a>> {
+) -> Option<Sender<'a>> {
     let vendor = raw.vendor;
     let own = named.and_then(|keys| keys.webhook(vendor, raw.now));
     let stand_in = edge
@@ -162,14 +174,12 @@ fn authenticate<'a>(
         .filter(|_| named.is_some() && own.is_none());
     let verification = verify(raw, own.or(stand_in));
     edge.metrics.verified(&verification);
-    let webhook = verification
-        .outcome
-        .map_err(|_refused| Problem::unauthenticated())?;
+    let webhook = verification.outcome.ok()?;
     let fallback = stand_in.is_some();
     if let (true, Some(keys)) = (fallback, named) {
         tracing::warn!(tenant = %keys.tenant, %vendor, "the host-wide secret stood in for the tenant's own");
     }
-    Ok(Sender { webhook, fallback })
+    Some(Sender { webhook, fallback })
 }
 
 struct RequestHeaders<'a>(&'a HttpRequest);
@@ -185,27 +195,19 @@ impl Headers for RequestHeaders<'_> {
     }
 }
 
-/// Reads the alerts and holds their accounts against the tenant.
-fn parse(
-    webhook: &VerifiedWebhook<'_>,
-    edge: &Edge,
-    vendor: Vendor,
-    tenant: &TenantId,
-) -> Result<Vec<ParsedAlert>, InvalidPayload> {
+/// Reads the alerts. Where an account led to the tenant, they must be that account's. Where the path
+/// did, the account in them is data like any other: senders put their vendor's own ids there, and to
+/// refuse some of them would tell which are another tenant's.
+fn parse(webhook: &VerifiedWebhook<'_>, claim: &Claim) -> Result<Vec<ParsedAlert>, InvalidPayload> {
     let alerts = Alert::parse(webhook)?;
-    let keyring = edge.world.keyring.load();
-    let belongs_elsewhere = |alert: &Alert| {
-        let account = alert.account.as_deref();
-        let owner = account.and_then(|account| keyring.tenant_of(vendor, account));
-        owner.is_some_and(|keys| keys.tenant != *tenant)
-    };
     let invalid = |detail: &str| InvalidPayload {
         looked_for: &[],
         detail: detail.to_owned(),
     };
-    if alerts.iter().any(belongs_elsewhere) {
+    let of_another = |alert: &Alert| claim.account.is_some() && alert.account != claim.account;
+    if alerts.iter().any(of_another) {
         return Err(invalid(
-            "the payload names another tenant than the one that signed it",
+            "the payload names another account than the one whose secret vouches for it",
         ));
     }
     let parsed: Result<_, _> = alerts.into_iter().map(ParsedAlert::new).collect();
@@ -218,6 +220,11 @@ async fn take_in(
     intake: Intake,
     alerts: Vec<ParsedAlert>,
 ) -> Answer<HttpResponse> {
+    // One was drawn before the body was parsed; the budget is of alerts, so the others count too.
+    let more = alerts.len().saturating_sub(1);
+    edge.admission
+        .spend_more(Class::Webhook, &keys.tenant.shared(), more)
+        .into_result()?;
     let (reply, answer) = oneshot::channel();
     let offer = Receive {
         intake,
@@ -319,68 +326,5 @@ fn journal_problem(error: &AppendError) -> Problem {
             .detail("The tenant's machine was restarted; send the same request again."),
         AppendError::Held | AppendError::Io(_) => Code::JournalUnavailable.into(),
         AppendError::Invalid(_) => Code::Internal.into(),
-    }
-}
-
-#[derive(Serialize)]
-struct Answered<'a> {
-    status: &'static str,
-    alert_id: AlertId,
-    receipt: Receipt,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    alerts: Option<&'a [One]>,
-}
-
-#[derive(Serialize, Clone, Copy)]
-struct Receipt {
-    seq: u64,
-    hash: Digest,
-}
-
-#[derive(Serialize)]
-struct One {
-    status: &'static str,
-    alert_id: AlertId,
-    receipt: Receipt,
-}
-
-/// `202 queued` if anything in the body is new, else `200 duplicate`; a body with several alerts
-/// lists them all.
-fn answered(accepted: &[Accepted]) -> Answer<HttpResponse> {
-    let all: Vec<_> = accepted.iter().map(One::of).collect();
-    let leading = all
-        .iter()
-        .find(|one| one.status == QUEUED)
-        .or_else(|| all.first());
-    let leading = leading.ok_or_else(|| Problem::new(Code::Internal))?;
-    let answered = Answered {
-        status: leading.status,
-        alert_id: leading.alert_id,
-        receipt: leading.receipt,
-        alerts: (all.len() > 1).then_some(&all),
-    };
-    let mut response = match leading.status {
-        QUEUED => HttpResponse::Accepted(),
-        _ => HttpResponse::Ok(),
-    };
-    Ok(response.json(answered))
-}
-
-const QUEUED: &str = "queued";
-
-impl One {
-    fn of(accepted: &Accepted) -> Self {
-        Self {
-            status: if accepted.duplicate {
-                "duplicate"
-            } else {
-                QUEUED
-            },
-            alert_id: accepted.alert_id,
-            receipt: Receipt {
-                seq: accepted.seq,
-                hash: accepted.hash,
-            },
-        }
     }
 }

@@ -232,7 +232,7 @@ fn assert_injected(crash: &Value) {
         "the place is file:line:column: {crash}"
     );
     assert!(
-        crash["message"].is_string() && crash["at_ms"].is_u64(),
+        crash["message"].is_string() && crash["at"].is_u64(),
         "{crash}"
     );
 }

@@ -12,6 +12,7 @@
 mod audit;
 mod crash;
 mod disconnect;
+mod doors;
 #[cfg(feature = "fault-injection")]
 mod faults;
 mod flood;

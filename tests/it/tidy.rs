@@ -72,7 +72,7 @@ fn every_actor_is_supervised() {
         "Supervisor::start",
         "SyncArbiter",
         ".spawn_fn(",
-        "ResponseFuture<",
+        "ResponseFuture",
         "AtomicResponse",
         ".do_send(",
         ".start_in_arbiter(",

@@ -246,7 +246,9 @@ pub fn apply(state: &mut HostState, event: &HostEvent, at: Timestamp) {
                 accounts: added.accounts.iter().cloned().collect(),
                 suspended_since: None,
             };
-            state.tenants.insert(added.tenant_id.clone(), Arc::new(record));
+            state
+                .tenants
+                .insert(added.tenant_id.clone(), Arc::new(record));
         }
         HostEvent::TenantUpdated(updated) => {
             if let Some(record) = tenant_mut(state, &updated.tenant_id) {

@@ -9,15 +9,16 @@ mod secret;
 
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use sha2::{Digest as _, Sha256};
-use subtle::{Choice, ConstantTimeEq as _};
+use subtle::Choice;
 
 pub use crate::signature::signature_of;
-use crate::{digest::Digest, time::Timestamp, vendor::Vendor};
+use crate::{time::Timestamp, vendor::Vendor};
 use claim::Claim;
 pub use scheme::{
     AuthScheme, DEFAULT_SECRET_HEADER, DEFAULT_TOLERANCE_S, FalconForm, FalconHmac, InvalidScheme,
 };
-pub use secret::{Keys, Secret};
+use secret::SecretDigest;
+pub use secret::{Keys, MAX_SHARED_SECRET_BYTES, SECRET_BLOCK_BYTES, Secret};
 
 /// The header of [`AuthScheme::VyroxHmac`].
 pub const SIGNATURE_HEADER: &str = "X-Vyrox-Signature";
@@ -115,7 +116,8 @@ pub struct InvalidSignature;
 pub struct Verification<'a> {
     /// The proof, or the one refusal there is.
     pub outcome: Result<VerifiedWebhook<'a>, InvalidSignature>,
-    /// Bytes of message that went through the MACs and their filler; the same for every outcome.
+    /// Bytes that were hashed: messages with their filler in the MACs, and blocks with secrets. For a
+    /// body of one length it is the same whatever the scheme, the headers and the outcome.
     pub hashed_bytes: u64,
     /// HMACs computed: always two.
     pub macs: u32,
@@ -123,16 +125,18 @@ pub struct Verification<'a> {
 
 /// Verifies `raw` under the tenant's `keys`; without keys there is nothing to accept.
 ///
-/// Always two HMAC-SHA256 over the body, always over the same number of bytes: absent keys, absent
-/// secrets and unreadable headers are replaced by stand-ins, and the verdict is put together at the
-/// end. An empty secret is as good as none.
+/// Always two HMAC-SHA256 over the body, always over the same number of bytes, and always three
+/// digests of secrets in blocks of one size: absent keys, absent secrets and unreadable headers are
+/// replaced by stand-ins, and the verdict is put together at the end. An empty secret is as good as
+/// none.
 pub fn verify<'a>(raw: RawWebhook<'a>, keys: Option<&Keys>) -> Verification<'a> {
     let claim = Claim::read(keys.map(|keys| &keys.scheme), raw.headers);
     let mut meter = Meter::default();
     let current = keys.map(|keys| &keys.current);
     let previous = keys.and_then(|keys| keys.previous.as_ref());
-    let by_current = vouches(current, &claim, raw.body, &mut meter);
-    let by_previous = vouches(previous, &claim, raw.body, &mut meter);
+    let offered = meter.digest_of_secret(claim.shared_secret);
+    let by_current = vouches(current, &claim, &offered, raw.body, &mut meter);
+    let by_previous = vouches(previous, &claim, &offered, raw.body, &mut meter);
     // The timestamp is read only now, when its bytes have been through the MAC.
     let acceptable = claim.complete & claim.is_fresh(raw.now);
 
@@ -165,15 +169,26 @@ impl Meter {
             .hashed_bytes
             .saturating_add(u64::try_from(bytes).unwrap_or(u64::MAX));
     }
+
+    fn digest_of_secret(&mut self, secret: &[u8]) -> SecretDigest {
+        self.note(SECRET_BLOCK_BYTES);
+        SecretDigest::of(secret)
+    }
 }
 
-/// Whether `secret` vouches for the body in the way the claim says. One HMAC and one comparison of
-/// secrets, whichever of them counts.
-fn vouches(secret: Option<&Secret>, claim: &Claim<'_>, body: &[u8], meter: &mut Meter) -> Choice {
+/// Whether `secret` vouches for the body in the way the claim says. One HMAC, one digest of a secret
+/// and one comparison with the one offered, whichever of them counts.
+fn vouches(
+    secret: Option<&Secret>,
+    claim: &Claim<'_>,
+    offered: &SecretDigest,
+    body: &[u8],
+    meter: &mut Meter,
+) -> Choice {
     let key = secret.map_or(STAND_IN_KEY.as_slice(), Secret::expose);
     let usable = Choice::from(u8::from(secret.is_some_and(|secret| !secret.is_empty())));
     let mac_is_right = mac_is_right(key, claim, body, meter);
-    let secret_is_right = Digest::of(claim.shared_secret).0.ct_eq(&Digest::of(key).0);
+    let secret_is_right = offered.ct_eq(&meter.digest_of_secret(key));
     let by_mac = mac_is_right & !claim.by_shared_secret;
     let by_secret = secret_is_right & claim.by_shared_secret;
     usable & (by_mac | by_secret)

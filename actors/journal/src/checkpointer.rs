@@ -12,15 +12,13 @@ use crate::files::lacks_descriptors;
 use crate::heads::Record;
 use crate::journal::JournalError;
 use crate::pending::settle;
+use crate::schedule::{Schedule, monotonic};
 use crate::segment::{FrameRef, PAGE};
 use crate::shared::{Shared, lock};
 use crate::tenant_file::{CopyError, copy_frames};
 
 /// Chains whose records are committed together.
 const GROUP: usize = 64;
-/// Messages after which a checkpoint is due even though the checkpointer was never idle.
-const BUSY: u32 = 256;
-
 /// Retired files that may fail to be zeroed before no new ones are made in their place.
 const MAX_BAD_FILES: usize = 2;
 
@@ -67,29 +65,33 @@ impl Checkpointer {
     }
 
     fn work(&self) -> Result<(), Fatal> {
-        let mut messages = 0;
+        let mut schedule = Schedule::new(self.shared.options.checkpoint_interval, monotonic());
         self.fill_shelf()?;
         loop {
-            let message = match self
-                .inbox
-                .recv_timeout(self.shared.options.checkpoint_interval)
-            {
+            let message = match self.inbox.recv_timeout(schedule.left(monotonic())) {
                 Ok(message) => Some(message),
                 Err(RecvTimeoutError::Timeout) => None,
                 Err(RecvTimeoutError::Disconnected) => return Ok(()),
             };
-            messages += 1;
-            match message {
-                Some(Message::Flush { chain, reply }) => self.flush(chain, &reply)?,
-                Some(Message::Spares) => self.fill_shelf()?,
+            schedule.message();
+            let grown = match message {
+                Some(Message::Flush { chain, reply }) => {
+                    self.flush(chain, &reply)?;
+                    false
+                }
+                Some(Message::Spares) => {
+                    self.fill_shelf()?;
+                    false
+                }
                 Some(Message::Close { reply }) => return self.close(&reply),
-                Some(Message::Checkpoint) | None => messages = BUSY,
-            }
-            if messages >= BUSY {
-                messages = 0;
+                Some(Message::Checkpoint) => true,
+                None => false,
+            };
+            if grown || schedule.is_due(monotonic()) {
                 self.checkpoint()?;
                 self.recycle()?;
                 self.fill_shelf()?;
+                schedule.done(monotonic());
             }
         }
     }

@@ -6,7 +6,7 @@ use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
 
 use crate::bytes::{index, wide};
-use crate::files::{make_directory, writable};
+use crate::files::{make_directory, parent_of, sync_directory, writable};
 use crate::options::StartError;
 
 /// What a log file is at the moment. Only the name says so; ids are never given twice.
@@ -76,10 +76,7 @@ impl Directory {
         ] {
             make_directory(&path).map_err(StartError::io("create", &path))?;
         }
-        let parent = root
-            .parent()
-            .filter(|parent| !parent.as_os_str().is_empty());
-        let parent = parent.unwrap_or_else(|| Path::new("."));
+        let parent = parent_of(root);
         sync_directory(parent).map_err(StartError::io("sync", parent))?;
         let path = root.join("lock");
         let lock = writable()
@@ -194,8 +191,4 @@ impl Directory {
         sync_directory(&folder)?;
         self.sync()
     }
-}
-
-fn sync_directory(path: &Path) -> io::Result<()> {
-    File::open(path)?.sync_all()
 }

@@ -3,7 +3,7 @@
 //! The chains name hosts and people's actions, and the log holds evidence as well; whoever else has
 //! an account on the machine is to read none of it, whatever the umask says.
 
-use std::fs::{self, DirBuilder, OpenOptions, Permissions};
+use std::fs::{self, DirBuilder, File, OpenOptions, Permissions};
 use std::io;
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::path::Path;
@@ -24,17 +24,43 @@ pub(crate) fn writable() -> OpenOptions {
     options
 }
 
-/// Makes a directory, and those above it that are missing, with mode 0700. One that is there and
-/// open to others is closed to them.
+/// Makes a directory, and those above it that are missing, durably and with mode 0700. One that is
+/// there and open to others is closed to them.
 pub(crate) fn make_directory(path: &Path) -> io::Result<()> {
-    DirBuilder::new()
-        .recursive(true)
-        .mode(DIRECTORY_MODE)
-        .create(path)?;
+    make_levels(path)?;
     if fs::metadata(path)?.permissions().mode() & OTHERS == 0 {
         return Ok(());
     }
     fs::set_permissions(path, Permissions::from_mode(DIRECTORY_MODE))
+}
+
+/// Makes one level behind the other, and each durable in the one above it before the next.
+fn make_levels(path: &Path) -> io::Result<()> {
+    let make = || DirBuilder::new().mode(DIRECTORY_MODE).create(path);
+    let above = parent_of(path);
+    match make() {
+        Ok(()) => {}
+        Err(_exists) if path.is_dir() => return Ok(()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound && above != path => {
+            make_levels(above)?;
+            make()?;
+        }
+        Err(error) => return Err(error),
+    }
+    sync_directory(above)
+}
+
+/// The directory that a path's last name stands in.
+pub(crate) fn parent_of(path: &Path) -> &Path {
+    let parent = path
+        .parent()
+        .filter(|parent| !parent.as_os_str().is_empty());
+    parent.unwrap_or_else(|| Path::new("."))
+}
+
+/// Makes the names in a directory durable.
+pub(crate) fn sync_directory(path: &Path) -> io::Result<()> {
+    File::open(path)?.sync_all()
 }
 
 /// Whether a file was not opened only because the process or the machine has too many open: nothing

@@ -61,6 +61,11 @@ impl Fold {
         chain.broken = !proven;
     }
 
+    /// Whether a chain has a record, a frame in the log, or a hold.
+    pub(crate) fn knows(&self, name: &str) -> bool {
+        self.chains.contains_key(name)
+    }
+
     /// Decides about the frames of one segment, in order, and about what it lost.
     pub(crate) fn add_segment(&mut self, scan: &Scan<'_>) -> Vec<Verdict> {
         let frames = scan.batches.iter().flat_map(|batch| &batch.frames);

@@ -9,7 +9,7 @@
 //! `frame` (what a log holds), `writer`, `checkpointer`, `recovery`, [`verify_lines`].
 //!
 //! What never happens here: a failed write or sync is never retried; an entry is never acknowledged
-//! before its batch is synced; a chain never begins again after a loss; the clock is never read.
+//! before its batch is synced; a chain never begins again after a loss; nothing is dated here, time comes with the drafts.
 
 #![deny(missing_docs, clippy::as_conversions, clippy::wildcard_enum_match_arm)]
 
@@ -38,6 +38,7 @@ mod writer;
 mod checkpointer;
 mod evidence;
 mod pending;
+mod schedule;
 mod spares;
 mod tenant_file;
 

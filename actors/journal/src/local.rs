@@ -275,7 +275,9 @@ impl Journal for LocalJournal {
             return Ok(Vec::new());
         }
         let path = self.shared.directory.evidence_path(chain);
-        let found = self.evidence.find(chain, &path, record.evidence_offset, seq);
+        let found = self
+            .evidence
+            .find(chain, &path, record.evidence_offset, seq);
         match found.map_err(io_error)? {
             Found::Attachments(attachments) => Ok(attachments),
             Found::Damaged => Err(JournalError::Damaged {

@@ -7,7 +7,7 @@ use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use crate::entry::Template;
 use crate::journal::{AppendError, Done, JournalError, Opened};
 use crate::options::Options;
-use crate::shared::lock;
+use crate::shared::{answer, lock};
 
 /// A thing for the writer to do, in the order of the queue.
 pub(crate) enum Job {
@@ -48,7 +48,7 @@ impl Job {
     /// Answers it with the reason why nothing more is taken.
     pub(crate) fn refuse(self, end: &End) {
         match self {
-            Self::Append(request) => (request.done)(Err(end.append_error())),
+            Self::Append(request) => answer(request.done, Err(end.append_error())),
             Self::Open { reply, .. } => {
                 // The asker may have gone; then nobody needs the answer.
                 drop(reply.send(Err(end.journal_error())));
@@ -192,5 +192,37 @@ impl Queue {
     /// Whether and why nothing more is taken.
     pub(crate) fn end(&self) -> Option<End> {
         lock(&self.state).end.clone()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc::channel;
+
+    use super::*;
+
+    fn append(done: Done) -> Job {
+        Job::Append(Request {
+            chain: "acme".into(),
+            epoch: 1,
+            expected_last: None,
+            entries: Vec::new(),
+            footprint: 0,
+            done,
+        })
+    }
+
+    #[test]
+    fn a_refusal_that_panics_its_receiver_leaves_the_others_theirs() {
+        let (queue, options) = (Queue::default(), Options::default());
+        let (told, answers) = channel();
+        let listening = move |result| told.send(result).unwrap();
+        let panicking: Done = Box::new(|result| assert!(result.is_ok(), "on purpose"));
+        for done in [panicking, Box::new(listening)] {
+            assert!(queue.push(append(done), &options).is_ok());
+        }
+        queue.poison("the disk is gone");
+        let refused = Err(AppendError::Io("the disk is gone".into()));
+        assert_eq!(answers.recv(), Ok(refused));
     }
 }

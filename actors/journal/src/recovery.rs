@@ -1,10 +1,11 @@
 //! The start: read the log, prove every chain's end or hold it, and go on in a fresh segment.
 //!
 //! A start may itself be cut short at any point; the next one begins again and comes to the same
-//! result. Any error ends it. Nothing is deleted, and nothing that was acknowledged is given up
+//! result. Any error of the log, of its directory or of the heads ends it; one of a chain's own files
+//! holds that chain. Nothing is deleted, and nothing that was acknowledged is given up
 //! without a hold that says so.
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::sync::Arc;
 
 use crate::bytes::wide;
@@ -19,8 +20,9 @@ use crate::replacement::{Replacement, take_file, write};
 use crate::scan::{Bounds, Scan, scan};
 use crate::segment::{FrameRef, PAGE, Segment, SegmentHeader, read_all};
 use crate::shared::lock;
-use crate::tenant_file::{cut_back, ends_in, good_prefix};
 use crate::writer::ActiveLog;
+
+mod chain_files;
 
 /// What a start hands over to the running journal.
 pub(crate) struct Recovered {
@@ -56,6 +58,7 @@ pub(crate) fn recover(
         meta,
         fold: Fold::new(&earlier),
         records: heads.records().map_err(StartError::Heads)?,
+        unusable: BTreeSet::new(),
         holds: earlier,
         hold_all: false,
         pending: Pending::default(),
@@ -76,6 +79,8 @@ struct Recovery<'a> {
     fold: Fold,
     /// How far each chain's own file is good.
     records: BTreeMap<Arc<str>, Record>,
+    /// The chains whose own files can be neither read nor cut.
+    unusable: BTreeSet<Arc<str>>,
     holds: Holds,
     hold_all: bool,
     pending: Pending,
@@ -189,26 +194,6 @@ impl Recovery<'_> {
         self.hold_all |= self.holds.known_damage.insert((id, 0));
     }
 
-    /// Checks that every chain's file ends in what its record says.
-    fn prove_records(&mut self) -> Result<(), StartError> {
-        let mut proven = BTreeMap::new();
-        for (chain, record) in std::mem::take(&mut self.records) {
-            let path = self.directory.tenant_path(&chain);
-            let failed = StartError::io("read", &path);
-            if ends_in(&path, &chain, &record).map_err(failed)? {
-                self.fold.add_record(&chain, Some(&record), true);
-                proven.insert(chain, record);
-                continue;
-            }
-            let failed = StartError::io("read", &path);
-            let good = good_prefix(&path, &chain, &record).map_err(failed)?;
-            self.fold.add_record(&chain, good.as_ref(), false);
-            proven.extend(good.map(|good| (chain, good)));
-        }
-        self.records = proven;
-        Ok(())
-    }
-
     /// Reads a segment that has a successor: it must hold every batch up to `limit`.
     fn read_complete(&mut self, header: &SegmentHeader, limit: u64) -> Result<(), StartError> {
         let path = self.directory.path(Name::new(Kind::Segment, header.id));
@@ -237,7 +222,8 @@ impl Recovery<'_> {
     fn add_segment(&mut self, found: &Scan<'_>) -> Vec<Verdict> {
         let verdicts = self.fold.add_segment(found);
         for number in &found.unknown {
-            // What was copied is in the chains' files, whatever became of the log.
+            // What was copied is in the chains' files, whatever became of the log. The number is the
+            // last one of its loss: if that was copied, so were all before it.
             if *number > self.meta.copied {
                 self.hold_all |= self.holds.known_damage.insert((0, *number));
             }
@@ -253,22 +239,6 @@ impl Recovery<'_> {
         let holds = self.fold.holds(&self.holds, self.hold_all, self.id);
         self.heads.set_holds(&holds).map_err(StartError::Heads)?;
         self.holds = holds;
-        Ok(())
-    }
-
-    /// Cuts every chain's files back to its record: what lies beyond was never proven durable, and
-    /// the page cache may show what the disk does not hold.
-    fn cut_files_back(&self, records: &BTreeMap<Arc<str>, Record>) -> Result<(), StartError> {
-        let chains = self.directory.chain_files();
-        for chain in chains.map_err(StartError::io("list", self.directory.root()))? {
-            let record = records.get(chain.as_str());
-            let path = self.directory.tenant_path(&chain);
-            let offset = record.map_or(0, |record| record.offset);
-            cut_back(&path, offset).map_err(StartError::io("truncate", &path))?;
-            let path = self.directory.evidence_path(&chain);
-            let offset = record.map_or(0, |record| record.evidence_offset);
-            cut_back(&path, offset).map_err(StartError::io("truncate", &path))?;
-        }
         Ok(())
     }
 
@@ -298,14 +268,15 @@ impl Recovery<'_> {
         old: Option<&SegmentHeader>,
         found: Option<&Scan<'_>>,
     ) -> Result<(SegmentHeader, Replacement), StartError> {
+        let pages = match (old, found) {
+            (Some(old), Some(found)) => pages_for_all(old, found)?,
+            (_, _) => 0,
+        };
         let header = SegmentHeader {
             id: self.id,
             prev: old.map_or(0, |old| old.prev),
             first: old.map_or(1, |old| old.first),
-            pages: self
-                .options
-                .segment_pages()
-                .max(old.map_or(0, |old| old.pages)),
+            pages: self.options.segment_pages().max(pages),
             salt: rand::random(),
         };
         let name = take_file(self.directory, self.id, u64::from(header.pages) * PAGE)?;
@@ -358,11 +329,11 @@ impl Recovery<'_> {
         };
         match verdict {
             Verdict::Copied => {}
-            Verdict::Waiting(chain) => {
+            Verdict::Waiting(chain) if !self.unusable.contains(chain) => {
                 self.summary.entries += 1;
                 self.pending.add(chain, frame);
             }
-            Verdict::Stranded => lock(&segment.stranded).push(frame),
+            Verdict::Waiting(_) | Verdict::Stranded => lock(&segment.stranded).push(frame),
         }
     }
 
@@ -385,3 +356,16 @@ impl Recovery<'_> {
         }
     }
 }
+
+/// Pages that hold whatever a segment's scan found. The surviving batches fit where they were. A loss
+/// without an end may name more batches than there was room for, if a later segment had them: each
+/// of those will take one page.
+fn pages_for_all(old: &SegmentHeader, found: &Scan<'_>) -> Result<u32, StartError> {
+    let numbers = found.next.saturating_sub(old.first);
+    let without_a_place = numbers.saturating_sub(wide(found.batches.len()));
+    let pages = u64::from(old.pages).saturating_add(without_a_place);
+    u32::try_from(pages).map_err(|_too_many| StartError::NoFit)
+}
+
+#[cfg(test)]
+mod tests;

@@ -35,7 +35,7 @@ pub(crate) struct Scan<'a> {
     pub(crate) damaged: bool,
     /// The entries that are lost by name.
     pub(crate) lost: Vec<(String, u64)>,
-    /// Batches that lost entries nobody can name.
+    /// Batches that lost entries nobody can name; of a run of batches that is lost whole, the last.
     pub(crate) unknown: Vec<u64>,
 }
 
@@ -132,18 +132,46 @@ impl<'a> Scanner<'a, '_> {
             self.accept(&trailer, frames, true);
             return true;
         }
-        self.found.damaged = true;
-        self.found.unknown.push(number);
+        let later = self.later_batch(number);
+        self.lose(later.map_or_else(|| self.last_of_an_open_loss(number), |(_, next)| next - 1));
         self.found.batches.push(ScannedBatch {
             number,
             frames: Vec::new(),
         });
-        let later = self.later_batch(number);
         if let Some((page, _)) = later {
             self.page = page;
         }
-        self.found.next = later.map_or(number + 1, |(_, next)| next);
         later.is_some()
+    }
+
+    /// Everything from the next batch to `last` is gone. The last number stands for the loss: it alone
+    /// says whether any of it was more than what had been copied.
+    fn lose(&mut self, last: u64) {
+        self.found.damaged = true;
+        self.found.unknown.push(last);
+        self.found.next = last + 1;
+    }
+
+    /// The last number of a loss that begins with batch `number` and has no readable batch behind it.
+    ///
+    /// What was copied is known to be among it. Whether more was durable nobody can say, unless the
+    /// disk shows that nothing was ever written there; if in doubt, one number more is lost.
+    fn last_of_an_open_loss(&self, number: u64) -> u64 {
+        let Bounds { limit, copied } = self.bounds;
+        if let Some(limit) = limit {
+            return limit.max(number);
+        }
+        if number > copied || (number == copied && self.is_last_page_written()) {
+            return number;
+        }
+        copied + 1
+    }
+
+    /// Whether this page was written to and none behind it ever was. Zeros on the page itself are a
+    /// loss, and then those behind it may be one too.
+    fn is_last_page_written(&self) -> bool {
+        let behind = index((self.page + 1) * PAGE)..index(self.header.last_page() * PAGE);
+        !self.has_zero_sector(self.page, 1) && self.bytes.get(behind).is_some_and(is_zero)
     }
 
     /// Takes a batch as far as it is good.
@@ -166,11 +194,9 @@ impl<'a> Scanner<'a, '_> {
 
     /// What must have been here by the word of others, and was not found, is lost.
     fn require_the_rest(&mut self) {
-        let last = self.bounds.limit.unwrap_or(self.bounds.copied);
-        if self.found.next <= last {
-            self.found.damaged = true;
-            self.found.unknown.push(self.found.next);
-            self.found.next = last + 1;
+        let next = self.found.next;
+        if next <= self.bounds.limit.unwrap_or(self.bounds.copied) {
+            self.lose(self.last_of_an_open_loss(next));
         }
     }
 

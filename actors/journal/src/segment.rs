@@ -72,15 +72,19 @@ impl SegmentHeader {
         })
     }
 
-    /// Reads the header of a segment file from whichever copy proves itself.
+    /// Reads the header of a segment file from whichever copy proves itself. `None` if neither does;
+    /// a file that cannot be read is an error, not a segment without a header.
     pub(crate) fn read(path: &Path) -> io::Result<Option<Self>> {
         let file = File::open(path)?;
         let last = file.metadata()?.len().saturating_sub(PAGE);
         for offset in [0, last] {
             let mut bytes = [0; HEADER];
-            if file.read_exact_at(&mut bytes, offset).is_ok()
-                && let Some(header) = Self::decode(&bytes)
-            {
+            match file.read_exact_at(&mut bytes, offset) {
+                Ok(()) => {}
+                Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => continue,
+                Err(error) => return Err(error),
+            }
+            if let Some(header) = Self::decode(&bytes) {
                 return Ok(Some(header));
             }
         }
@@ -146,4 +150,21 @@ pub(crate) fn read_all(path: &Path, header: &SegmentHeader) -> io::Result<Vec<u8
     bytes.truncate(full);
     debug_assert!(wide(bytes.len()) <= u64::from(header.pages) * PAGE);
     Ok(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_file_that_can_be_read_is_without_a_header() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("seg-1");
+        std::fs::write(&path, b"too short").unwrap();
+        assert_eq!(SegmentHeader::read(&path).unwrap(), None);
+        std::fs::write(&path, [7; 3 * 4096]).unwrap();
+        assert_eq!(SegmentHeader::read(&path).unwrap(), None);
+        // A directory opens, but no byte of it can be read.
+        SegmentHeader::read(folder.path()).unwrap_err();
+    }
 }

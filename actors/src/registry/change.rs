@@ -1,5 +1,7 @@
 //! Changes that bring secrets with them: a tenant taken on, its webhooks changed, a secret rotated.
 
+mod given;
+
 use std::sync::Arc;
 
 use actix::{ActorFutureExt as _, AsyncContext as _, Handler, Message, WrapFuture as _};
@@ -9,10 +11,7 @@ use vyrox_domain::{
     vendor::Vendor,
     webhook::{AuthScheme, Secret},
 };
-use vyrox_journal::{
-    seal::DataKey,
-    vault::{SealedRow, Weakness},
-};
+use vyrox_journal::{seal::DataKey, vault::SealedRow};
 use vyrox_supervision::{Class, Classified, SupervisedContext};
 
 use super::{ChangeReply, OVERLAP_MAX, Registry, RegistryError, vaulted};
@@ -342,9 +341,9 @@ fn issue(tenant_id: &TenantId, webhooks: Vec<NewWebhook>) -> Result<Issued, Regi
     } in webhooks
     {
         let secret = match secret {
-            Some(given) => match Weakness::of(given.expose()) {
-                Some(weakness) => return Err(RegistryError::WeakSecret(weakness.to_string())),
-                None => given,
+            Some(secret) => match given::flaw(&auth, &secret) {
+                Some(flaw) => return Err(RegistryError::WeakSecret(flaw)),
+                None => secret,
             },
             None => Secret::new(fresh_secret().into_bytes()),
         };

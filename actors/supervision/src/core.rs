@@ -291,7 +291,11 @@ impl<A: Actor> Inner<A> {
         match &self.exit {
             Some(Exit::GaveUp(_)) => State::Suspended,
             Some(_) => State::Stopped,
-            None if self.run.stuck_for().is_some_and(|stuck| stuck >= stall_after) => {
+            None if self
+                .run
+                .stuck_for()
+                .is_some_and(|stuck| stuck >= stall_after) =>
+            {
                 State::Stalled
             }
             None if self.restart_due.is_some() => State::BackingOff,

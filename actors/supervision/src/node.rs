@@ -14,6 +14,7 @@ pub struct Node {
     /// How many lives the actor has had; 0 for a node without an actor.
     pub generation: u64,
     /// Unix milliseconds at which the current generation (or the node) began.
+    #[serde(rename = "started_at")]
     pub started_at_ms: Option<u64>,
     /// The queue.
     pub mailbox: Mailbox,
@@ -26,6 +27,7 @@ pub struct Node {
     /// The last crash or stall.
     pub last_crash: Option<Crash>,
     /// Unix milliseconds at which the next generation (or the owner's next probe) is due.
+    #[serde(rename = "next_restart_at")]
     pub next_restart_at_ms: Option<u64>,
     /// Messages that went to the dead letters.
     pub poisoned: u64,
@@ -66,6 +68,7 @@ pub struct Mailbox {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Crash {
     /// Unix milliseconds.
+    #[serde(rename = "at")]
     pub at_ms: u64,
     /// The message type that was being handled, or what else ran: a timer, `started`, the factory.
     pub message: &'static str,

@@ -8,7 +8,7 @@ use std::{
 
 use vyrox_domain::ids::TenantId;
 
-use super::{Claim, Decision, ROOM_RETRY_AFTER, Sender, Source};
+use super::{Decision, ROOM_RETRY_AFTER, Sender, Source};
 
 /// A fixed number of places, and who holds how many.
 #[derive(Debug)]
@@ -112,7 +112,7 @@ pub struct InFlight {
 
 impl InFlight {
     pub(super) fn enter(room: &Arc<Room<Sender>>, source: Source) -> Result<Self, Decision> {
-        let sender = (source, Claim::Unseen);
+        let sender = (source, None);
         if !room.take(&sender) {
             return Err(Decision::Overloaded {
                 retry_after: ROOM_RETRY_AFTER,
@@ -124,15 +124,15 @@ impl InFlight {
         })
     }
 
-    /// Moves the place to the share of whom the request names, once that is seen.
+    /// Moves the place from the share of the source to that of the tenant that the request has proven
+    /// to speak for. A mere claim must not come here: its maker would take that tenant's places.
     ///
     /// # Errors
     /// [`Decision::Overloaded`]: places are scarce and that sender has its share. The place is given
     /// back.
-    pub fn names(mut self, tenant: Option<&TenantId>) -> Result<Self, Decision> {
-        let claim = tenant.map_or(Claim::Nobody, |tenant| Claim::Tenant(tenant.clone()));
+    pub fn speaks_for(mut self, tenant: &TenantId) -> Result<Self, Decision> {
         let (source, _) = self.sender;
-        let sender = (source, claim);
+        let sender = (source, Some(tenant.clone()));
         if !self.room.pass(&self.sender, &sender) {
             return Err(Decision::Overloaded {
                 retry_after: ROOM_RETRY_AFTER,

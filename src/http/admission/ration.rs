@@ -5,6 +5,7 @@ use std::{
     hash::{BuildHasher, Hash, RandomState},
     num::NonZeroU32,
     sync::atomic::{AtomicBool, AtomicUsize, Ordering},
+    time::Duration,
 };
 
 use governor::{
@@ -47,6 +48,8 @@ pub(super) struct Rations<K: Hash + Eq + Clone, C: Clock> {
     slots: Keyed<u16, C>,
     hasher: RandomState,
     clock: C,
+    /// How long one takes to be refilled.
+    cell: Duration,
     half: usize,
     taken_since_sweep: AtomicUsize,
     crowded: AtomicBool,
@@ -62,6 +65,7 @@ impl<K: Hash + Eq + Clone, C: Clock + Clone> Rations<K, C> {
             slots: RateLimiter::dashmap_with_clock(quota, clock.clone()),
             hasher: RandomState::new(),
             clock: clock.clone(),
+            cell: quota.replenish_interval(),
             half: (keys_max / 2).max(1),
             taken_since_sweep: AtomicUsize::new(0),
             crowded: AtomicBool::new(false),
@@ -78,6 +82,32 @@ impl<K: Hash + Eq + Clone, C: Clock + Clone> Rations<K, C> {
             decision(self.slots.check_key(&self.slot(key)), &self.clock)
         } else {
             decision(self.exact.check_key(key), &self.clock)
+        }
+    }
+
+    /// Takes `more` at once, beside the one that the same call has taken before, or nothing. A refusal
+    /// says when both would fit: coming back costs that one again.
+    pub(super) fn take_more(&self, key: &K, more: usize) -> Decision {
+        let Some(more) = NonZeroU32::new(u32::try_from(more).unwrap_or(u32::MAX)) else {
+            return Decision::Admit;
+        };
+        let checked = if self.crowded.load(Ordering::Relaxed) {
+            self.slots.check_key_n(&self.slot(key), more)
+        } else {
+            self.exact.check_key_n(key, more)
+        };
+        // More than ever fits at once is kept from here by the least burst that can be configured.
+        let decided = checked.map_or(
+            Decision::Limited {
+                retry_after: self.cell,
+            },
+            |checked| decision(checked, &self.clock),
+        );
+        match decided {
+            Decision::Limited { retry_after } => Decision::Limited {
+                retry_after: retry_after.saturating_add(self.cell),
+            },
+            other => other,
         }
     }
 

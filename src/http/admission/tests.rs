@@ -26,23 +26,15 @@ fn source(number: u32) -> Source {
     IpAddr::V4(Ipv4Addr::from_bits(0x0a00_0000 | number)).into()
 }
 
-/// How many of so many requests at once may be verified.
-fn press(
-    gates: &Admission<FakeRelativeClock>,
-    times: usize,
-    source: Source,
-    tenant: Option<&TenantId>,
-) -> usize {
-    let admitted = |_: &usize| gates.before_authentication(source, tenant) == Decision::Admit;
-    (0..times).filter(admitted).count()
+/// How many of so many failures at once are answered as such.
+fn fail(gates: &Admission<FakeRelativeClock>, times: usize, source: Source) -> usize {
+    let answered = |_: &usize| gates.failed(source) == Decision::Admit;
+    (0..times).filter(answered).count()
 }
 
-/// Both gates that a webhook passes.
-fn webhook(gates: &Admission<FakeRelativeClock>, source: Source, tenant: &TenantId) -> Decision {
-    match gates.before_authentication(source, Some(tenant)) {
-        Decision::Admit => gates.spend(Class::Webhook, &tenant.shared()),
-        refused => refused,
-    }
+/// The budget of a signed alert.
+fn webhook(gates: &Admission<FakeRelativeClock>, tenant: &TenantId) -> Decision {
+    gates.spend(Class::Webhook, &tenant.shared())
 }
 
 /// Two comparable products give the quiet tenant 3 % and 0 % of its requests in this situation,
@@ -55,57 +47,84 @@ fn a_flood_of_one_tenant_is_not_felt_by_another_at_the_same_address() {
     for tick in 0..4000 {
         clock.advance(Duration::from_millis(5));
         for _ in 0..40 {
-            // Signed, unsigned under the flooder's name, unsigned under no name.
-            flood_admitted += u32::from(webhook(&gates, proxy, &flooder) == Decision::Admit);
-            press(&gates, 1, proxy, Some(&flooder));
-            press(&gates, 1, proxy, None);
+            // Signed, and unsigned under any name.
+            flood_admitted += u32::from(webhook(&gates, &flooder) == Decision::Admit);
+            fail(&gates, 2, proxy);
         }
         // 40 alerts a second: one each five ticks.
         if tick % 5 == 0 {
-            assert_eq!(
-                webhook(&gates, proxy, &quiet),
-                Decision::Admit,
-                "tick {tick}"
-            );
+            assert_eq!(webhook(&gates, &quiet), Decision::Admit, "tick {tick}");
         }
     }
     assert!(flood_admitted <= 100 + 50 * 20, "{flood_admitted}");
 }
 
 #[test]
-fn strangers_starve_nobody_but_each_other() {
+fn failures_are_rationed_by_source_and_all_together_and_cost_tenants_nothing() {
     let (gates, clock) = gates(&limits());
     let quiet = tenant("quiet");
-    let mut verified = 0;
+    let mut answered = 0;
     for tick in 0..1000 {
         clock.advance(Duration::from_millis(25));
         for stranger in 0..100 {
-            verified +=
-                u32::from(gates.before_authentication(source(stranger), None) == Decision::Admit);
+            answered += fail(&gates, 1, source(stranger));
         }
-        assert_eq!(
-            webhook(&gates, source(7), &quiet),
-            Decision::Admit,
-            "tick {tick}"
-        );
+        assert_eq!(webhook(&gates, &quiet), Decision::Admit, "tick {tick}");
     }
     assert!(
-        verified <= 1000 + 25 * 1000,
-        "all strangers together stay within 1000/s: {verified}"
+        answered <= 1000 + 25 * 1000,
+        "all strangers together stay within 1000/s: {answered}"
     );
-    assert!(verified >= 25 * 1000, "and they do get it: {verified}");
+    assert!(answered >= 25 * 1000, "and they do get it: {answered}");
 }
 
 #[test]
-fn a_stranger_spends_its_own_ration_not_the_tenants() {
-    let (gates, _clock) = gates(&limits());
-    let victim = tenant("victim");
-    assert_eq!(press(&gates, 1000, source(66), Some(&victim)), 100);
-    assert!(matches!(
-        gates.before_authentication(source(66), Some(&victim)),
-        Decision::Limited { .. }
-    ));
-    assert_eq!(webhook(&gates, source(1), &victim), Decision::Admit);
+fn a_source_over_its_ration_draws_on_nobody_elses() {
+    let (gates, clock) = gates(&limits());
+    assert_eq!(fail(&gates, 5000, source(66)), 50);
+    assert!(matches!(gates.failed(source(66)), Decision::Limited { .. }));
+    let others: usize = (0..19).map(|other| fail(&gates, 100, source(other))).sum();
+    assert_eq!(others, 19 * 50, "all that is left of the common ration");
+    assert_eq!(fail(&gates, 100, source(20)), 0);
+    clock.advance(Duration::from_secs(1));
+    assert_eq!(fail(&gates, 100, source(66)), 50);
+}
+
+#[test]
+fn a_body_counts_as_many_times_as_it_holds_alerts() {
+    let (gates, clock) = gates(&LimitsConfig {
+        per_tenant_per_s: 1,
+        per_tenant_burst: 64,
+        ..limits()
+    });
+    let acme: Arc<str> = "acme".into();
+    let body = |alerts: usize| match gates.spend(Class::Webhook, &acme) {
+        Decision::Admit => gates.spend_more(Class::Webhook, &acme, alerts - 1),
+        refused => refused,
+    };
+    assert_eq!(
+        body(64),
+        Decision::Admit,
+        "the fullest body fits a full budget"
+    );
+    assert!(matches!(body(1), Decision::Limited { .. }));
+    for alerts in [50, 64] {
+        clock.advance(Duration::from_secs(40));
+        let Decision::Limited { retry_after } = body(alerts) else {
+            panic!("{alerts} do not fit");
+        };
+        // Who comes back when told to is let in: the try that failed is paid for in that time.
+        clock.advance(retry_after);
+        assert_eq!(
+            body(alerts),
+            Decision::Admit,
+            "{alerts} after {retry_after:?}"
+        );
+    }
+    assert_eq!(
+        gates.spend(Class::Webhook, &"globex".into()),
+        Decision::Admit
+    );
 }
 
 #[test]
@@ -141,32 +160,28 @@ fn a_refusal_says_when_to_come_back_and_keeps_its_word() {
 }
 
 #[test]
-fn tracked_senders_are_bounded_and_the_bound_does_not_open_the_gate() {
+fn tracked_sources_are_bounded_and_the_bound_does_not_open_the_gate() {
     let (gates, clock) = gates(&LimitsConfig {
         tracked_sources_max: 1024,
+        global_per_s: 10_000_000,
         ..limits()
     });
-    let acme = tenant("acme");
-    let mut admitted = 0;
+    let mut answered = 0;
     for number in 0..100_000 {
-        let decision = gates.before_authentication(source(number), Some(&acme));
-        admitted += u32::from(decision == Decision::Admit);
-        assert!(gates.named.len() <= 1024 + 1, "{}", gates.named.len());
+        answered += fail(&gates, 1, source(number));
+        assert!(gates.failures.len() <= 1024 + 1, "{}", gates.failures.len());
     }
     assert!(
-        admitted >= 99_000,
-        "many sources, little from each: {admitted}"
+        answered >= 99_000,
+        "many sources, little from each: {answered}"
     );
     // All busy at the same moment: they share slots, whose number is fixed.
-    assert!(press(&gates, 150, source(1), Some(&acme)) <= 100);
-    assert!(matches!(
-        gates.before_authentication(source(1), Some(&acme)),
-        Decision::Limited { .. }
-    ));
+    assert!(fail(&gates, 150, source(1)) <= 50);
+    assert!(matches!(gates.failed(source(1)), Decision::Limited { .. }));
     clock.advance(Duration::from_secs(10));
     gates.sweep();
     assert_eq!(gates.usage().tracked, 0, "who was quiet is forgotten");
-    assert_eq!(webhook(&gates, source(1), &acme), Decision::Admit);
+    assert_eq!(gates.failed(source(1)), Decision::Admit);
 }
 
 #[test]
@@ -176,7 +191,7 @@ fn above_half_of_the_room_nobody_has_more_than_a_share() {
         ..limits()
     });
     let (flooder, quiet, proxy) = (tenant("flooder"), tenant("quiet"), source(1));
-    let enter = |tenant: &TenantId| gates.enter(proxy)?.names(Some(tenant));
+    let enter = |tenant: &TenantId| gates.enter(proxy)?.speaks_for(tenant);
     let mut flood: Vec<_> = std::iter::from_fn(|| enter(&flooder).ok()).collect();
     assert_eq!(flood.len(), 45, "a lone sender gets half");
     let neighbours: Vec<_> = std::iter::from_fn(|| enter(&quiet).ok()).collect();
@@ -214,7 +229,11 @@ proptest! {
                 drop(held.swap_remove(place));
             } else if let Ok(entered) = gates.enter(source(who)) {
                 let name = tenant(&format!("t{}", who % 3));
-                held.extend(entered.names((who % 2 == 0).then_some(&name)));
+                if who % 2 == 0 {
+                    held.extend(entered.speaks_for(&name));
+                } else {
+                    held.push(entered);
+                }
             }
             prop_assert!(held.len() <= 16);
             prop_assert_eq!(gates.usage().in_flight, held.len());

@@ -4,29 +4,13 @@ use actix_web::{
     Route,
     body::{BoxBody, MessageBody},
     dev::ServiceResponse,
-    error::{JsonPayloadError, PayloadError},
+    error::PayloadError,
     http::{StatusCode, header},
     middleware::ErrorHandlerResponse,
-    web::{self, JsonConfig, PathConfig, QueryConfig},
+    web::{self, PathConfig},
 };
 
 use super::{Code, PROBLEM_JSON, Problem};
-
-/// For routes that read JSON: at most `limit_bytes`, and only if it says that it is JSON.
-pub fn json_errors(limit_bytes: usize) -> JsonConfig {
-    JsonConfig::default()
-        .limit(limit_bytes)
-        .error_handler(|error, _| json_problem(&error).into())
-}
-
-/// For routes that read query parameters.
-pub fn query_errors() -> QueryConfig {
-    QueryConfig::default().error_handler(|error, _| {
-        Problem::new(Code::InvalidQuery)
-            .detail(error.to_string())
-            .into()
-    })
-}
 
 /// For routes that read path segments.
 pub fn path_errors() -> PathConfig {
@@ -75,20 +59,6 @@ impl From<PayloadError> for Problem {
             PayloadError::EncodingCorrupted => Code::UnsupportedMediaType.into(),
             _ => Code::InvalidRequest.into(),
         }
-    }
-}
-
-fn json_problem(error: &JsonPayloadError) -> Problem {
-    match error {
-        JsonPayloadError::OverflowKnownLength { .. } | JsonPayloadError::Overflow { .. } => {
-            Code::PayloadTooLarge.into()
-        }
-        JsonPayloadError::ContentType => Code::UnsupportedMediaType.into(),
-        JsonPayloadError::Deserialize(error) => {
-            Problem::new(Code::InvalidJson).detail(error.to_string())
-        }
-        JsonPayloadError::Payload(PayloadError::Overflow) => Code::PayloadTooLarge.into(),
-        _ => Code::InvalidRequest.into(),
     }
 }
 

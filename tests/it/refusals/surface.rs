@@ -245,7 +245,7 @@ fn a_sender_over_its_ration_is_told_when_to_come_back() {
     let dir = tempdir().unwrap();
     let env = [
         ("VYROX_LIMITS__PER_TENANT_PER_S", "1"),
-        ("VYROX_LIMITS__PER_TENANT_BURST", "2"),
+        ("VYROX_LIMITS__PER_TENANT_BURST", "64"),
     ];
     let server = Server::start(dir.path(), &env);
     let (acme, globex) = (server.add_tenant("acme"), server.add_tenant("globex"));

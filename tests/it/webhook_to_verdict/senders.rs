@@ -84,14 +84,29 @@ fn a_vendors_own_account_leads_to_its_tenant() {
     assert_eq!(taken.status.code(), Some(1), "{taken:?}");
     let stolen = globex.post(&mut http, "crowdstrike", &alert("crowdstrike", cid, "d-2"));
     assert_eq!(stolen.status, 401, "{stolen:?}");
-    // Nor may a tenant sign, at its own path, what speaks for another.
+    // At its own path a tenant's account is data: another's is taken like one that nobody has, and
+    // stays with the tenant whose path it is.
     let body = alert("crowdstrike", cid, "d-3");
     let signature = sign(&globex.secret, &body);
     let path = "/t/globex/webhook/crowdstrike";
     let reply = http.post(path, &[("x-vyrox-signature", &signature)], &body);
-    assert_eq!(reply.status, 400, "{reply:?}");
-    let kept = entry_of(&server, "globex", &reply.json()["receipt"]);
-    assert_eq!(kept["event"], "intake.rejected", "{kept}");
+    assert_eq!(reply.status, 202, "{reply:?}");
+    entry_of(&server, "globex", &reply.json()["receipt"]);
+    let unheard_of = alert("crowdstrike", "FEDCBA9876543210FEDCBA9876543210-34", "d-4");
+    let signature = sign(&globex.secret, &unheard_of);
+    let other = http.post(path, &[("x-vyrox-signature", &signature)], &unheard_of);
+    assert_eq!(other.status, 202, "{other:?}");
+    let shared: Vec<_> = server
+        .entries("acme")
+        .iter()
+        .filter(|entry| entry["event"] == "alert.received")
+        .map(|entry| entry["hash"].clone())
+        .collect();
+    assert_eq!(
+        shared,
+        [answer["receipt"]["hash"].clone()],
+        "acme has its own alone"
+    );
 }
 
 /// Adds a tenant whose one CrowdStrike webhook authenticates with `auth`; gives its secret.

@@ -3,11 +3,12 @@
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use subtle::Choice;
 
-use super::{AuthScheme, FalconForm, FalconHmac, Headers, SIGNATURE_HEADER, SIGNED_EXTRA_BYTES};
+use super::{
+    AuthScheme, FalconForm, FalconHmac, Headers, MAX_SHARED_SECRET_BYTES, SIGNATURE_HEADER,
+    SIGNED_EXTRA_BYTES,
+};
 use crate::time::Timestamp;
 
-/// The longest static secret that is looked at, in bytes.
-const MAX_SHARED_SECRET: usize = 4096;
 /// Numbers below this are seconds since the epoch (until the year 5138), others milliseconds.
 const FIRST_MS: u64 = 100_000_000_000;
 
@@ -24,7 +25,7 @@ pub(super) struct Claim<'h> {
     pub(super) signed_before: &'h [u8],
     /// What was signed behind the body.
     pub(super) signed_after: &'h [u8],
-    /// The secret that was sent.
+    /// The secret that was sent; none that is too long for its block.
     pub(super) shared_secret: &'h [u8],
     /// The signed timestamp and how old it may be, where the scheme has one.
     stamp: Option<(&'h [u8], u64)>,
@@ -96,7 +97,7 @@ impl<'h> Claim<'h> {
     }
 
     fn shared(secret: Option<&'h [u8]>) -> Self {
-        let secret = secret.filter(|secret| (1..=MAX_SHARED_SECRET).contains(&secret.len()));
+        let secret = secret.filter(|secret| (1..=MAX_SHARED_SECRET_BYTES).contains(&secret.len()));
         Self {
             by_shared_secret: Choice::from(1),
             complete: Choice::from(u8::from(secret.is_some())),

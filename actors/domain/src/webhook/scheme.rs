@@ -94,6 +94,12 @@ pub enum InvalidScheme {
     /// Not a name that an HTTP header can have, or longer than 64 bytes.
     #[error("not a header name")]
     HeaderName,
+    /// A header that HTTP itself reads, or whose use for secrets has a scheme of its own.
+    #[error(
+        "a secret cannot come in that header: name another, like X-Webhook-Secret, or use bearer \
+         for Authorization"
+    )]
+    ReservedHeader,
     /// A setting after `falcon-hmac=HEADER` that does not exist or has no such value.
     #[error(
         "falcon-hmac takes timestamp=HEADER, form=body-timestamp-base64|timestamp-body-hex and tolerance=SECONDS"
@@ -102,11 +108,22 @@ pub enum InvalidScheme {
 }
 
 impl AuthScheme {
-    /// Reads the textual form.
+    /// Reads the textual form, as somebody asks for it.
     ///
     /// # Errors
     /// A text that names no scheme or has an impossible setting.
     pub fn parse(text: &str) -> Result<Self, InvalidScheme> {
+        match Self::read(text)? {
+            Self::HeaderSecret { header } if is_reserved(&header) => {
+                Err(InvalidScheme::ReservedHeader)
+            }
+            scheme => Ok(scheme),
+        }
+    }
+
+    /// Reads the textual form as it was once written down, reserved headers included: what was taken
+    /// before it was refused must not keep a journal from being read.
+    fn read(text: &str) -> Result<Self, InvalidScheme> {
         let (name, settings) = match text.split_once('=') {
             Some((name, settings)) => (name, Some(settings)),
             None => (text, None),
@@ -145,6 +162,14 @@ fn parse_falcon(settings: &str) -> Result<FalconHmac, InvalidScheme> {
         }
     }
     Ok(falcon)
+}
+
+/// Whether HTTP itself reads this header, so that what stands in it is rewritten, joined or logged on
+/// the way.
+fn is_reserved(header: &str) -> bool {
+    const RESERVED: [&str; 4] = ["host", "connection", "transfer-encoding", "authorization"];
+    let lower = header.to_ascii_lowercase();
+    RESERVED.contains(&lower.as_str()) || lower.starts_with("content-")
 }
 
 /// A header's name: letters, digits and what RFC 9110 allows in a token.
@@ -197,7 +222,7 @@ impl TryFrom<String> for AuthScheme {
     type Error = InvalidScheme;
 
     fn try_from(text: String) -> Result<Self, InvalidScheme> {
-        Self::parse(&text)
+        Self::read(&text)
     }
 }
 

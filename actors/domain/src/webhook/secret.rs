@@ -2,9 +2,18 @@
 
 use std::fmt;
 
+use subtle::{Choice, ConstantTimeEq as _};
 use zeroize::Zeroizing;
 
 use super::AuthScheme;
+use crate::digest::Digest;
+
+/// The size of what is hashed for one secret, whatever the secret's own length.
+pub const SECRET_BLOCK_BYTES: usize = 512;
+
+/// The longest secret that can be compared with one that was sent, in bytes: what a block has beside
+/// the length.
+pub const MAX_SHARED_SECRET_BYTES: usize = SECRET_BLOCK_BYTES - size_of::<u16>();
 
 /// A secret's bytes. Wiped when dropped, never printed, never serialised.
 #[derive(Clone)]
@@ -48,4 +57,28 @@ pub struct Keys {
     pub current: Secret,
     /// The secret before it, while a rotation's overlap lasts.
     pub previous: Option<Secret>,
+}
+
+/// The digest of a secret in a block of [`SECRET_BLOCK_BYTES`]: its length in two bytes, the secret,
+/// and zeros.
+///
+/// One that does not fit stands as the empty one does, which vouches for nothing.
+pub(super) struct SecretDigest(Digest);
+
+impl SecretDigest {
+    pub(super) fn of(secret: &[u8]) -> Self {
+        let mut block = Zeroizing::new([0_u8; SECRET_BLOCK_BYTES]);
+        if let Ok(length) = u16::try_from(secret.len())
+            && let Some((prefix, room)) = block.split_first_chunk_mut()
+            && let Some(room) = room.get_mut(..secret.len())
+        {
+            *prefix = length.to_be_bytes();
+            room.copy_from_slice(secret);
+        }
+        Self(Digest::of(block.as_slice()))
+    }
+
+    pub(super) fn ct_eq(&self, other: &Self) -> Choice {
+        self.0.0.ct_eq(&other.0.0)
+    }
 }

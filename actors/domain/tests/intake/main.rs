@@ -17,6 +17,7 @@ mod prescan;
 mod schemes;
 mod sentinelone;
 mod signatures;
+mod static_secrets;
 
 use serde_json::Value;
 use vyrox_domain::{

@@ -245,3 +245,39 @@ fn a_failed_spare_is_left_to_be_zeroed_again() {
     journal.close().unwrap();
     assert!(dir.path().join("tmp-900").is_dir());
 }
+
+#[test]
+fn a_segment_that_cannot_be_opened_for_want_of_descriptors_refuses_and_harms_nothing() {
+    const EMFILE: i32 = 24;
+    let dir = tempfile::tempdir().unwrap();
+    let refusals = Arc::new(AtomicU64::new(0));
+    let open_log: OpenLog = {
+        let (refusals, open) = (Arc::clone(&refusals), real());
+        Arc::new(move |path| {
+            let refuse = |left: u64| left.checked_sub(1);
+            let spent = refusals.fetch_update(Ordering::SeqCst, Ordering::SeqCst, refuse);
+            match spent {
+                Ok(_) => Err(io::Error::from_raw_os_error(EMFILE)),
+                Err(_none_left) => open(path),
+            }
+        })
+    };
+    let journal = LocalJournal::open_with(dir.path(), options(), None, open_log).unwrap();
+    let opened = Journal::open(&journal, "acme").unwrap();
+    refusals.store(3, Ordering::SeqCst);
+    let (mut acknowledged, mut refused) = (Vec::new(), 0);
+    // Several segments' worth: the first switch is refused three times, and then goes on.
+    while acknowledged.len() < 40 {
+        let last = acknowledged.last().map(|receipt: &Receipt| receipt.seq);
+        match append(&journal, opened.epoch, last) {
+            Ok(receipts) => acknowledged.extend(receipts),
+            Err(AppendError::Full) => refused += 1,
+            Err(error) => panic!("{error}"),
+        }
+    }
+    assert_eq!(refused, 3);
+    assert_eq!(journal.status().poisoned, None);
+    journal.close().unwrap();
+    drop(journal);
+    check_all_there(dir.path(), &acknowledged);
+}

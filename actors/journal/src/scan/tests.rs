@@ -224,7 +224,77 @@ fn the_copied_mark_turns_a_missing_batch_into_damage() {
         },
     );
     assert!(found.damaged && !found.cut);
-    assert_eq!((found.unknown, found.next), (vec![12], 13));
+    // What became zeros may not have been the last.
+    assert_eq!((found.unknown, found.next), (vec![13], 14));
+}
+
+/// An image of six batches of a page each: 11 to 16.
+fn six() -> Image {
+    let image = image(&[(1, 10); 6]);
+    assert!(
+        image
+            .extents
+            .iter()
+            .all(|(start, end)| end - start == index(PAGE))
+    );
+    image
+}
+
+fn lost_with(bytes: &[u8], header: &SegmentHeader, bounds: Bounds) -> (Vec<u64>, u64) {
+    let found = scan(bytes, header, bounds);
+    assert!(found.damaged && !found.cut);
+    (found.unknown, found.next)
+}
+
+#[test]
+fn a_run_of_lost_batches_counts_by_its_last_one() {
+    let mut image = six();
+    let copied = |copied| Bounds {
+        limit: None,
+        copied,
+    };
+    let run = image.extents[1].0..image.extents[3].1;
+    image.bytes[run].fill(0xff);
+    // 12 to 14 are lost; 15 and 16 are there.
+    let (bytes, header) = (&image.bytes, &image.header);
+    for mark in [11, 12, 13, 14] {
+        assert_eq!(lost_with(bytes, header, copied(mark)), (vec![14], 17));
+    }
+}
+
+#[test]
+fn a_lost_run_without_an_end_may_reach_beyond_what_was_copied() {
+    let mut image = six();
+    let run = image.extents[2].0..image.extents[5].1;
+    image.bytes[run].fill(0xff);
+    let (bytes, header) = (&image.bytes, &image.header);
+    let bounds = |limit, copied| Bounds { limit, copied };
+    // Among the lost ones are 13 to 16, but only the mark says so.
+    assert_eq!(lost_with(bytes, header, bounds(None, 12)), (vec![13], 14));
+    assert_eq!(lost_with(bytes, header, bounds(None, 13)), (vec![14], 15));
+    assert_eq!(lost_with(bytes, header, bounds(None, 15)), (vec![16], 17));
+    assert_eq!(
+        lost_with(bytes, header, bounds(Some(16), 0)),
+        (vec![16], 17)
+    );
+    let shortened = &bytes[..image.extents[2].0];
+    assert_eq!(
+        lost_with(shortened, header, bounds(None, 14)),
+        (vec![15], 16)
+    );
+}
+
+#[test]
+fn the_last_copied_batch_alone_is_lost_if_nothing_was_written_behind_it() {
+    let mut image = six();
+    let (start, end) = image.extents[5];
+    image.bytes[start..end].fill(0xff);
+    let bounds = Bounds {
+        limit: None,
+        copied: 16,
+    };
+    let lost = lost_with(&image.bytes, &image.header, bounds);
+    assert_eq!(lost, (vec![16], 17));
 }
 
 #[test]

@@ -198,7 +198,11 @@ fn evidence_is_kept_beside_the_chain() {
     let check = |journal: &dyn Journal| {
         // In any order: the place of the last one found must not hide another.
         for seq in [0, 1, 2, 3, 4, 3, 1, 2, 0, 4, 1, 3] {
-            assert_eq!(journal.evidence("acme", seq as u64).unwrap(), sets[seq], "{seq}");
+            assert_eq!(
+                journal.evidence("acme", seq as u64).unwrap(),
+                sets[seq],
+                "{seq}"
+            );
         }
         assert!(journal.evidence("acme", 5).is_err());
         assert!(journal.evidence("globex", 0).is_err());

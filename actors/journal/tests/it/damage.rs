@@ -8,6 +8,7 @@ use proptest::prelude::*;
 use proptest::sample::Index;
 use vyrox_journal::{AppendError, Journal, JournalError, Receipt};
 
+use crate::modes::check_private;
 use crate::support::{
     Client, active_segment, check_nothing_lost, copy, crash_image, draft_with, held_from, lines,
     open, segment_ids,
@@ -169,6 +170,78 @@ fn torn_flipped_lost_and_short_segments() {
     });
 }
 
+/// Three copied batches of acme, and one batch of globex behind them that has a receipt.
+fn copied_and_not() -> (tempfile::TempDir, Receipt) {
+    let dir = tempfile::tempdir().unwrap();
+    let journal = open(dir.path());
+    let mut acme = Client::open(&journal, "acme");
+    for n in 0..3 {
+        acme.put(n);
+    }
+    journal.close().unwrap();
+    drop(journal);
+    let journal = open(dir.path());
+    let receipt = Client::open(&journal, "globex").put(0);
+    (crash_image(&journal, dir.path()), receipt)
+}
+
+#[test]
+fn damage_that_begins_in_copied_batches_holds_whoever_wrote_behind_them() {
+    const PAGE: usize = 4096;
+    let (image, receipt) = copied_and_not();
+    let whole = fs::read(active_segment(image.path())).unwrap();
+    let overwritten = |fill: u8| {
+        let mut bytes = whole.clone();
+        bytes[3 * PAGE..5 * PAGE].fill(fill);
+        bytes
+    };
+    let receipts = [("globex", vec![receipt])];
+    for segment in [
+        overwritten(0xff),
+        overwritten(0),
+        whole[..3 * PAGE].to_vec(),
+    ] {
+        let (cut, damaged, unheld) = start(image.path(), &segment, &receipts);
+        assert!(damaged && !cut && !unheld);
+    }
+}
+
+#[test]
+fn a_chain_whose_own_file_cannot_be_read_or_cut_is_held_alone() {
+    let dir = tempfile::tempdir().unwrap();
+    let journal = open(dir.path());
+    let receipts = CHAINS.map(|chain| {
+        let mut client = Client::open(&journal, chain);
+        client.put(0)
+    });
+    journal.flush("globex").unwrap();
+    journal.flush("acme").unwrap();
+    let image = crash_image(&journal, dir.path());
+    // One file that has a record, one that has none yet, and one store of evidence.
+    let tenants = image.path().join("tenants");
+    fs::remove_file(tenants.join("globex.jsonl")).unwrap();
+    fs::create_dir(tenants.join("globex.jsonl")).unwrap();
+    fs::create_dir(tenants.join("initech.jsonl")).unwrap();
+    for _ in 0..2 {
+        let journal = open(image.path());
+        let summary = journal.status().recovered.unwrap();
+        let held = ["globex", "initech"].map(|chain| (chain.to_owned(), 0));
+        assert_eq!(summary.held, held);
+        assert!(!summary.unknown_chains_held);
+        check_nothing_lost(&journal, "acme", &receipts[..1]);
+        check_holds(&journal);
+        journal.close().unwrap();
+        assert_eq!(journal.status().checkpoint_failures, 0);
+    }
+    let dir = crash_image(&journal, dir.path());
+    fs::create_dir(dir.path().join("evidence/acme.ev")).unwrap();
+    let journal = open(dir.path());
+    let summary = journal.status().recovered.unwrap();
+    assert_eq!(summary.held, [("acme".to_owned(), 1)]);
+    assert_eq!(lines(&journal, "acme").len(), 1);
+    check_nothing_lost(&journal, "initech", &receipts[2..]);
+}
+
 #[test]
 fn a_chain_whose_own_file_is_damaged_is_held_alone() {
     let dir = tempfile::tempdir().unwrap();
@@ -225,7 +298,9 @@ fn entries_of_a_held_chain_are_set_aside_before_their_segment_goes() {
     journal.flush("acme").unwrap();
     let aside: Vec<_> = fs::read_dir(dir.join("held")).unwrap().collect();
     assert_eq!(aside.len(), 1);
-    let aside = fs::read(aside[0].as_ref().unwrap().path()).unwrap();
+    let aside = aside[0].as_ref().unwrap().path();
+    check_private(&dir.join("held"));
+    let aside = fs::read(aside).unwrap();
     let kept = aside
         .windows(needle.len())
         .filter(|window| window == needle)

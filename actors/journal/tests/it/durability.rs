@@ -90,6 +90,24 @@ fn bytes_beyond_a_chains_record_are_not_believed() {
 }
 
 #[test]
+fn files_of_names_that_the_journal_does_not_know_are_left_alone() {
+    let dir = tempfile::tempdir().unwrap();
+    let journal = open(dir.path());
+    Client::open(&journal, "acme").put(0);
+    journal.close().unwrap();
+    drop(journal);
+    let foreign = ["tenants/acme.2025.jsonl", "evidence/restored.ev"];
+    for name in foreign {
+        fs::write(dir.path().join(name), b"an operator's own").unwrap();
+    }
+    open(dir.path()).close().unwrap();
+    for name in foreign {
+        let kept = fs::read(dir.path().join(name)).unwrap();
+        assert_eq!(kept, b"an operator's own", "{name}");
+    }
+}
+
+#[test]
 fn segments_are_recycled_and_nothing_is_lost_across_them() {
     let dir = tempfile::tempdir().unwrap();
     let journal = open(dir.path());

@@ -11,5 +11,7 @@ mod support;
 mod append;
 mod chain_file;
 mod damage;
+mod descriptors;
 mod durability;
 mod history;
+mod modes;

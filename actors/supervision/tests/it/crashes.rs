@@ -1,13 +1,16 @@
 //! A crash costs one message: wherever it happens, the queue, the handle and the askers survive it.
 
 use crate::worker::{
-    Boom, Diary, Entry, LONG, Later, Note, Urgent, Worker, ms, quick, run_in, worker,
+    Boom, Diary, Entry, LONG, Later, Note, Urgent, Worker, bulk, ms, quick, run_in, worker,
 };
 use actix::prelude::*;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use tokio::time::timeout;
 use vyrox_supervision::testing::run;
-use vyrox_supervision::{Failure, Handle, Spec, SupervisedContext, Tree, install_panic_hook};
+use vyrox_supervision::{
+    Exit, Failure, Handle, Overflow, Spec, Stop, SupervisedContext, Tree, install_panic_hook,
+};
 
 const fn crashed(message: &'static str, generation: u64) -> Failure {
     Failure::Crashed {
@@ -194,5 +197,49 @@ fn started_may_panic_fail_and_load_while_every_lane_is_held_back() {
         assert_eq!(handle.depth(), 1, "not even the control lane was served");
         assert_eq!(asked.await, Ok(1), "answered after the load");
         assert_eq!(handle.snapshot().generation, 3);
+    });
+}
+
+/// Panics when it is dropped.
+struct Bomb;
+
+impl Drop for Bomb {
+    fn drop(&mut self) {
+        assert!(std::thread::panicking(), "on purpose");
+    }
+}
+
+#[test]
+fn a_queued_message_that_panics_in_its_drop_costs_nobody_else_the_answer() {
+    run(async {
+        let (_tree, handle, _) = worker(quick());
+        let asks: Vec<_> = (0..3)
+            .map(|n| {
+                let bomb = (n == 1).then(|| Bomb);
+                let never = run_in(move |_, _| drop(bomb));
+                handle.try_ask(never).unwrap()
+            })
+            .collect();
+        let exited = handle.clone();
+        let exited = actix::spawn(async move { exited.exited().await });
+        handle.stop(Stop::Now);
+        for ask in asks {
+            assert_eq!(timeout(LONG, ask).await.unwrap(), Err(Failure::Closed));
+        }
+        let exit = timeout(LONG, exited).await.unwrap();
+        assert_eq!(exit.unwrap(), Exit::Killed);
+    });
+}
+
+#[test]
+fn an_evicted_message_that_panics_in_its_drop_does_not_hit_the_sender() {
+    run(async {
+        let (_tree, handle, diary) = worker(bulk(1, Overflow::DropOldest));
+        let bomb = Bomb;
+        let evicted = handle.try_ask(run_in(move |_, _| drop(bomb))).unwrap();
+        let kept = handle.try_ask(Note(1)).unwrap();
+        assert_eq!(evicted.await, Err(Failure::Evicted));
+        assert_eq!(kept.await, Ok(1));
+        assert_eq!(diary.notes(), [1]);
     });
 }

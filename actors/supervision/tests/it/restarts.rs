@@ -4,10 +4,13 @@ use crate::worker::{
     Boom, Entry, LONG, Note, Tagged, ms, quick, restarting, run_in, worker, worker_in,
 };
 use actix::prelude::*;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::time::Instant;
 use vyrox_supervision::testing::run;
-use vyrox_supervision::{Backoff, Exit, Failure, Policy, Reason, Restart, State, Tree};
+use vyrox_supervision::{
+    Backoff, Exit, Failure, Policy, Reason, Restart, Spec, State, SupervisedContext, Tree,
+};
 
 #[test]
 fn more_falls_than_the_intensity_end_the_actor() {
@@ -218,4 +221,72 @@ fn the_record_goes_on_when_an_actor_comes_back_under_its_id() {
         );
         assert_eq!(node.last_crash.unwrap().panic, "boom");
     });
+}
+
+/// The moments at which an actor's generations were made, until it was given up.
+fn moments(booms: usize, crash_in_started: bool) -> Vec<Duration> {
+    run(async move {
+        let began = Instant::now();
+        let backoff = Backoff {
+            base: Duration::from_secs(1),
+            max: Duration::from_secs(64),
+            reset_after: Duration::from_hours(1),
+        };
+        let policy = Policy {
+            intensity: 7,
+            period: Duration::from_hours(1),
+            backoff,
+            ..Policy::default()
+        };
+        let (tree, made) = (Tree::new(7), Arc::<Mutex<Vec<Duration>>>::default());
+        let log = Arc::clone(&made);
+        let spec = Spec::new("fragile", "fragile").policy(policy);
+        let handle = tree.supervise(spec, &Arbiter::current(), move |_| {
+            log.lock().unwrap().push(began.elapsed());
+            Fragile { crash_in_started }
+        });
+        for _ in 0..booms {
+            handle.try_cast(Boom).unwrap();
+        }
+        assert!(matches!(handle.exited().await, Exit::GaveUp(_)));
+        made.lock().unwrap().clone()
+    })
+}
+
+struct Fragile {
+    crash_in_started: bool,
+}
+
+impl Actor for Fragile {
+    type Context = SupervisedContext<Self>;
+
+    fn started(&mut self, _: &mut Self::Context) {
+        assert!(!self.crash_in_started, "on purpose");
+    }
+}
+
+impl Handler<Boom> for Fragile {
+    type Result = ();
+
+    fn handle(&mut self, _: Boom, _: &mut Self::Context) {
+        panic!("on purpose");
+    }
+}
+
+#[test]
+fn a_generation_that_falls_in_its_first_poll_has_its_pause_too() {
+    for moments in [moments(0, true), moments(8, false)] {
+        let pauses: Vec<_> = moments
+            .windows(2)
+            .map(|pair| pair[1].saturating_sub(pair[0]))
+            .collect();
+        assert_eq!(pauses.len(), 7);
+        assert!(
+            pauses.iter().all(|pause| !pause.is_zero()),
+            "no restart without a pause: {pauses:?}"
+        );
+        let (early, late): (Duration, Duration) =
+            (pauses[..3].iter().sum(), pauses[4..].iter().sum());
+        assert!(late > early, "they grow: {pauses:?}");
+    }
 }

@@ -152,11 +152,11 @@ fn a_node_reads_as_documented() {
                 "kind",
                 "last_crash",
                 "mailbox",
-                "next_restart_at_ms",
+                "next_restart_at",
                 "poisoned",
                 "queue_wait_us_p99",
                 "restarts",
-                "started_at_ms",
+                "started_at",
                 "state",
             ]
         );

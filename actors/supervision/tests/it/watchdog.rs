@@ -1,12 +1,18 @@
 //! A stuck arbiter costs its thread, not its actors.
 
-use crate::worker::{Gate, LONG, Later, Note, Worker, ms, quick, run_in, with_threads, worker_in};
+use crate::worker::{
+    Boom, Gate, LONG, Later, Note, Worker, ms, quick, run_in, with_threads, worker_in,
+};
 use actix::prelude::*;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, channel};
 use std::sync::{Arc, Mutex};
 use std::thread;
-use vyrox_supervision::{Failure, Fence, Handle, Policy, Reason, Stall, State, Tree, Watchdog};
+use std::time::Duration;
+use tokio::time::timeout;
+use vyrox_supervision::{
+    Backoff, Exit, Failure, Fence, Handle, Policy, Reason, Stall, State, Stop, Tree, Watchdog,
+};
 
 const NAME: &str = "it::worker::Do";
 
@@ -199,4 +205,68 @@ async fn ask_until(done: &AtomicBool, handle: Handle<Worker>, base: u64) -> u64 
         }
     }
     answered
+}
+
+#[test]
+fn an_actor_that_backs_off_on_a_stuck_thread_moves_along() {
+    with_threads(async {
+        let (tree, stuck, spare) = (Tree::new(1), Arbiter::new(), Arbiter::new());
+        let (_watchdog, _stalls) = watchdog(&tree, &spare);
+        let day = Duration::from_hours(24);
+        let backoff = Backoff {
+            base: day,
+            max: day,
+            reset_after: day,
+        };
+        let patient = Policy { backoff, ..quick() };
+        let (resting, diary) = worker_in(&tree, "resting", patient, &stuck.handle());
+        let (handle, _) = worker_in(&tree, "stuck", quick(), &stuck.handle());
+        resting.ask(Boom, LONG).await.unwrap_err();
+        assert_eq!(tree.find("resting").unwrap().state, State::BackingOff);
+        resting.try_cast(Note(5)).unwrap();
+        let (gate, block) = Gate::new();
+        handle.ask(block, LONG).await.unwrap_err();
+        assert_eq!(handle.ask(Note(0), LONG).await, Ok(2));
+        // Only on another thread than the stuck one can it still be drained.
+        resting.stop(Stop::Drain);
+        let exit = timeout(LONG, resting.exited()).await;
+        assert_eq!(exit.unwrap(), Exit::Normal);
+        assert_eq!(diary.notes(), [5]);
+        drop(gate);
+    });
+}
+
+#[test]
+fn an_actor_that_is_sent_to_a_stuck_thread_moves_on() {
+    with_threads(async {
+        let (tree, stuck, spare) = (Tree::new(1), Arbiter::new(), Arbiter::new());
+        let (handle, _) = worker_in(&tree, "stuck", quick(), &stuck.handle());
+        let (gate, block) = Gate::new();
+        let blocked = handle.try_ask(block).unwrap();
+        gate.wait_until_blocked();
+        tree.remove("stuck");
+        let (late, diary) = worker_in(&tree, "late", quick(), &stuck.handle());
+        let (later, _) = worker_in(&tree, "later", quick(), &stuck.handle());
+        let (_watchdog, stalls) = watchdog(&tree, &spare);
+        assert_eq!(late.ask(Note(1), LONG).await, Ok(2));
+        assert_eq!(later.ask(Note(1), LONG).await, Ok(2));
+        let stall = stalls.recv_timeout(LONG).unwrap();
+        assert_eq!((stall.generation, stall.message), (1, None));
+        let node = tree.find("late").unwrap();
+        assert_eq!(
+            (node.state, node.restarts, node.last_crash),
+            (State::Running, 0, None),
+            "it was not at fault"
+        );
+        drop(gate);
+        assert_eq!(blocked.await, Ok(1), "nobody replaced it");
+        stuck.stop();
+        stuck.join().unwrap();
+        assert_eq!(
+            late.ask(Note(2), LONG).await,
+            Ok(2),
+            "its first life is over"
+        );
+        assert_eq!(diary.notes(), [1, 2]);
+    });
 }
