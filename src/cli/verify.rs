@@ -6,7 +6,7 @@ use std::{
 };
 
 use serde_json::{Value, json};
-use vyrox_actors::journal::{VerifyReport, verify_file};
+use vyrox_actors::journal::verify_file;
 
 use super::{
     chain_name::ChainName,
@@ -102,26 +102,7 @@ fn file(path: &Path) -> Result<Value, Failure> {
             "observed_hash": null,
         }));
     }
-    Ok(as_json(&report))
-}
-
-/// A report in the form of `GET /audit/verify`.
-fn as_json(report: &VerifyReport) -> Value {
-    let head = report
-        .head
-        .map(|head| json!({ "seq": head.seq, "hash": hex::encode(head.hash) }));
-    if report.ok {
-        return json!({ "ok": true, "entries": report.entries, "head": head });
-    }
-    json!({
-        "ok": false,
-        "entries": report.entries,
-        "head": head,
-        "kind": report.kind,
-        "divergent_seq": report.divergent_seq,
-        "expected_hash": report.expected_hash,
-        "observed_hash": report.observed_hash,
-    })
+    Ok(report.to_json())
 }
 
 /// One chain's verdict in a line or four.

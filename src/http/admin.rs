@@ -14,7 +14,7 @@ use vyrox_actors::{
         UpdateTenant,
     },
     router::Activate,
-    supervision::{Classified, Handle, Reason},
+    supervision::{Classified, Failure, Handle, Reason},
 };
 use vyrox_domain::{
     host::HostRefusal,
@@ -107,12 +107,24 @@ pub(super) async fn onboard(
         reply,
     })
     .await?;
-    // So that its chain begins now, and not with its first alert. Should this fail, that one does it.
-    let woken = edge.tenants.ask(Activate(id), edge.patience()).await;
-    if let Err(error) = woken {
-        tracing::warn!(%error, "a new tenant was not activated");
-    }
+    begin_chain(&edge, id).await;
     Ok(HttpResponse::Created().json(shown(&edge, &issued)))
+}
+
+/// The tenant's chain begins now, and not with its first alert. Should this fail or take too long,
+/// that one does it.
+async fn begin_chain(edge: &Edge, id: TenantId) {
+    let chain = id.shared();
+    let begin = async {
+        edge.tenants.ask(Activate(id), edge.patience()).await?;
+        edge.world.progress.reached(&chain, 0).await;
+        Ok::<_, Failure>(())
+    };
+    match tokio::time::timeout(edge.patience(), begin).await {
+        Ok(Ok(())) => {}
+        Ok(Err(error)) => tracing::warn!(%chain, %error, "a new tenant was not activated"),
+        Err(_elapsed) => tracing::warn!(%chain, "a new tenant's chain has not begun yet"),
+    }
 }
 
 /// `GET /api/v1/tenants`

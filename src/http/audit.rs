@@ -3,7 +3,7 @@
 use actix_web::{HttpRequest, HttpResponse};
 use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::json;
-use vyrox_actors::journal::{Head, JournalError, VerifyReport};
+use vyrox_actors::journal::{JournalError, VerifyReport};
 use vyrox_domain::{
     ids::{HOST_CHAIN, TenantId},
     signature::signs,
@@ -69,7 +69,7 @@ pub(super) async fn verify(request: HttpRequest, edge: Shared) -> Answer<HttpRes
         Some(head) => report.expecting(&head),
         None => report,
     };
-    Ok(HttpResponse::Ok().json(shown(&report)))
+    Ok(HttpResponse::Ok().json(report.to_json()))
 }
 
 fn unreadable(seq: u64) -> VerifyReport {
@@ -82,24 +82,6 @@ fn unreadable(seq: u64) -> VerifyReport {
         expected_hash: None,
         observed_hash: None,
     }
-}
-
-/// A report as it is shown here and on the command line.
-pub(super) fn shown(report: &VerifyReport) -> serde_json::Value {
-    let head = report.head.as_ref();
-    let head = head.map(|head: &Head| json!({ "seq": head.seq, "hash": head.hash_hex() }));
-    if report.ok {
-        return json!({ "ok": true, "entries": report.entries, "head": head });
-    }
-    json!({
-        "ok": false,
-        "entries": report.entries,
-        "head": head,
-        "kind": report.kind,
-        "divergent_seq": report.divergent_seq,
-        "expected_hash": report.expected_hash,
-        "observed_hash": report.observed_hash,
-    })
 }
 
 /// Lets in whoever holds a token, or signed `"T:N"` with the service key at about now. Gives the

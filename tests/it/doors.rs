@@ -45,26 +45,6 @@ fn a_socket_that_never_says_anything_is_closed() {
     }
 }
 
-/// The first bytes of HTTP/2 without TLS are no HTTP/1.1, and half of them are no reason to wait.
-#[test]
-fn half_a_preface_of_another_protocol_is_closed_too() {
-    let dir = tempdir().unwrap();
-    let mut env = NO_RATIONS.to_vec();
-    env.push(("VYROX_SERVER__HEAD_TIMEOUT_MS", "200"));
-    let server = Server::start(dir.path(), &env);
-    let mut http = server.http();
-    http.send_raw(b"PRI * HTTP").unwrap();
-    let mut ended = || match http.read_reply() {
-        Ok(reply) => {
-            assert!((400..500).contains(&reply.status), "{reply:?}");
-            None
-        }
-        Err(error) => Some(error),
-    };
-    let error = ended().or_else(ended).expect("one answer at most");
-    assert_eq!(error.kind(), std::io::ErrorKind::UnexpectedEof, "{error}");
-}
-
 /// A server under a limit of open files that is far below what it is configured for.
 struct Tight {
     child: Child,
@@ -84,6 +64,7 @@ impl Tight {
             .env_clear()
             .env("PATH", "/usr/bin:/bin")
             .envs(NO_RATIONS.iter().copied())
+            .env("VYROX_STORAGE__CHECKPOINT_MS", "10")
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
@@ -106,6 +87,12 @@ impl Tight {
         let body = json!({ "tenant_id": id }).to_string();
         let headers = [("authorization", self.bearer.as_str())];
         self.http.post("/onboard", &headers, body.as_bytes())
+    }
+
+    fn verify(&mut self, id: &str) -> Reply {
+        let headers = [("authorization", self.bearer.as_str())];
+        let path = format!("/audit/verify?tenant_id={id}");
+        self.http.get(&path, &headers)
     }
 
     /// Its log, after an end in good order.
@@ -135,10 +122,15 @@ fn a_crowd_at_the_door_takes_no_descriptor_that_a_file_needs() {
     let mut server = Tight::start(dir.path(), 200);
     assert_eq!(server.onboard("before").status, 201);
     let crowd: Vec<_> = (0..250).map(|_| connect(server.address)).collect();
-    // On the connection that was there before: new tenants' files are made all the same.
+    // On the connection that was there before: files are made and opened all the same.
     for n in 0..20 {
         let reply = server.onboard(&format!("amid-{n}"));
         assert_eq!(reply.status, 201, "tenant {n}: {reply:?}");
+    }
+    for n in 0..100 {
+        let reply = server.verify("before");
+        let whole = reply.status == 200 && reply.json()["ok"] == true;
+        assert!(whole, "look {n}: {reply:?}");
     }
     drop(crowd);
     let log = server.end();

@@ -5,9 +5,10 @@
 //! the end of its output, and [`eventually`] for the answer to a question that it asks again.
 
 use std::{
-    fs::File,
+    fs::{File, Permissions},
     io::{BufRead as _, BufReader},
     net::SocketAddr,
+    os::unix::fs::PermissionsExt as _,
     path::{Path, PathBuf},
     process::{Child, ChildStdout, Command, ExitStatus, Output, Stdio},
     sync::{
@@ -93,6 +94,10 @@ impl Server {
 
     /// The same for a start that may be refused.
     pub(crate) fn try_start(dir: &Path, env: &[(&str, &str)]) -> Result<Self, NotStarted> {
+        // No server takes a directory that the umask opened to a group.
+        if dir.is_dir() {
+            std::fs::set_permissions(dir, Permissions::from_mode(0o700)).expect("the test's own");
+        }
         let stderr = NamedTempFile::new().expect("a file for the log");
         let log = stderr.reopen().expect("the log opens twice");
         let mut child = command(&[SMALL_SEGMENTS])

@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read as _};
 use std::path::Path;
 
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 use crate::GENESIS;
 use crate::draft::check_object;
@@ -37,6 +37,24 @@ pub struct VerifyReport {
 }
 
 impl VerifyReport {
+    /// The report as programs read it: `ok`, `entries`, `head`, and what is wrong if something is.
+    pub fn to_json(&self) -> Value {
+        let head = self.head;
+        let head = head.map(|head| json!({ "seq": head.seq, "hash": head.hash_hex() }));
+        if self.ok {
+            return json!({ "ok": true, "entries": self.entries, "head": head });
+        }
+        json!({
+            "ok": false,
+            "entries": self.entries,
+            "head": head,
+            "kind": self.kind,
+            "divergent_seq": self.divergent_seq,
+            "expected_hash": self.expected_hash,
+            "observed_hash": self.observed_hash,
+        })
+    }
+
     /// Compares with a head known from elsewhere, such as a receipt: a good chain that ends before
     /// it is `truncated`. That a longer chain contains it is for whoever reads the entry there.
     #[must_use]
