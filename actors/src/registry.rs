@@ -17,7 +17,8 @@ use vyrox_domain::{
     entry::Recorded,
     host::{HostRefusal, HostState, apply, decide, replay, retirements},
     host_protocol::{
-        HostCommand, HostEvent, RulesChanged, SecretRetired, TenantHealth, TenantNoted, TokenIssued,
+        HostCommand, HostEvent, JournalRecovered, RulesChanged, SecretRetired, TenantHealth,
+        TenantNoted, TokenIssued,
     },
     ids::{HOST_CHAIN, TenantId},
     protocol::ChainOpened,
@@ -101,6 +102,11 @@ pub struct NoteRules {
 #[rtype(result = "()")]
 pub struct NoteToken(pub TokenIssued);
 
+/// Write down what a start cut off the journal or found damaged in it.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct NoteRecovery(pub JournalRecovered);
+
 /// The overlap of a rotation has ended.
 #[derive(Message, Clone, Debug, PartialEq, Eq)]
 #[rtype(result = "()")]
@@ -114,7 +120,14 @@ pub struct Ready;
 macro_rules! control {
     ($($message:ty),*) => { $(impl Classified for $message { const CLASS: Class = Class::Control; })* };
 }
-control!(NoteTenant, NoteRules, NoteToken, Retire, Ready);
+control!(
+    NoteTenant,
+    NoteRules,
+    NoteToken,
+    NoteRecovery,
+    Retire,
+    Ready
+);
 
 impl Registry {
     /// A registry that reads the host's chain when it starts.
@@ -229,6 +242,7 @@ impl Registry {
             | HostEvent::TenantAdded(_)
             | HostEvent::TokenIssued(_)
             | HostEvent::RulesChanged(_)
+            | HostEvent::JournalRecovered(_)
             | HostEvent::TenantNoted(_) => {}
         }
     }
@@ -370,6 +384,14 @@ impl Handler<NoteToken> for Registry {
 
     fn handle(&mut self, NoteToken(issued): NoteToken, ctx: &mut Self::Context) {
         self.note(HostCommand::IssueToken(issued), ctx);
+    }
+}
+
+impl Handler<NoteRecovery> for Registry {
+    type Result = ();
+
+    fn handle(&mut self, NoteRecovery(found): NoteRecovery, ctx: &mut Self::Context) {
+        self.note(HostCommand::NoteRecovery(found), ctx);
     }
 }
 

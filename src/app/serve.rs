@@ -8,11 +8,14 @@ use tokio::task::JoinHandle;
 use vyrox_actors::{
     ports::World,
     projector::owing,
-    registry::{NoteRules, NoteToken, Ready},
+    registry::{NoteRecovery, NoteRules, NoteToken, Ready},
     router::{Activate, Tenants},
     supervision::Handle,
 };
-use vyrox_domain::{host_protocol::TokenIssued, ids::TenantId};
+use vyrox_domain::{
+    host_protocol::{HeldChain, JournalRecovered, TokenIssued},
+    ids::TenantId,
+};
 
 use super::{EndedAtOnce, RunOptions, Standing, faults, rules, stand, tls};
 use crate::{
@@ -127,6 +130,21 @@ fn reload(standing: &Standing) {
     }
 }
 
+/// What the start cut or found damaged; nothing after an orderly end.
+fn not_as_left(standing: &Standing) -> Option<JournalRecovered> {
+    let found = standing.world.journal.status().recovered?;
+    let held = found.held.into_iter();
+    let recovered = JournalRecovered {
+        cut: found.cut,
+        damaged: found.damaged,
+        held: held
+            .map(|(chain, from_seq)| HeldChain { chain, from_seq })
+            .collect(),
+    };
+    let worth_it = recovered.cut || recovered.damaged || !recovered.held.is_empty();
+    worth_it.then_some(recovered)
+}
+
 /// Notes what is in force, and begins to wake the tenants that are owed something.
 fn begin(standing: &Standing) -> JoinHandle<()> {
     let rules = standing.world.rules.load();
@@ -141,6 +159,12 @@ fn begin(standing: &Standing) -> JoinHandle<()> {
             scopes: vec!["all".into()],
         };
         standing.host.registry.try_cast(NoteToken(issued)).ok();
+    }
+    if let Some(recovered) = not_as_left(standing) {
+        let noted = standing.host.registry.try_cast(NoteRecovery(recovered));
+        if noted.is_err() {
+            tracing::error!("what the start found in the journal stands in this log alone");
+        }
     }
     let owed = owing(&standing.world.projections);
     actix::spawn(wake(standing.host.tenants.clone(), owed))

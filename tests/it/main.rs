@@ -16,6 +16,7 @@ mod doors;
 #[cfg(feature = "fault-injection")]
 mod faults;
 mod flood;
+mod held;
 mod lifecycle;
 mod load;
 mod passivation;

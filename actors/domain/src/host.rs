@@ -138,6 +138,7 @@ pub fn decide(
             return Err(HostRefusal::NothingToDo);
         }
         HostCommand::ChangeRules(changed) => HostEvent::RulesChanged(changed),
+        HostCommand::NoteRecovery(recovered) => HostEvent::JournalRecovered(recovered),
         HostCommand::NoteTenant(noted) if !state.tenants.contains_key(&noted.tenant_id) => {
             return Err(HostRefusal::UnknownTenant);
         }
@@ -235,7 +236,7 @@ fn webhook<'a>(
 pub fn apply(state: &mut HostState, event: &HostEvent, at: Timestamp) {
     state.next_seq = state.next_seq.saturating_add(1);
     match event {
-        HostEvent::ChainOpened(_) | HostEvent::TokenIssued(_) => {}
+        HostEvent::ChainOpened(_) | HostEvent::TokenIssued(_) | HostEvent::JournalRecovered(_) => {}
         HostEvent::TenantAdded(added) => {
             let webhooks = added.webhooks.iter().map(fresh_webhook).collect();
             let record = TenantRecord {

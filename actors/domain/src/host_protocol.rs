@@ -28,6 +28,8 @@ pub enum HostCommand {
     IssueToken(TokenIssued),
     /// The rules were replaced.
     ChangeRules(RulesChanged),
+    /// Write down what a start cut off the journal or found damaged in it.
+    NoteRecovery(JournalRecovered),
     /// Write down that a tenant is suspended, was tried again, or serves again.
     NoteTenant(TenantNoted),
 }
@@ -49,6 +51,8 @@ pub enum HostEvent {
     TokenIssued(TokenIssued),
     /// `rules.changed`
     RulesChanged(RulesChanged),
+    /// `journal.recovered`
+    JournalRecovered(JournalRecovered),
     /// `tenant.suspended`, `tenant.probed` or `tenant.resumed`
     TenantNoted(TenantNoted),
 }
@@ -149,6 +153,26 @@ pub struct RulesChanged {
     pub rules: u64,
 }
 
+/// A start did not find the journal as an orderly end leaves it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct JournalRecovered {
+    /// An unfinished batch was cut off, of which nobody had been told.
+    pub cut: bool,
+    /// Bytes were damaged that had been durable.
+    pub damaged: bool,
+    /// Chains whose end can't be proven, with the first seq in doubt of each.
+    pub held: Vec<HeldChain>,
+}
+
+/// A chain whose end can't be proven.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HeldChain {
+    /// Its name.
+    pub chain: String,
+    /// The first seq that may be lost.
+    pub from_seq: u64,
+}
+
 /// How a tenant's actors fare, where that changed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TenantNoted {
@@ -184,7 +208,10 @@ impl HostEvent {
     /// The tenant that it is about.
     pub const fn tenant(&self) -> Option<&TenantId> {
         match self {
-            Self::ChainOpened(_) | Self::TokenIssued(_) | Self::RulesChanged(_) => None,
+            Self::ChainOpened(_)
+            | Self::TokenIssued(_)
+            | Self::RulesChanged(_)
+            | Self::JournalRecovered(_) => None,
             Self::TenantAdded(facts) => Some(&facts.tenant_id),
             Self::TenantUpdated(facts) => Some(&facts.tenant_id),
             Self::SecretRotated(facts) => Some(&facts.tenant_id),
@@ -203,6 +230,7 @@ impl HostEvent {
             Self::SecretRetired(facts) => ("secret.retired", "system", payload(facts)),
             Self::TokenIssued(facts) => ("token.issued", "system", payload(facts)),
             Self::RulesChanged(facts) => ("rules.changed", "system", payload(facts)),
+            Self::JournalRecovered(facts) => ("journal.recovered", "system", payload(facts)),
             Self::TenantNoted(facts) => (facts.health.event(), "system", payload(facts)),
         };
         Entry {
@@ -228,6 +256,7 @@ impl HostEvent {
             ("secret.retired", 1) => Self::SecretRetired(recorded.read()?),
             ("token.issued", 1) => Self::TokenIssued(recorded.read()?),
             ("rules.changed", 1) => Self::RulesChanged(recorded.read()?),
+            ("journal.recovered", 1) => Self::JournalRecovered(recorded.read()?),
             ("tenant.suspended" | "tenant.probed" | "tenant.resumed", 1) => {
                 Self::TenantNoted(recorded.read()?)
             }

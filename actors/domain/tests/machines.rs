@@ -11,8 +11,8 @@ use vyrox_domain::{
     entry::{Entry, Recorded, ReplayError},
     host::{self, HostRefusal, HostState},
     host_protocol::{
-        Account, HostCommand, SecretRetired, SecretRotated, TenantAdded, TenantHealth, TenantNoted,
-        TenantUpdated, Webhook,
+        Account, HeldChain, HostCommand, JournalRecovered, SecretRetired, SecretRotated,
+        TenantAdded, TenantHealth, TenantNoted, TenantUpdated, Webhook,
     },
     ids::{AlertId, TenantId},
     protocol::{
@@ -303,6 +303,11 @@ fn host_command() -> impl Strategy<Value = HostCommand> {
         }),
         1 => (0_u8..5, 1_u64..9).prop_map(|(n, version)| HostCommand::RetireSecret(SecretRetired {
             tenant_id: tenant(n), vendor: Vendor::Crowdstrike, secret_version: version,
+        })),
+        1 => (any::<bool>(), any::<u32>()).prop_map(|(cut, seq)| HostCommand::NoteRecovery(JournalRecovered {
+            cut,
+            damaged: !cut,
+            held: vec![HeldChain { chain: "acme".into(), from_seq: seq.into() }],
         })),
         1 => (0_u8..5).prop_map(|n| HostCommand::NoteTenant(TenantNoted {
             tenant_id: tenant(n), health: TenantHealth::Suspended,
