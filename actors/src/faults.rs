@@ -1,5 +1,5 @@
 //! Faults on demand, in builds with the feature `fault-injection` only: a test names an actor and
-//! what shall befall it. In every other build [`strike`] is nothing.
+//! what shall befall it. In every other build there is nothing.
 
 /// Where a fault strikes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -62,7 +62,7 @@ impl Feed {
     }
 
     /// Waits for entries, at most `patience`. Once there are some it waits for more of them, at most
-    /// [`GATHER`], and takes up to `most`.
+    /// `GATHER`, and takes up to `most`.
     pub fn take(&self, most: usize, patience: Duration) -> Taken {
         let mut queue = self.wait(self.lock(), 1, patience);
         if !queue.entries.is_empty() {

@@ -2,7 +2,7 @@
 //! quota, and nothing else: whatever made the machine fall is not here to fall over again. What it
 //! writes waits in the chain until the machine is back.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use actix::{Actor, ActorFutureExt as _, AsyncContext as _, Handler, WrapFuture as _};
 use vyrox_domain::{protocol::Command, tenant::decide};
@@ -22,7 +22,11 @@ pub struct IntakeWriter {
     world: Arc<World>,
     keys: Arc<TenantKeys>,
     taker: Option<Taker>,
+    /// The journal has had no room; whenever it has none again, this writer pauses.
+    refused: bool,
 }
+
+const NO_ROOM_PAUSE: Duration = Duration::from_secs(1);
 
 impl IntakeWriter {
     /// Intake alone, for this tenant.
@@ -31,6 +35,7 @@ impl IntakeWriter {
             world,
             keys,
             taker: None,
+            refused: false,
         }
     }
 
@@ -55,7 +60,13 @@ impl IntakeWriter {
     fn reload(&mut self, ctx: &mut SupervisedContext<Self>) {
         self.taker = None;
         let (world, tenant) = (Arc::clone(&self.world), self.keys.tenant.clone());
-        let load = tokio::task::spawn_blocking(move || load_for_intake(&world, &tenant));
+        let pause = self.refused.then_some(NO_ROOM_PAUSE);
+        let load = async move {
+            if let Some(pause) = pause {
+                tokio::time::sleep(pause).await;
+            }
+            tokio::task::spawn_blocking(move || load_for_intake(&world, &tenant)).await
+        };
         let go_on = load
             .into_actor(self)
             .map(|loaded, writer, ctx| match loaded {
@@ -127,7 +138,10 @@ impl Handler<AppendFailed> for IntakeWriter {
             .is_some_and(|taker| taker.epoch == message.epoch);
         match message.error {
             _ if !ours => {}
-            AppendError::Full | AppendError::Conflict { .. } => self.reload(ctx),
+            AppendError::Full | AppendError::Conflict { .. } => {
+                self.refused = true;
+                self.reload(ctx);
+            }
             error => ctx.fail(format!("the journal refused an append: {error}")),
         }
     }

@@ -33,6 +33,9 @@ const QUIET: Duration = Duration::from_millis(250);
 /// So many transactions at the most lie between two checkpoints.
 const CHECKPOINT_BATCHES: u32 = 64;
 
+/// So many times of quiet after which chains that stand still are tried again.
+const RETRY_QUIET: u32 = 120;
+
 /// How far the projections are, for whoever waits for an entry to be readable.
 #[derive(Default)]
 pub struct Progress {
@@ -217,18 +220,19 @@ fn read_chain(
 
 /// Tenants that are owed a verdict, right after [`catch_up`]. A snapshot that stands before the
 /// chain's end says nothing about what came after it, so such a tenant counts as well.
-pub fn owing(projections: &Projections) -> Vec<TenantId> {
-    let chains = projections.all_applied().unwrap_or_default();
-    let owes_nothing = |chain: &str, applied: u64| {
+pub fn owing(journal: &dyn Journal, projections: &Projections) -> Vec<TenantId> {
+    let owes_nothing = |chain: &str| {
+        let head = journal.head(chain).map(|head| head.seq);
         let row = projections.snapshot(chain).ok().flatten();
-        let row = row.filter(|row| row.version == SNAPSHOT_VERSION && row.seq == applied);
+        let row = row.filter(|row| row.version == SNAPSHOT_VERSION && Some(row.seq) == head);
         let state = row.and_then(|row| serde_json::from_slice::<TenantState>(&row.value).ok());
         state.is_some_and(|state| state.untriaged.is_empty())
     };
-    chains
+    journal
+        .chains()
         .into_iter()
-        .filter(|(chain, applied)| chain != HOST_CHAIN && !owes_nothing(chain, *applied))
-        .filter_map(|(chain, _)| chain.parse().ok())
+        .filter(|chain| chain != HOST_CHAIN && !owes_nothing(chain))
+        .filter_map(|chain| chain.parse().ok())
         .collect()
 }
 
@@ -289,7 +293,7 @@ fn run(parts: &ProjectorParts, fence: &Fence) -> Result<(), ProjectError> {
     let _alone = parts.folding.lock().unwrap_or_else(PoisonError::into_inner);
     catch_up_alone(parts)?;
     let mut fold = Fold::new(parts);
-    let mut since_checkpoint = 0_u32;
+    let (mut since_checkpoint, mut quiet) = (0_u32, 0_u32);
     while fence.is_current() {
         match parts.feed.take(BATCH_ENTRIES, QUIET) {
             Taken::Entries(entries) => {
@@ -305,8 +309,15 @@ fn run(parts: &ProjectorParts, fence: &Fence) -> Result<(), ProjectError> {
                 fold.checkpoint()?;
                 since_checkpoint = 0;
             }
-            Taken::Quiet => {}
+            Taken::Quiet => quiet = quiet.saturating_add(1),
             Taken::Closed => return fold.checkpoint(),
+        }
+        // What kept a chain from being folded may have passed.
+        if fold.is_stuck() && quiet >= RETRY_QUIET {
+            fold.checkpoint()?;
+            catch_up_alone(parts)?;
+            fold = Fold::new(parts);
+            quiet = 0;
         }
         if since_checkpoint >= CHECKPOINT_BATCHES {
             fold.checkpoint()?;

@@ -5,6 +5,7 @@
 //! between the two leaves rows that nothing names, never an entry whose secret is missing.
 
 mod change;
+mod notes;
 mod vaulted;
 
 use std::{sync::Arc, time::Duration};
@@ -13,13 +14,9 @@ use actix::{Actor, ActorFutureExt as _, AsyncContext as _, Handler, Message, Wra
 use arc_swap::ArcSwap;
 use tokio::sync::oneshot;
 use vyrox_domain::{
-    digest::Digest,
     entry::Recorded,
     host::{HostRefusal, HostState, apply, decide, replay, retirements},
-    host_protocol::{
-        HostCommand, HostEvent, JournalRecovered, RulesChanged, SecretRetired, TenantHealth,
-        TenantNoted, TokenIssued,
-    },
+    host_protocol::{HostCommand, HostEvent, SecretRetired},
     ids::{HOST_CHAIN, TenantId},
     protocol::ChainOpened,
 };
@@ -27,6 +24,7 @@ use vyrox_journal::{Append, AppendError, Draft, Receipt, seal::HostKey, vault::V
 use vyrox_supervision::{Class, Classified, Handle, SupervisedContext};
 
 pub use self::change::{AddTenant, Issued, IssuedWebhook, NewWebhook, RotateSecret, UpdateTenant};
+pub use self::notes::{NoteRecovery, NoteRules, NoteTenant, NoteToken};
 use self::vaulted::Anew;
 use crate::{
     deadlines::{Deadlines, Promise},
@@ -77,36 +75,6 @@ pub enum RegistryError {
 /// The answer to a change.
 pub type ChangeReply<T> = oneshot::Sender<Result<T, RegistryError>>;
 
-/// Write down how a tenant fares.
-#[derive(Message)]
-#[rtype(result = "()")]
-pub struct NoteTenant {
-    /// Which.
-    pub tenant: TenantId,
-    /// How.
-    pub health: TenantHealth,
-}
-
-/// Write down which rules are in force, if that changed.
-#[derive(Message)]
-#[rtype(result = "()")]
-pub struct NoteRules {
-    /// Their digest.
-    pub sha256: Digest,
-    /// How many there are.
-    pub rules: usize,
-}
-
-/// Write down that a token was made.
-#[derive(Message)]
-#[rtype(result = "()")]
-pub struct NoteToken(pub TokenIssued);
-
-/// Write down what a start cut off the journal or found damaged in it.
-#[derive(Message)]
-#[rtype(result = "()")]
-pub struct NoteRecovery(pub JournalRecovered);
-
 /// The overlap of a rotation has ended.
 #[derive(Message, Clone, Debug, PartialEq, Eq)]
 #[rtype(result = "()")]
@@ -120,14 +88,7 @@ pub struct Ready;
 macro_rules! control {
     ($($message:ty),*) => { $(impl Classified for $message { const CLASS: Class = Class::Control; })* };
 }
-control!(
-    NoteTenant,
-    NoteRules,
-    NoteToken,
-    NoteRecovery,
-    Retire,
-    Ready
-);
+control!(Retire, Ready);
 
 impl Registry {
     /// A registry that reads the host's chain when it starts.
@@ -264,10 +225,14 @@ impl Registry {
     }
 
     fn note(&mut self, command: HostCommand, ctx: &mut SupervisedContext<Self>) {
-        self.change(command, ctx, |_, result, _| {
-            if let Err(error) = result {
-                tracing::debug!(%error, "nothing was noted");
+        let again = command.clone();
+        self.change(command, ctx, |_, result, ctx| match result {
+            Ok(()) => {}
+            // Nobody waits for an answer, so nobody else would try again.
+            Err(RegistryError::NoRoom) => {
+                ctx.after(NOTE_AGAIN, |registry, ctx| registry.note(again, ctx));
             }
+            Err(error) => tracing::debug!(%error, "nothing was noted"),
         });
     }
 
@@ -351,50 +316,6 @@ impl Handler<Ready> for Registry {
     fn handle(&mut self, _: Ready, _: &mut Self::Context) {}
 }
 
-impl Handler<NoteTenant> for Registry {
-    type Result = ();
-
-    fn handle(&mut self, message: NoteTenant, ctx: &mut Self::Context) {
-        let NoteTenant {
-            tenant: tenant_id,
-            health,
-        } = message;
-        self.note(
-            HostCommand::NoteTenant(TenantNoted { tenant_id, health }),
-            ctx,
-        );
-    }
-}
-
-impl Handler<NoteRules> for Registry {
-    type Result = ();
-
-    fn handle(&mut self, message: NoteRules, ctx: &mut Self::Context) {
-        let rules = u64::try_from(message.rules).unwrap_or(u64::MAX);
-        let changed = RulesChanged {
-            rules_sha256: message.sha256.to_hex(),
-            rules,
-        };
-        self.note(HostCommand::ChangeRules(changed), ctx);
-    }
-}
-
-impl Handler<NoteToken> for Registry {
-    type Result = ();
-
-    fn handle(&mut self, NoteToken(issued): NoteToken, ctx: &mut Self::Context) {
-        self.note(HostCommand::IssueToken(issued), ctx);
-    }
-}
-
-impl Handler<NoteRecovery> for Registry {
-    type Result = ();
-
-    fn handle(&mut self, NoteRecovery(found): NoteRecovery, ctx: &mut Self::Context) {
-        self.note(HostCommand::NoteRecovery(found), ctx);
-    }
-}
-
 impl Handler<Retire> for Registry {
     type Result = ();
 
@@ -402,6 +323,9 @@ impl Handler<Retire> for Registry {
         self.note(HostCommand::RetireSecret(retired), ctx);
     }
 }
+
+/// How long a note waits for room in the journal.
+const NOTE_AGAIN: Duration = Duration::from_secs(1);
 
 fn stale_secret(error: &dyn std::fmt::Display) {
     tracing::error!(%error, "a secret that is out of force lies in the vault");

@@ -57,8 +57,15 @@ pub struct Machine {
     owed: Owed,
     /// The generation of stage 1 at the last look.
     stage1: u64,
+    /// Refusals for want of room since an append was last not refused.
+    refusals: u32,
+    refused_lately: bool,
     idle_sweeps: u64,
 }
+
+/// The first pause before a machine starts over because the journal had no room; each further one is
+/// twice as long, up to 4 s.
+const NO_ROOM_PAUSE: Duration = Duration::from_millis(250);
 
 impl Machine {
     /// A machine that knows nothing yet; it loads its state when it starts.
@@ -68,6 +75,8 @@ impl Machine {
             taker: None,
             owed: Owed::default(),
             stage1: 0,
+            refusals: 0,
+            refused_lately: false,
             idle_sweeps: 0,
         }
     }
@@ -81,7 +90,16 @@ impl Machine {
     fn reload(&mut self, ctx: &mut SupervisedContext<Self>) {
         self.taker = None;
         let (world, tenant) = (Arc::clone(&self.parts.world), self.name().clone());
-        let load = tokio::task::spawn_blocking(move || load(&world, &tenant));
+        let pause = self
+            .refusals
+            .checked_sub(1)
+            .map(|n| NO_ROOM_PAUSE * (1 << n.min(4)));
+        let load = async move {
+            if let Some(pause) = pause {
+                tokio::time::sleep(pause).await;
+            }
+            tokio::task::spawn_blocking(move || load(&world, &tenant)).await
+        };
         let go_on = load
             .into_actor(self)
             .map(|loaded, machine, ctx| match loaded {
@@ -162,12 +180,16 @@ impl Machine {
     fn sweep(&mut self, ctx: &mut SupervisedContext<Self>) {
         let Some(taker) = &mut self.taker else { return };
         taker.tidy();
+        if !std::mem::take(&mut self.refused_lately) {
+            self.refusals = 0;
+        }
         let owed = taker.state.untriaged.len() as u64;
         let busy = owed > 0 || taker.in_flight.load(Ordering::Acquire) > 0;
         self.parts.owed.store(owed, Ordering::Release);
         let generation = self.parts.triage.snapshot().generation;
         let fell = std::mem::replace(&mut self.stage1, generation) != generation;
-        for alert_id in self.owed.sweep(fell) {
+        let head = self.parts.world.journal.head(self.name().as_str());
+        for alert_id in self.owed.sweep(fell, head.map(|head| head.seq)) {
             self.leave_to_people(alert_id, ctx);
         }
         self.ask_next(ctx);
@@ -255,7 +277,11 @@ impl Handler<AppendFailed> for Machine {
         match message.error {
             _ if !ours => {}
             // Nothing fell: there was no room, and what was decided since has to be forgotten.
-            AppendError::Full | AppendError::Conflict { .. } => self.reload(ctx),
+            AppendError::Full | AppendError::Conflict { .. } => {
+                self.refusals = self.refusals.saturating_add(1);
+                self.refused_lately = true;
+                self.reload(ctx);
+            }
             error => ctx.fail(format!("the journal refused an append: {error}")),
         }
     }

@@ -166,7 +166,7 @@ fn begin(standing: &Standing) -> JoinHandle<()> {
             tracing::error!("what the start found in the journal stands in this log alone");
         }
     }
-    let owed = owing(&standing.world.projections);
+    let owed = owing(&*standing.world.journal, &standing.world.projections);
     actix::spawn(wake(standing.host.tenants.clone(), owed))
 }
 

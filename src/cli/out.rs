@@ -103,7 +103,7 @@ impl Out {
     }
 
     /// Prints rows under their headings, columns two spaces apart; the last column is not padded. Of a
-    /// text longer than [`CELL_MAX`] the beginning is printed, and an ellipsis.
+    /// text longer than `CELL_MAX` characters the beginning is printed, and an ellipsis.
     pub fn table(&mut self, headings: &[&str], rows: &[Vec<(Tone, String)>]) -> io::Result<()> {
         let mut widths: Vec<usize> = headings.iter().map(|heading| heading.len()).collect();
         for row in rows {

@@ -97,6 +97,11 @@ impl Fold {
         Ok(())
     }
 
+    /// Whether a chain stands still.
+    pub(super) fn is_stuck(&self) -> bool {
+        !self.stuck.is_empty()
+    }
+
     /// Writes the snapshots of what changed and makes everything durable.
     pub(super) fn checkpoint(&mut self) -> Result<(), ProjectError> {
         let mut batch = Batch::default();

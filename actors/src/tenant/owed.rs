@@ -95,8 +95,9 @@ impl Owed {
     }
 
     /// Finds what was lost; gives back what is hopeless. Called about once a second; `fell` says that
-    /// stage 1 has come back from a fall since the last time.
-    pub(super) fn sweep(&mut self, fell: bool) -> Vec<AlertId> {
+    /// stage 1 has come back from a fall since the last time. What lies beyond the `durable` seq was
+    /// not sent yet, whatever came after it.
+    pub(super) fn sweep(&mut self, fell: bool, durable: Option<u64>) -> Vec<AlertId> {
         self.silent = if self.asked.is_empty() {
             0
         } else {
@@ -108,13 +109,16 @@ impl Owed {
         let patience = if fell { 1 } else { 2 };
         let mut lost: Vec<AlertId> = Vec::new();
         for (alert_id, asked) in &mut self.asked {
+            if Some(asked.seq) > durable {
+                continue;
+            }
             asked.sweeps = asked.sweeps.saturating_add(1);
             if silent || (asked.order < answered && asked.sweeps >= patience) {
                 lost.push(*alert_id);
             }
         }
         if fell && lost.is_empty() {
-            lost = self.in_hand();
+            lost = self.in_hand(durable);
         }
         let mut hopeless = Vec::new();
         for alert_id in lost {
@@ -134,8 +138,10 @@ impl Owed {
 
     /// What stage 1 had in hand when it fell, if nothing was answered since: the oldest question, which
     /// is a whole chunk if it was one.
-    fn in_hand(&self) -> Vec<AlertId> {
-        let oldest = self.asked.values().min_by_key(|asked| asked.order);
+    fn in_hand(&self, durable: Option<u64>) -> Vec<AlertId> {
+        let sent = self.asked.values();
+        let sent = sent.filter(|asked| Some(asked.seq) <= durable);
+        let oldest = sent.min_by_key(|asked| asked.order);
         let Some(oldest) = oldest else {
             return Vec::new();
         };
@@ -168,6 +174,22 @@ mod tests {
 
     use super::*;
 
+    /// Everything is durable.
+    const ALL: Option<u64> = Some(u64::MAX);
+
+    #[test]
+    fn what_is_not_durable_yet_is_not_lost() {
+        let mut owed = Owed::default();
+        (0..3).for_each(|n| owed.handed(case(n)));
+        owed.answered(case(2).0);
+        for _ in 0..SILENCE * 2 {
+            assert!(owed.sweep(true, None).is_empty());
+        }
+        assert!(owed.next().is_empty(), "none of them was sent");
+        assert!(owed.sweep(false, Some(0)).is_empty());
+        assert_eq!(owed.next(), [case(0)], "only this one was");
+    }
+
     fn case(n: u8) -> Case {
         (AlertId(Uuid::from_bytes([n; 16])), u64::from(n))
     }
@@ -196,7 +218,7 @@ mod tests {
                 owed.answered(case.0);
                 answered += 1;
             }
-            hopeless.extend(owed.sweep(true));
+            hopeless.extend(owed.sweep(true, ALL));
         }
         assert_eq!((answered, hopeless), (9, vec![poison]));
     }
@@ -207,7 +229,7 @@ mod tests {
         (0..200).for_each(|n| owed.handed(case(n)));
         for n in 0..200 {
             for _ in 0..SILENCE - 1 {
-                assert!(owed.sweep(false).is_empty());
+                assert!(owed.sweep(false, ALL).is_empty());
             }
             owed.answered(case(n).0);
             assert!(owed.next().is_empty(), "{n} was taken for lost");
@@ -218,7 +240,7 @@ mod tests {
     fn a_fall_costs_one_sweep_and_no_neighbour() {
         let mut owed = Owed::default();
         (0..5).for_each(|n| owed.handed(case(n)));
-        assert!(owed.sweep(true).is_empty());
+        assert!(owed.sweep(true, ALL).is_empty());
         assert_eq!(owed.next(), [case(0)], "the oldest was in hand");
         assert!(owed.next().is_empty());
     }
@@ -241,7 +263,7 @@ mod tests {
                         *lost += 1;
                     }
                 }
-                for alert_id in owed.sweep(false) {
+                for alert_id in owed.sweep(false, ALL) {
                     let lost = open.remove(&alert_id);
                     prop_assert!(lost.is_some_and(|lost| lost + 1 >= LOST_MAX));
                 }

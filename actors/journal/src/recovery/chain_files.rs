@@ -8,7 +8,6 @@ use std::io;
 use std::sync::Arc;
 
 use super::Recovery;
-use crate::files::lacks_descriptors;
 use crate::heads::Record;
 use crate::options::StartError;
 use crate::pending::settle;
@@ -80,14 +79,16 @@ impl Recovery<'_> {
         cut_back(&self.directory.evidence_path(chain), offset)
     }
 
-    /// Remembers that a chain's files are of no use, unless the error is not about them.
+    /// Remembers that a chain's files are of no use, if the error is about what stands in their
+    /// place. A hold lasts, so what may pass (a wrong owner, a disk that stutters) ends the start
+    /// instead, with nothing committed.
     fn give_up_files(
         &mut self,
         what: &'static str,
         chain: &str,
         error: io::Error,
     ) -> Result<(), StartError> {
-        if lacks_descriptors(&error) {
+        if !is_about_the_files(&error) {
             return Err(StartError::io(what, &self.directory.tenant_path(chain))(
                 error,
             ));
@@ -107,4 +108,11 @@ impl Recovery<'_> {
             lock(&segment.stranded).push(frame);
         }
     }
+}
+
+fn is_about_the_files(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::InvalidData | io::ErrorKind::IsADirectory | io::ErrorKind::NotADirectory
+    )
 }
