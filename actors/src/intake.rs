@@ -3,6 +3,7 @@
 //! the journal's callback, so after the sync.
 
 mod answer;
+mod evidence;
 
 use std::sync::{
     Arc, OnceLock,
@@ -11,20 +12,26 @@ use std::sync::{
 
 use vyrox_domain::{
     digest::Digest,
-    entry::Entry,
     ids::{AlertId, TenantId},
     protocol::{
-        AlertReceived, Command, Event, Evidence, EvidenceKind, IntakeRejected, Known, ReceiveAlert,
-        Refusal, SecretFallbackUsed,
+        AlertReceived, Command, Event, IntakeRejected, Known, ReceiveAlert, Refusal,
+        SecretFallbackUsed,
     },
     tenant::{TenantState, apply, decide},
     time::Timestamp,
 };
 use vyrox_journal::{Append, AppendError, Done, Draft, seal::DataKey};
 
-use self::answer::Answer;
+pub use self::evidence::evidence_aad;
+use self::{
+    answer::Answer,
+    evidence::{alert_evidence, raw_evidence},
+};
 use crate::{
     claims::{self, Overlay, Young},
+    draft::draft,
+    keyring::TenantKeys,
+    loading::Loaded,
     messages::{Intake, IntakeError, ParsedAlert, Receive, Reject},
     ports::World,
 };
@@ -72,6 +79,41 @@ struct Batch {
 }
 
 impl Taker {
+    /// A taker that goes on from what is durable.
+    pub(crate) fn new(world: &Arc<World>, keys: &TenantKeys, loaded: Loaded) -> Self {
+        Self {
+            world: Arc::clone(world),
+            tenant: keys.tenant.clone(),
+            data_key: Arc::clone(&keys.data_key),
+            state: loaded.state,
+            epoch: loaded.epoch,
+            overlay: loaded.overlay,
+            in_flight: Arc::default(),
+        }
+    }
+
+    /// Decides, applies and appends a command that nobody waits for. A refusal of the machine's own
+    /// leaves everything as it is; one of the journal's goes to `failed`.
+    pub fn carry_out(
+        &mut self,
+        command: Command,
+        failed: impl FnOnce(AppendError) + Send + 'static,
+    ) {
+        let expected_last = self.state.next_seq.checked_sub(1);
+        let Ok(events) = decide(&self.state, command) else {
+            return;
+        };
+        let drafts = self.happen(&events, self.world.now(), Vec::new());
+        let in_flight = self.departs();
+        let done: Done = Box::new(move |result| {
+            in_flight.fetch_sub(1, Ordering::AcqRel);
+            if let Err(error) = result {
+                failed(error);
+            }
+        });
+        self.append(expected_last, drafts, done);
+    }
+
     /// Takes in the alerts of one body and answers once all of them are durable.
     /// Gives the new ones, with the places of their entries.
     pub fn receive(&mut self, message: Receive, outcome: Box<dyn Outcome>) -> Vec<(AlertId, u64)> {
@@ -242,17 +284,11 @@ impl Taker {
         let key = claims::key(parsed.alert.vendor, &parsed.alert.vendor_alert_id);
         let (known, hash) = self.known(&key, &same, intake.received_at);
         let evidence = vec![alert_evidence(&parsed), raw_evidence(intake, first_seq)];
-        let own_bytes = evidence
-            .iter()
-            .filter(|e| e.at_seq.is_none())
-            .map(|e| e.length)
-            .sum();
         let alert_id = self.world.alert_id(intake.received_at);
         let command = Command::ReceiveAlert(Box::new(ReceiveAlert {
             alert_id,
             received: AlertReceived::of(&parsed.alert, evidence),
             known,
-            evidence_bytes: own_bytes,
             quota_bytes: self.world.limits.quota_bytes,
         }));
         let events = match decide(&self.state, command) {
@@ -347,47 +383,5 @@ impl Taker {
     fn seal(&self, sha256: &Digest, plain: &[u8]) -> Vec<u8> {
         self.data_key
             .seal(&evidence_aad(&self.tenant, sha256), plain)
-    }
-}
-
-/// What a sealed piece of evidence is bound to.
-pub fn evidence_aad(tenant: &TenantId, sha256: &Digest) -> Vec<u8> {
-    let mut aad = Vec::with_capacity(16 + 33 + 32);
-    aad.extend_from_slice(b"vyrox evidence 1|");
-    aad.extend_from_slice(tenant.as_str().as_bytes());
-    aad.push(b'|');
-    aad.extend_from_slice(&sha256.0);
-    aad
-}
-
-/// An entry of the domain as the journal takes it.
-pub fn draft(entry: Entry, attachments: Vec<Vec<u8>>) -> Draft {
-    Draft {
-        event: entry.event.into(),
-        event_version: entry.event_version,
-        actor: entry.actor,
-        timestamp_ms: entry.at.ms(),
-        alert_id: entry.alert_id.map(|id| id.to_string()),
-        action: None,
-        payload: entry.payload,
-        attachments,
-    }
-}
-
-fn alert_evidence(parsed: &ParsedAlert) -> Evidence {
-    Evidence {
-        kind: EvidenceKind::Alert,
-        sha256: parsed.sha256,
-        length: parsed.json.len() as u64,
-        at_seq: None,
-    }
-}
-
-fn raw_evidence(intake: &Intake, at_seq: Option<u64>) -> Evidence {
-    Evidence {
-        kind: EvidenceKind::Raw,
-        sha256: intake.body_sha256,
-        length: intake.body.len() as u64,
-        at_seq,
     }
 }

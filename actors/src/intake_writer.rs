@@ -5,14 +5,14 @@
 use std::{sync::Arc, time::Duration};
 
 use actix::{Actor, ActorFutureExt as _, AsyncContext as _, Handler, WrapFuture as _};
-use vyrox_domain::{protocol::Command, tenant::decide};
-use vyrox_journal::{AppendError, Done};
+use vyrox_domain::protocol::Command;
+use vyrox_journal::AppendError;
 use vyrox_supervision::{Handle, SupervisedContext};
 
 use crate::{
     intake::{Fresh, Outcome, Taker},
     keyring::TenantKeys,
-    loading::{Loaded, chain_opened, load_for_intake},
+    loading::{Loaded, after, chain_opened, load_for_intake},
     messages::{AppendFailed, Receive, Reject},
     ports::World,
 };
@@ -61,45 +61,22 @@ impl IntakeWriter {
         self.taker = None;
         let (world, tenant) = (Arc::clone(&self.world), self.keys.tenant.clone());
         let pause = self.refused.then_some(NO_ROOM_PAUSE);
-        let load = async move {
-            if let Some(pause) = pause {
-                tokio::time::sleep(pause).await;
-            }
-            tokio::task::spawn_blocking(move || load_for_intake(&world, &tenant)).await
-        };
+        let load = after(pause, move || load_for_intake(&world, &tenant));
         let go_on = load
             .into_actor(self)
             .map(|loaded, writer, ctx| match loaded {
-                Ok(Ok(loaded)) => writer.go_on(loaded, ctx),
-                Ok(Err(error)) => ctx.fail(error),
-                Err(error) => ctx.fail(format!("the intake could not begin: {error}")),
+                Ok(loaded) => writer.go_on(loaded, ctx),
+                Err(error) => ctx.fail(error),
             });
         ctx.wait(go_on);
     }
 
     fn go_on(&mut self, loaded: Loaded, ctx: &SupervisedContext<Self>) {
-        let mut taker = Taker {
-            tenant: self.keys.tenant.clone(),
-            data_key: Arc::clone(&self.keys.data_key),
-            world: Arc::clone(&self.world),
-            state: loaded.state,
-            epoch: loaded.epoch,
-            overlay: loaded.overlay,
-            in_flight: Arc::default(),
-        };
+        let mut taker = Taker::new(&self.world, &self.keys, loaded);
         let (writer, epoch) = (ctx.handle(), taker.epoch);
-        let expected_last = taker.state.next_seq.checked_sub(1);
-        let open = Command::OpenChain(chain_opened(&self.keys));
         // Refused where the chain is open already, which is nearly always.
-        if let Ok(events) = decide(&taker.state, open) {
-            let drafts = taker.happen(&events, self.world.now(), Vec::new());
-            let done: Done = Box::new(move |result| {
-                if let Err(error) = result {
-                    writer.try_cast(AppendFailed { epoch, error }).ok();
-                }
-            });
-            taker.append(expected_last, drafts, done);
-        }
+        let open = Command::OpenChain(chain_opened(&self.keys));
+        taker.carry_out(open, move |error| tell_failure(&writer, epoch, error));
         self.taker = Some(taker);
     }
 }
@@ -157,11 +134,11 @@ impl Outcome for Released {
     fn durable(self: Box<Self>, _: Vec<Fresh>) {}
 
     fn refused(self: Box<Self>, error: AppendError) {
-        self.writer
-            .try_cast(AppendFailed {
-                epoch: self.epoch,
-                error,
-            })
-            .ok();
+        tell_failure(&self.writer, self.epoch, error);
     }
+}
+
+fn tell_failure(writer: &Handle<IntakeWriter>, epoch: u64, error: AppendError) {
+    // If the lane is full, an earlier failure of the same epoch stands in it.
+    writer.try_cast(AppendFailed { epoch, error }).ok();
 }

@@ -25,6 +25,7 @@ pub mod keyring;
 pub mod messages;
 
 pub mod claims;
+mod draft;
 pub mod intake;
 mod loading;
 pub mod tenant;

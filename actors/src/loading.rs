@@ -1,7 +1,10 @@
 //! From what is durable back to what decisions rest on: the state, the index of repeats that the
 //! projections lack, and the right to write after it. Everything here blocks on the disk.
 
-use std::sync::{Arc, OnceLock};
+use std::{
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
 
 use vyrox_domain::{
     digest::Digest,
@@ -77,6 +80,21 @@ pub(crate) fn load_for_intake(world: &World, tenant: &TenantId) -> Result<Loaded
     // Stage 1 is the machine's; it finds in the chain what it owes.
     loaded.state.untriaged.clear();
     Ok(loaded)
+}
+
+/// Loads on a thread that may block, after a pause if there is to be one.
+///
+/// # Errors
+/// What the load says, or that it fell.
+pub(crate) async fn after(
+    pause: Option<Duration>,
+    load: impl FnOnce() -> Result<Loaded, String> + Send + 'static,
+) -> Result<Loaded, String> {
+    if let Some(pause) = pause {
+        tokio::time::sleep(pause).await;
+    }
+    let loaded = tokio::task::spawn_blocking(load).await;
+    loaded.unwrap_or_else(|error| Err(format!("the load of the state fell: {error}")))
 }
 
 /// Entry 0 of a tenant's chain.

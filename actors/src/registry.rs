@@ -28,7 +28,7 @@ pub use self::notes::{NoteRecovery, NoteRules, NoteTenant, NoteToken};
 use self::vaulted::Anew;
 use crate::{
     deadlines::{Deadlines, Promise},
-    intake::draft,
+    draft::draft,
     keyring::Keyring,
     ports::{World, opaque_id},
 };

@@ -17,9 +17,9 @@ use actix::{Actor, ActorFutureExt as _, AsyncContext as _, Handler, WrapFuture a
 use vyrox_domain::{
     ids::{AlertId, TenantId},
     protocol::{AlertTriaged, Command, Effect, Undecided},
-    tenant::{decide, outstanding_effects},
+    tenant::outstanding_effects,
 };
-use vyrox_journal::{AppendError, Done};
+use vyrox_journal::AppendError;
 use vyrox_supervision::{Handle, SupervisedContext};
 
 use self::owed::Owed;
@@ -27,7 +27,7 @@ use crate::{
     faults,
     intake::{Fresh, Outcome, Taker},
     keyring::TenantKeys,
-    loading::{Loaded, chain_opened, load},
+    loading::{Loaded, after, chain_opened, load},
     messages::{AppendFailed, Assess, AssessOwed, Receive, RecordVerdict, Reject},
     ports::World,
     router::{Passivate, Tenants},
@@ -94,18 +94,12 @@ impl Machine {
             .refusals
             .checked_sub(1)
             .map(|n| NO_ROOM_PAUSE * (1 << n.min(4)));
-        let load = async move {
-            if let Some(pause) = pause {
-                tokio::time::sleep(pause).await;
-            }
-            tokio::task::spawn_blocking(move || load(&world, &tenant)).await
-        };
+        let load = after(pause, move || load(&world, &tenant));
         let go_on = load
             .into_actor(self)
             .map(|loaded, machine, ctx| match loaded {
-                Ok(Ok(loaded)) => machine.go_on(loaded, ctx),
-                Ok(Err(error)) => ctx.fail(error),
-                Err(error) => ctx.fail(format!("the load of the state fell: {error}")),
+                Ok(loaded) => machine.go_on(loaded, ctx),
+                Err(error) => ctx.fail(error),
             });
         ctx.wait(go_on);
     }
@@ -116,36 +110,17 @@ impl Machine {
         let cases = effects.map(|Effect::Triage { alert_id, seq }| (alert_id, seq));
         self.owed = Owed::new(cases);
         self.stage1 = self.parts.triage.snapshot().generation;
-        self.taker = Some(Taker {
-            world: Arc::clone(&self.parts.world),
-            tenant: self.name().clone(),
-            data_key: Arc::clone(&self.parts.keys.data_key),
-            state: loaded.state,
-            epoch: loaded.epoch,
-            overlay: loaded.overlay,
-            in_flight: Arc::default(),
-        });
+        let parts = &self.parts;
+        self.taker = Some(Taker::new(&parts.world, &parts.keys, loaded));
         self.carry_out(Command::OpenChain(chain_opened(&self.parts.keys)), ctx);
         self.ask_next(ctx);
     }
 
-    /// Decides, applies and appends a command that nobody waits for.
     fn carry_out(&mut self, command: Command, ctx: &SupervisedContext<Self>) {
-        let Some(taker) = &mut self.taker else { return };
-        let expected_last = taker.state.next_seq.checked_sub(1);
-        let Ok(events) = decide(&taker.state, command) else {
-            return;
-        };
-        let drafts = taker.happen(&events, taker.world.now(), Vec::new());
-        let in_flight = taker.departs();
-        let (machine, epoch) = (ctx.handle(), taker.epoch);
-        let done: Done = Box::new(move |result| {
-            in_flight.fetch_sub(1, Ordering::AcqRel);
-            if let Err(error) = result {
-                tell_failure(&machine, epoch, error);
-            }
-        });
-        taker.append(expected_last, drafts, done);
+        if let Some(taker) = &mut self.taker {
+            let (machine, epoch) = (ctx.handle(), taker.epoch);
+            taker.carry_out(command, move |error| tell_failure(&machine, epoch, error));
+        }
     }
 
     fn outcome(&self, ctx: &SupervisedContext<Self>) -> Option<Box<dyn Outcome>> {

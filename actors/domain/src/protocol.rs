@@ -46,8 +46,6 @@ pub struct ReceiveAlert {
     pub received: AlertReceived,
     /// What the durable index of earlier alerts says about it.
     pub known: Known,
-    /// Bytes of evidence that come with it.
-    pub evidence_bytes: u64,
     /// The most bytes of evidence that this tenant may hold, `None` for no limit.
     pub quota_bytes: Option<u64>,
 }

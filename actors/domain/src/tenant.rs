@@ -57,7 +57,7 @@ pub fn decide(state: &TenantState, command: Command) -> Result<Vec<Event>, Refus
                 Known::IdReused => true,
                 Known::Same { alert_id, seq } => return Err(Refusal::Duplicate { alert_id, seq }),
             };
-            within_quota(state, alert.evidence_bytes, alert.quota_bytes)?;
+            within_quota(state, total_bytes(&received.evidence), alert.quota_bytes)?;
             Ok(vec![Event::AlertReceived {
                 alert_id: alert.alert_id,
                 received,

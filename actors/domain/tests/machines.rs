@@ -73,7 +73,6 @@ fn received(n: u8, known: Known, evidence_bytes: u64, quota_bytes: Option<u64>) 
         alert_id: alert_id(n),
         received: AlertReceived::of(&alert, evidence),
         known,
-        evidence_bytes,
         quota_bytes,
     }))
 }

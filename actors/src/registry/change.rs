@@ -170,35 +170,13 @@ impl Handler<UpdateTenant> for Registry {
         };
         let version = |vendor| self.next_version(&tenant_id, vendor);
         let command = HostCommand::UpdateTenant(TenantUpdated {
-            tenant_id: tenant_id.clone(),
             webhooks: named(&issued, version),
+            tenant_id,
             add_accounts,
             remove_accounts,
             by,
         });
-        if let Err(refusal) = self.possible(&command) {
-            return refuse(reply, refusal);
-        }
-        let Some(data_key) = self.data_key(&tenant_id) else {
-            return refuse(
-                reply,
-                RegistryError::NotDurable("the data key does not open".into()),
-            );
-        };
-        let rows = issued
-            .webhooks
-            .iter()
-            .map(|webhook| sealed(&data_key, webhook, version(webhook.vendor)))
-            .collect();
-        self.store_then_change(
-            Planned {
-                rows,
-                command,
-                issued,
-                reply,
-            },
-            ctx,
-        );
+        self.change_secrets(command, issued, reply, ctx);
     }
 }
 
@@ -231,40 +209,18 @@ impl Handler<RotateSecret> for Registry {
             Ok(issued) => issued,
             Err(error) => return refuse(reply, error),
         };
-        let version = self.next_version(&tenant_id, vendor);
+        let secret_version = self.next_version(&tenant_id, vendor);
         let overlap_s = overlap_s.min(OVERLAP_MAX.as_secs());
         let now = self.parts.world.now();
         let until = now.plus_ms(overlap_s.saturating_mul(1000));
         let command = HostCommand::RotateSecret(SecretRotated {
-            tenant_id: tenant_id.clone(),
+            tenant_id,
             vendor,
-            secret_version: version,
+            secret_version,
             previous_until_ms: (overlap_s > 0).then_some(until),
             by,
         });
-        if let Err(refusal) = self.possible(&command) {
-            return refuse(reply, refusal);
-        }
-        let Some(data_key) = self.data_key(&tenant_id) else {
-            return refuse(
-                reply,
-                RegistryError::NotDurable("the data key does not open".into()),
-            );
-        };
-        let rows = issued
-            .webhooks
-            .iter()
-            .map(|w| sealed(&data_key, w, version))
-            .collect();
-        self.store_then_change(
-            Planned {
-                rows,
-                command,
-                issued,
-                reply,
-            },
-            ctx,
-        );
+        self.change_secrets(command, issued, reply, ctx);
     }
 }
 
@@ -290,6 +246,37 @@ impl Registry {
             .tenant(tenant.as_str())
             .map(|keys| Arc::clone(&keys.data_key));
         known.or_else(|| vaulted::data_key(tenant, &self.parts).ok().map(Arc::new))
+    }
+
+    /// A change of a tenant that is there: each secret becomes the next version of its webhook's.
+    fn change_secrets(
+        &mut self,
+        command: HostCommand,
+        issued: Issued,
+        reply: ChangeReply<Issued>,
+        ctx: &mut SupervisedContext<Self>,
+    ) {
+        if let Err(refusal) = self.possible(&command) {
+            return refuse(reply, refusal);
+        }
+        let tenant = &issued.tenant_id;
+        let Some(data_key) = self.data_key(tenant) else {
+            let error = "the data key does not open".into();
+            return refuse(reply, RegistryError::NotDurable(error));
+        };
+        let version = |vendor| self.next_version(tenant, vendor);
+        let rows = issued
+            .webhooks
+            .iter()
+            .map(|webhook| sealed(&data_key, webhook, version(webhook.vendor)))
+            .collect();
+        let planned = Planned {
+            rows,
+            command,
+            issued,
+            reply,
+        };
+        self.store_then_change(planned, ctx);
     }
 
     fn store_then_change(&mut self, planned: Planned, ctx: &mut SupervisedContext<Self>) {
