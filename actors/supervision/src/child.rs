@@ -3,9 +3,9 @@
 use crate::context::Supervised;
 use crate::core::{Core, Past};
 use crate::fence::Run;
-use crate::life::Fall;
+use crate::fall::{Debris, Fall};
 use crate::lock::lock;
-use crate::node::Node;
+use crate::node::{Crash, Node};
 use crate::outcome::{Exit, Stop};
 use actix::ArbiterHandle;
 use std::pin::Pin;
@@ -28,6 +28,10 @@ pub(crate) trait Child: Send + Sync {
     /// The message in its handler.
     fn current_message(&self) -> Option<&'static str>;
     fn rebuild(self: Arc<Self>, run: &Run, arbiter: &ArbiterHandle, fall: &Fall);
+    /// Ends the present generation; the actor waits for [`Self::launch`].
+    fn cut(&self) -> Option<Debris>;
+    fn launch(self: Arc<Self>, pause: Duration);
+    fn give_up(&self, why: &Crash) -> Option<Debris>;
 }
 
 impl<A: Supervised> Child for Core<A> {
@@ -80,5 +84,17 @@ impl<A: Supervised> Child for Core<A> {
 
     fn rebuild(self: Arc<Self>, run: &Run, arbiter: &ArbiterHandle, fall: &Fall) {
         Self::rebuild(&self, run, arbiter, fall);
+    }
+
+    fn cut(&self) -> Option<Debris> {
+        Self::cut(self)
+    }
+
+    fn launch(self: Arc<Self>, pause: Duration) {
+        Self::launch(&self, pause);
+    }
+
+    fn give_up(&self, why: &Crash) -> Option<Debris> {
+        self.take_down(&self.current_run(), Exit::GaveUp(why.summary()))
     }
 }

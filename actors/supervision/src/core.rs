@@ -16,10 +16,12 @@ use crate::parcel::{Envelope, Parcel};
 use crate::poison::{DeadLetter, Quarantine};
 use crate::restart_policy::Falls;
 use crate::spec::Policy;
+use crate::strategy::Key;
+use crate::supervisors::Supervisors;
 use actix::dev::OneshotSender;
-use actix::{Actor, Handler};
+use actix::{Actor, ArbiterHandle, Handler};
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::task::Waker;
 use std::time::{Duration, Instant};
 use tokio::sync::Notify;
@@ -44,6 +46,8 @@ pub(crate) struct Core<A: Actor> {
     pub(crate) rejected: AtomicU64,
     pub(crate) room: [Notify; 3],
     pub(crate) exited: Notify,
+    /// Its place under a supervisor, if it has one.
+    pub(crate) supervised: OnceLock<Key>,
     pub(crate) inner: Mutex<Inner<A>>,
 }
 
@@ -54,6 +58,7 @@ pub(crate) struct Settings {
     pub(crate) clock: fn() -> u64,
     /// A poll that takes longer counts as a stall. Nanoseconds.
     pub(crate) stall_after_ns: AtomicU64,
+    pub(crate) supervisors: Supervisors,
 }
 
 impl Settings {
@@ -81,8 +86,21 @@ pub(crate) struct Inner<A: Actor> {
     pub(crate) factory: Option<Factory<A>>,
     pub(crate) falls: Falls,
     pub(crate) restart_due: Option<time::Instant>,
+    pub(crate) rest: Rest,
+    /// Where the next generation begins.
+    pub(crate) arbiter: ArbiterHandle,
     pub(crate) quarantine: Quarantine,
     pub(crate) record: Record,
+}
+
+/// Whether the actor is between two generations by its supervisor's will, without a task of its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Rest {
+    No,
+    /// It fell.
+    Fallen,
+    /// It was ended, to be started when its turn comes.
+    Held,
 }
 
 /// Counters and dates for the reader of the tree.
@@ -238,13 +256,20 @@ impl<A: Supervised> Core<A> {
             last_crash: record.last_crash.clone(),
             next_restart_at_ms: record.next_restart_at_ms,
             poisoned: inner.quarantine.total(),
+            strategy: None,
             children: Vec::new(),
         }
     }
 }
 
 impl<A: Actor> Inner<A> {
-    pub(crate) fn new(run: Arc<Run>, policy: &Policy, factory: Factory<A>, past: Past) -> Self {
+    pub(crate) fn new(
+        run: Arc<Run>,
+        policy: &Policy,
+        factory: Factory<A>,
+        past: Past,
+        arbiter: ArbiterHandle,
+    ) -> Self {
         Self {
             lanes: Lanes::new(policy),
             current: None,
@@ -258,6 +283,8 @@ impl<A: Actor> Inner<A> {
             factory: Some(factory),
             falls: Falls::default(),
             restart_due: None,
+            rest: Rest::No,
+            arbiter,
             quarantine: past.quarantine,
             record: Record {
                 restarts: past.restarts,
@@ -298,7 +325,7 @@ impl<A: Actor> Inner<A> {
             {
                 State::Stalled
             }
-            None if self.restart_due.is_some() => State::BackingOff,
+            None if self.restart_due.is_some() || self.rest != Rest::No => State::BackingOff,
             None => State::Running,
         }
     }

@@ -3,7 +3,7 @@
 use crate::context::Supervised;
 use crate::core::Core;
 use crate::lane::{Classified, Overflow};
-use crate::life::Fall;
+use crate::fall::Fall;
 use crate::node::Node;
 use crate::outcome::{Exit, Failure, Reason, Rejected, Stop};
 use crate::parcel::Ask;

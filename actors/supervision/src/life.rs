@@ -1,90 +1,23 @@
-//! Generations begin, fall and follow each other; in the end the actor ends.
+//! Generations begin; in the end the actor ends. How they fall and follow each other is in `fall`.
 
+use crate::child::Child;
 use crate::context::Supervised;
-use crate::core::{Core, Factory, Inner, Past, Settings};
+use crate::core::{Core, Factory, Inner, Past, Rest, Settings};
+use crate::fall::Debris;
 use crate::fence::Run;
 use crate::lock::lock;
-use crate::node::Crash;
 use crate::outcome::{Exit, Failure, Stop};
 use crate::panics;
-use crate::restart_policy::{Verdict, seed_of};
+use crate::restart_policy::seed_of;
 use crate::spec::Spec;
+use crate::strategy::Key;
 use crate::supervisor::Launch;
 use actix::ArbiterHandle;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::task::Waker;
-use std::time::Duration;
 use tokio::sync::Notify;
 use tokio::time;
-
-/// The end of a generation.
-pub(crate) struct Fall {
-    pub(crate) cause: Cause,
-    pub(crate) why: String,
-    pub(crate) location: Option<String>,
-    /// What ran if no message did.
-    pub(crate) during: &'static str,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Cause {
-    Crash,
-    /// The watchdog took it off a stuck thread.
-    Stall,
-    /// The owner moved it. Not a fault: it does not count against the intensity.
-    Move,
-    /// A permanent actor stopped itself.
-    SelfStop,
-}
-
-impl Fall {
-    pub(crate) fn stall() -> Self {
-        Self::by_order(Cause::Stall, "stalled")
-    }
-
-    pub(crate) fn planned_move() -> Self {
-        Self::by_order(Cause::Move, "moved")
-    }
-
-    pub(crate) fn self_stop() -> Self {
-        Self::by_order(Cause::SelfStop, "stopped itself")
-    }
-
-    fn by_order(cause: Cause, why: &str) -> Self {
-        Self {
-            cause,
-            why: why.to_owned(),
-            location: None,
-            during: "no message",
-        }
-    }
-
-    /// What those are told whose answer the generation still owed.
-    const fn failure(&self, message: &'static str, generation: u64) -> Failure {
-        match self.cause {
-            Cause::Crash => Failure::Crashed {
-                message,
-                generation,
-            },
-            Cause::Stall | Cause::Move => Failure::Stalled {
-                message,
-                generation,
-            },
-            Cause::SelfStop => Failure::Closed,
-        }
-    }
-
-    /// What the reader of the tree is told; nothing about an end that is no fault.
-    fn crash(&self, message: &'static str, at_ms: u64) -> Option<Crash> {
-        matches!(self.cause, Cause::Crash | Cause::Stall).then(|| Crash {
-            at_ms,
-            message,
-            panic: self.why.clone(),
-            location: self.location.clone(),
-        })
-    }
-}
 
 /// What the task of a generation has to do.
 pub(crate) struct Orders {
@@ -100,6 +33,7 @@ impl<A: Supervised> Core<A> {
         settings: Arc<Settings>,
         factory: Factory<A>,
         past: Past,
+        arbiter: &ArbiterHandle,
     ) -> Arc<Self> {
         let id: Arc<str> = spec.id.into();
         let run = Run::new(Arc::clone(&id), past.generation.saturating_add(1));
@@ -115,8 +49,19 @@ impl<A: Supervised> Core<A> {
             rejected: AtomicU64::new(0),
             room: [Notify::new(), Notify::new(), Notify::new()],
             exited: Notify::new(),
-            inner: Mutex::new(Inner::new(run, &spec.policy, factory, past)),
+            supervised: OnceLock::new(),
+            inner: Mutex::new(Inner::new(run, &spec.policy, factory, past, arbiter.clone())),
         })
+    }
+
+    /// Places the actor under a supervisor, before it is started.
+    pub(crate) fn supervised_by(self: &Arc<Self>, key: Key) {
+        if self.supervised.set(key).is_ok() {
+            let child: Arc<dyn Child> = Arc::clone(self) as Arc<dyn Child>;
+            self.settings
+                .supervisors
+                .settle(key, Arc::downgrade(&child));
+        }
     }
 
     /// Lets the current generation begin on `arbiter`.
@@ -151,6 +96,13 @@ impl<A: Supervised> Core<A> {
         }
     }
 
+    /// `started`, and what it waited for, are over: whoever was to start after this one may.
+    pub(crate) fn has_begun(&self) {
+        if let Some(key) = self.supervised.get() {
+            self.settings.supervisors.began(*key);
+        }
+    }
+
     /// The generation is about to be made: gives out the factory unless the actor has ended.
     pub(crate) fn begin(&self, run: &Run) -> Option<Factory<A>> {
         let now_ms = (self.settings.clock)();
@@ -165,110 +117,43 @@ impl<A: Supervised> Core<A> {
         inner.factory.clone()
     }
 
-    /// Ends generation `run` and opens the next one, or ends the actor. `None` also if somebody else
-    /// ended the generation first.
-    pub(crate) fn fall(&self, run: &Run, fall: &Fall) -> Option<Arc<Run>> {
-        let (now_ms, now) = ((self.settings.clock)(), time::Instant::now());
-        let mut inner = lock(&self.inner);
-        if run.is_fenced() {
-            return None;
-        }
-        let current = inner.current.take();
-        let message = current
-            .as_ref()
-            .map_or(fall.during, |envelope| envelope.key().message);
-        let failure = fall.failure(message, run.generation);
-        run.fence(failure.clone());
-        if let Some(crash) = fall.crash(message, now_ms) {
-            if let Some(envelope) = &current {
-                inner.quarantine.crashed(envelope.key(), &crash);
-            }
-            inner.record.last_crash = Some(crash);
-        }
-        let next = self.successor(&mut inner, fall.cause, now, now_ms);
-        let waker = inner.waker.take(); // the task of a moved generation must wake up to drop it
-        drop(inner);
-        if let Some(waker) = waker {
-            waker.wake();
-        }
-        if let Some(envelope) = current {
-            envelope.fail(failure);
-        }
-        if next.is_none() {
-            tracing::error!(
-                actor = &*self.id,
-                handling = message,
-                why = fall.why,
-                "gave an actor up"
-            );
-            self.end(run, Exit::GaveUp(format!("{} (in {message})", fall.why)));
-        }
-        next
-    }
-
-    /// Decides what follows the fall and, if it is a generation, makes it the current one.
-    fn successor(
-        &self,
-        inner: &mut Inner<A>,
-        cause: Cause,
-        now: time::Instant,
-        now_ms: u64,
-    ) -> Option<Arc<Run>> {
-        if cause != Cause::Move {
-            let since = now.saturating_duration_since(self.origin);
-            let Verdict::RestartAfter(pause) = inner.falls.fell(&self.policy, self.seed, since)
-            else {
-                return None;
-            };
-            inner.record.restarts = inner.record.restarts.saturating_add(1);
-            // A stalled actor has waited long enough.
-            let pause = if cause == Cause::Stall {
-                Duration::ZERO
-            } else {
-                pause
-            };
-            inner.restart_due = (!pause.is_zero()).then(|| now + pause);
-            let pause_ms = u64::try_from(pause.as_millis()).unwrap_or(u64::MAX);
-            inner.record.next_restart_at_ms =
-                inner.restart_due.map(|_| now_ms.saturating_add(pause_ms));
-        }
-        let run = Run::new(Arc::clone(&self.id), inner.run.generation.saturating_add(1));
-        inner.run = Arc::clone(&run);
-        inner.idle = false;
-        Some(run)
-    }
-
-    /// Replaces generation `run` by one on another arbiter; its queue and its handles stay.
-    pub(crate) fn rebuild(self: &Arc<Self>, run: &Run, arbiter: &ArbiterHandle, fall: &Fall) {
-        if let Some(next) = self.fall(run, fall) {
-            self.start(next, arbiter);
-        }
-    }
-
     /// Ends the actor if `run` still is its life: a replaced generation must not end its successor.
     pub(crate) fn end(&self, run: &Run, exit: Exit) {
-        let mut inner = lock(&self.inner);
-        if inner.exit.is_some() || inner.run.generation != run.generation {
-            return;
+        if let Some(debris) = self.take_down(run, exit) {
+            debris.tell();
         }
-        inner.exit = Some(exit);
-        inner.run.fence(Failure::Closed);
-        inner.restart_due = None;
-        inner.record.next_restart_at_ms = None;
-        let (waker, factory) = (inner.waker.take(), inner.factory.take());
-        let current = inner.current.take();
-        let queued = inner.lanes.take_all();
-        inner.unhandled = queued.len();
-        drop(inner);
-        for envelope in queued.into_iter().chain(current) {
-            envelope.fail(Failure::Closed);
+    }
+
+    /// The same, leaving it to the caller to tell those who wait.
+    pub(crate) fn take_down(&self, run: &Run, exit: Exit) -> Option<Debris> {
+        let debris = {
+            let mut inner = lock(&self.inner);
+            if inner.exit.is_some() || inner.run.generation != run.generation {
+                return None;
+            }
+            inner.exit = Some(exit);
+            inner.run.fence(Failure::Closed);
+            inner.rest = Rest::No;
+            inner.restart_due = None;
+            inner.record.next_restart_at_ms = None;
+            let (waker, factory) = (inner.waker.take(), inner.factory.take());
+            let current = inner.current.take();
+            let queued = inner.lanes.take_all();
+            inner.unhandled = queued.len();
+            let doomed = queued.into_iter().chain(current);
+            Debris::new(waker, move || {
+                for envelope in doomed {
+                    envelope.fail(Failure::Closed);
+                }
+                panics::contained("factory", move || drop(factory));
+            })
+        };
+        if let Some(key) = self.supervised.get() {
+            self.settings.supervisors.ended(*key);
         }
-        if let Some(waker) = waker {
-            waker.wake();
-        }
-        panics::contained("factory", move || drop(factory));
         self.wake_waiting();
         self.exited.notify_waiters();
+        Some(debris)
     }
 
     /// Asks the actor to stop. A drain does not weaken an earlier order to stop at once.
@@ -280,10 +165,18 @@ impl<A: Supervised> Core<A> {
             }
             // Under the lock: whoever sees the order to stop in there must see this as well.
             self.stopping.store(true, Ordering::Release);
-            inner.waker.clone()
+            let nothing_to_do = inner.stop == Some(Stop::Now) || inner.lanes.is_empty();
+            if inner.rest != Rest::No && nothing_to_do {
+                Err(Arc::clone(&inner.run))
+            } else {
+                Ok(inner.waker.clone())
+            }
         };
-        if let Some(waker) = waker {
-            waker.wake();
+        match waker {
+            Ok(Some(waker)) => waker.wake(),
+            Ok(None) => {}
+            // It has no task at present that would see the order.
+            Err(run) => self.end(&run, how.exit()),
         }
         self.wake_waiting();
     }

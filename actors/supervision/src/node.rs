@@ -1,5 +1,6 @@
 //! What a reader of the tree sees.
 
+use crate::spec::Strategy;
 use serde::Serialize;
 
 /// One node of the tree and everything under it.
@@ -31,6 +32,9 @@ pub struct Node {
     pub next_restart_at_ms: Option<u64>,
     /// Messages that went to the dead letters.
     pub poisoned: u64,
+    /// Of a supervisor: who restarts with a child that fell.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub strategy: Option<Strategy>,
     /// The nodes under this one, by id.
     pub children: Vec<Self>,
 }
@@ -76,4 +80,20 @@ pub struct Crash {
     pub panic: String,
     /// `file:line:column`; unknown without [`crate::install_panic_hook`].
     pub location: Option<String>,
+}
+
+impl Crash {
+    /// What fell is not known.
+    pub(crate) const fn unknown() -> Self {
+        Self {
+            at_ms: 0,
+            message: "no message",
+            panic: String::new(),
+            location: None,
+        }
+    }
+
+    pub(crate) fn summary(&self) -> String {
+        format!("{} (in {})", self.panic, self.message)
+    }
 }

@@ -13,6 +13,16 @@ pub enum Stop {
     Now,
 }
 
+impl Stop {
+    /// How an actor ends that has nothing left to do.
+    pub(crate) const fn exit(self) -> Exit {
+        match self {
+            Self::Drain => Exit::Normal,
+            Self::Now => Exit::Killed,
+        }
+    }
+}
+
 /// Why a message was not admitted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 pub enum Reason {
@@ -68,6 +78,14 @@ pub enum Failure {
         /// The generation that was given up.
         generation: u64,
     },
+    /// Its supervisor ended the generation, because another child fell, while it owed the answer.
+    #[error("generation {generation} was restarted with its siblings in {message}")]
+    Restarted {
+        /// As in [`Failure::Crashed`].
+        message: &'static str,
+        /// The generation that was ended.
+        generation: u64,
+    },
     /// The message was not admitted.
     #[error("not admitted: {0}")]
     Rejected(Reason),
@@ -95,7 +113,7 @@ pub enum Exit {
     Normal,
     /// It was stopped at once, or its drain outlived the deadline.
     Killed,
-    /// It fell more often than its policy allows; why it fell last.
+    /// It fell more often than its policy, or its supervisor's, allows; why it fell last.
     GaveUp(String),
     /// It panicked on its way out; the panic's text.
     PanickedWhileStopping(String),

@@ -66,7 +66,9 @@ impl<A: Supervised> ActorFuture<A> for Pump<A> {
         ctx: &mut A::Context,
         cx: &mut Context<'_>,
     ) -> Poll<()> {
-        ctx.turn.pumped = true;
+        if !std::mem::replace(&mut ctx.turn.pumped, true) {
+            ctx.core().has_begun();
+        }
         while !ctx.waiting() {
             if ctx.turn.is_over() {
                 cx.waker().wake_by_ref();

@@ -3,6 +3,8 @@
 use crate::child::Child;
 use crate::core::Past;
 use crate::node::{Mailbox, Node, State};
+use crate::strategy::Key;
+use crate::supervisors::GroupLife;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
@@ -20,11 +22,19 @@ pub(crate) struct Registry {
     pub(crate) closing: bool,
 }
 
+/// What had an id before.
+#[derive(Default)]
+pub(crate) struct Before {
+    pub(crate) child: Option<Arc<dyn Child>>,
+    pub(crate) supervisor: Option<Arc<GroupLife>>,
+}
+
 struct Entry {
     kind: &'static str,
     parent: Option<Arc<str>>,
     children: BTreeSet<Arc<str>>,
     child: Option<Arc<dyn Child>>,
+    supervisor: Option<Arc<GroupLife>>,
     /// Its place in the order of starts.
     started: u64,
     mark: Mark,
@@ -44,6 +54,7 @@ pub(crate) struct Sketch {
     id: Arc<str>,
     kind: &'static str,
     child: Option<Arc<dyn Child>>,
+    supervisor: Option<Arc<GroupLife>>,
     mark: Mark,
     since_ms: u64,
     children: Vec<Self>,
@@ -56,6 +67,7 @@ impl Registry {
             parent: None,
             children: BTreeSet::new(),
             child: None,
+            supervisor: None,
             started: 0,
             mark: Mark::None,
             since_ms: now_ms,
@@ -69,23 +81,23 @@ impl Registry {
         }
     }
 
-    /// Enters a node, or enters it anew; its children stay. Gives out the actor that was there before.
+    /// Enters a node, or enters it anew; its children stay. Gives out what was there before.
     pub(crate) fn enter(
         &mut self,
         id: &str,
         kind: &'static str,
         parent: Option<&str>,
         now_ms: u64,
-    ) -> Option<Arc<dyn Child>> {
+    ) -> Before {
         if id == ROOT {
-            let root = self.entries.get_mut(ROOT)?;
-            (root.kind, root.mark, root.since_ms) = (kind, Mark::None, now_ms);
-            return root.child.take();
+            return self.enter_root(kind, now_ms);
         }
         let (id, parent) = (Arc::<str>::from(id), self.parent_for(id, parent));
         let before = self.entries.remove(&id);
-        let (children, old_parent, child) =
-            before.map_or_else(Default::default, |e| (e.children, e.parent, e.child));
+        let (children, old_parent, before) = before.map_or_else(Default::default, |entry| {
+            let (child, supervisor) = (entry.child, entry.supervisor);
+            (entry.children, entry.parent, Before { child, supervisor })
+        });
         if let Some(siblings) = old_parent.and_then(|old| self.entries.get_mut(&old)) {
             siblings.children.remove(&id);
         }
@@ -98,12 +110,34 @@ impl Registry {
             parent: Some(parent),
             children,
             child: None,
+            supervisor: None,
             started: self.starts,
             mark: Mark::None,
             since_ms: now_ms,
         };
         self.entries.insert(id, entry);
-        child
+        before
+    }
+
+    fn enter_root(&mut self, kind: &'static str, now_ms: u64) -> Before {
+        self.entries.get_mut(ROOT).map_or_else(Before::default, |root| {
+            (root.kind, root.mark, root.since_ms) = (kind, Mark::None, now_ms);
+            let (child, supervisor) = (root.child.take(), root.supervisor.take());
+            Before { child, supervisor }
+        })
+    }
+
+    /// The supervisor that a node hangs under.
+    pub(crate) fn supervisor_over(&self, id: &str) -> Option<Key> {
+        let parent = self.entries.get(id)?.parent.as_deref()?;
+        Some(self.entries.get(parent)?.supervisor.as_ref()?.key)
+    }
+
+    /// Makes a node a supervisor.
+    pub(crate) fn appoint(&mut self, id: &str, supervisor: Arc<GroupLife>) {
+        if let Some(entry) = self.entries.get_mut(id) {
+            entry.supervisor = Some(supervisor);
+        }
     }
 
     /// Gives a node its actor.
@@ -133,10 +167,11 @@ impl Registry {
             .is_some()
     }
 
-    /// Removes a node and everything under it, except the root. Gives out the actors, last started first.
-    pub(crate) fn remove(&mut self, id: &str) -> Vec<Arc<dyn Child>> {
+    /// Removes a node and everything under it, except the root. Gives out the supervisors, and the actors,
+    /// last started first.
+    pub(crate) fn remove(&mut self, id: &str) -> (Vec<Key>, Vec<Arc<dyn Child>>) {
         if id == ROOT {
-            return Vec::new();
+            return Default::default();
         }
         if let Some(parent) = self.entries.get(id).and_then(|entry| entry.parent.clone())
             && let Some(parent) = self.entries.get_mut(&parent)
@@ -144,18 +179,21 @@ impl Registry {
             parent.children.remove(id);
         }
         let (mut doomed, mut gone) = (vec![Arc::<str>::from(id)], Vec::new());
+        let mut supervisors = Vec::new();
         while let Some(id) = doomed.pop() {
             let Some(entry) = self.entries.remove(&id) else {
                 continue;
             };
             doomed.extend(entry.children);
+            supervisors.extend(entry.supervisor.map(|supervisor| supervisor.key));
             if let Some(child) = entry.child {
                 self.remember(id, child.past());
                 gone.push((entry.started, child));
             }
         }
         gone.sort_by_key(|(started, _)| std::cmp::Reverse(*started));
-        gone.into_iter().map(|(_, child)| child).collect()
+        let gone = gone.into_iter().map(|(_, child)| child).collect();
+        (supervisors, gone)
     }
 
     /// Every actor, last started first.
@@ -175,6 +213,7 @@ impl Registry {
             id: Arc::clone(id),
             kind: entry.kind,
             child: entry.child.clone(),
+            supervisor: entry.supervisor.clone(),
             mark: entry.mark,
             since_ms: entry.since_ms,
             children: entry
@@ -190,6 +229,7 @@ impl Registry {
             id: ROOT.into(),
             kind: ROOT,
             child: None,
+            supervisor: None,
             mark: Mark::None,
             since_ms: self.created_ms,
             children: Vec::new(),
@@ -241,9 +281,10 @@ fn prefixes(id: &str) -> impl Iterator<Item = &str> {
 
 impl Sketch {
     pub(crate) fn draw(self) -> Node {
-        let mut node = match &self.child {
-            Some(child) => child.node(),
-            None => self.bare(),
+        let mut node = match (&self.child, &self.supervisor) {
+            (Some(child), _) => child.node(),
+            (None, Some(supervisor)) => self.supervising(supervisor),
+            (None, None) => self.bare(),
         };
         match self.mark {
             Mark::None => {}
@@ -255,6 +296,19 @@ impl Sketch {
         }
         node.children = self.children.into_iter().map(Self::draw).collect();
         node
+    }
+
+    fn supervising(&self, supervisor: &GroupLife) -> Node {
+        let record = supervisor.record();
+        let state = record.exit.map_or(State::Running, |_| State::Suspended);
+        Node {
+            state,
+            generation: record.restarts.saturating_add(1),
+            restarts: record.restarts,
+            last_crash: record.last_crash,
+            strategy: Some(supervisor.strategy),
+            ..self.bare()
+        }
     }
 
     /// A node without an actor.
@@ -272,6 +326,7 @@ impl Sketch {
             last_crash: None,
             next_restart_at_ms: None,
             poisoned: 0,
+            strategy: None,
             children: Vec::new(),
         }
     }

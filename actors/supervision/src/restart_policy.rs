@@ -15,50 +15,84 @@ pub(crate) enum Verdict {
     GiveUp,
 }
 
-/// The falls of one actor. Times are durations since the actor was first supervised.
+/// The falls of one actor that has no supervisor but its own policy. Times are durations since the
+/// actor was first supervised.
 #[derive(Default)]
 pub(crate) struct Falls {
-    /// Those within the period, oldest first.
-    recent: VecDeque<Duration>,
-    began: Duration,
-    /// Falls without a healthy generation between them.
-    streak: u32,
-    /// All falls ever: the position in the sequence of random numbers.
-    total: u64,
+    window: Window,
+    streak: Streak,
 }
 
 impl Falls {
     /// A generation begins.
     pub(crate) const fn began(&mut self, now: Duration) {
-        self.began = now;
+        self.streak.began(now);
     }
 
     /// The generation fell at `now`. `seed` belongs to the actor.
     pub(crate) fn fell(&mut self, policy: &Policy, seed: u64, now: Duration) -> Verdict {
-        if now.saturating_sub(self.began) >= policy.backoff.reset_after {
-            self.streak = 0;
+        let pause = self.pause(policy, seed, now);
+        let bearable = self.window.bears(policy.intensity, policy.period, now);
+        if policy.restart == Restart::Temporary || !bearable {
+            return Verdict::GiveUp;
         }
-        self.streak = self.streak.saturating_add(1);
-        self.total = self.total.wrapping_add(1);
+        Verdict::RestartAfter(pause)
+    }
+
+    /// The generation fell at `now`, and somebody else judges whether that is too often: the pause before
+    /// the next one, if there is one.
+    pub(crate) fn pause(&mut self, policy: &Policy, seed: u64, now: Duration) -> Duration {
+        self.streak.fell(policy.backoff, seed, now)
+    }
+}
+
+/// Falls within a sliding period.
+#[derive(Default)]
+pub(crate) struct Window {
+    /// Oldest first.
+    recent: VecDeque<Duration>,
+}
+
+impl Window {
+    /// Counts a fall at `now`; false if there were more than `intensity` within `period` of it.
+    pub(crate) fn bears(&mut self, intensity: u32, period: Duration, now: Duration) -> bool {
         self.recent.push_back(now);
         while self
             .recent
             .front()
-            .is_some_and(|at| now.saturating_sub(*at) > policy.period)
+            .is_some_and(|at| now.saturating_sub(*at) > period)
         {
             self.recent.pop_front();
         }
-        let intensity = usize::try_from(policy.intensity)
-            .unwrap_or(usize::MAX)
-            .min(MAX_INTENSITY);
-        if policy.restart == Restart::Temporary || self.recent.len() > intensity {
-            return Verdict::GiveUp;
+        let intensity = usize::try_from(intensity).unwrap_or(usize::MAX);
+        self.recent.len() <= intensity.min(MAX_INTENSITY)
+    }
+}
+
+/// How often something fell in a row, and how long it should pause for that.
+#[derive(Default)]
+pub(crate) struct Streak {
+    began: Duration,
+    /// Falls without a healthy life between them.
+    length: u32,
+    /// All falls ever: the position in the sequence of random numbers.
+    total: u64,
+}
+
+impl Streak {
+    /// A life begins.
+    pub(crate) const fn began(&mut self, now: Duration) {
+        self.began = now;
+    }
+
+    /// It fell at `now`; the pause before its next life.
+    pub(crate) fn fell(&mut self, backoff: Backoff, seed: u64, now: Duration) -> Duration {
+        if now.saturating_sub(self.began) >= backoff.reset_after {
+            self.length = 0;
         }
-        Verdict::RestartAfter(jittered(
-            ceiling(policy.backoff, self.streak),
-            seed,
-            self.total,
-        ))
+        self.length = self.length.saturating_add(1);
+        self.total = self.total.wrapping_add(1);
+        jittered(ceiling(backoff, self.length), seed, self.total)
     }
 }
 

@@ -42,6 +42,85 @@ impl Spec {
     }
 }
 
+/// Names a supervisor of the tree and says what it does when one of its children falls.
+///
+/// Its children are the actors and supervisors that are placed under it, in the order in which they came.
+/// It has no thread and no queue of its own: it is a rule that the falls of its children are judged by.
+#[derive(Clone, Debug)]
+pub struct Group {
+    /// Unique in the tree; `/` separates levels (`tenant/acme`).
+    pub id: String,
+    /// What it is, for a reader of the tree (`tenant`).
+    pub kind: &'static str,
+    /// As in [`Spec::parent`].
+    pub parent: Option<String>,
+    /// Who restarts with a child that fell.
+    pub strategy: Strategy,
+    /// More falls than this within `period`, those of all its children together, are too many: the
+    /// supervisor ends them all and falls itself. At most 65,536.
+    pub intensity: u32,
+    /// The sliding window of `intensity`.
+    pub period: Duration,
+    /// What follows when the supervisor itself falls and hangs under another supervisor. That one restarts
+    /// a `Permanent` one with all its children; any other is given up. So is one without a supervisor above.
+    pub restart: Restart,
+    /// The pause before a restart of the supervisor itself. A child's own pause is in its [`Policy`].
+    pub backoff: Backoff,
+}
+
+impl Group {
+    /// A permanent one-for-one supervisor with the intensity and period of [`Policy::default`].
+    pub fn new(id: impl Into<String>, kind: &'static str) -> Self {
+        let policy = Policy::default();
+        Self {
+            id: id.into(),
+            kind,
+            parent: None,
+            strategy: Strategy::OneForOne,
+            intensity: policy.intensity,
+            period: policy.period,
+            restart: Restart::Permanent,
+            backoff: policy.backoff,
+        }
+    }
+
+    /// Hangs the supervisor under `parent`, which must be registered before it.
+    #[must_use]
+    pub fn under(mut self, parent: impl Into<String>) -> Self {
+        self.parent = Some(parent.into());
+        self
+    }
+
+    /// Restarts by `strategy`.
+    #[must_use]
+    pub const fn strategy(mut self, strategy: Strategy) -> Self {
+        self.strategy = strategy;
+        self
+    }
+
+    /// Bears `intensity` falls within `period`.
+    #[must_use]
+    pub const fn bears(mut self, intensity: u32, period: Duration) -> Self {
+        (self.intensity, self.period) = (intensity, period);
+        self
+    }
+}
+
+/// Who restarts with a child that fell: the strategies of Erlang/OTP's `supervisor`.
+///
+/// Children that restart together are first ended in the reverse order of their start, then started in
+/// order, each once the one before it has begun: its `started`, and what that waits for, is over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Strategy {
+    /// The child alone.
+    OneForOne,
+    /// All children.
+    OneForAll,
+    /// The child and those that were started after it.
+    RestForOne,
+}
+
 /// Bounds, restarts and deadlines of one child.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Policy {
@@ -50,6 +129,7 @@ pub struct Policy {
     /// Which ends lead to a new generation.
     pub restart: Restart,
     /// More falls than this within `period` end the actor with [`crate::Exit::GaveUp`]. At most 65,536.
+    /// Under a supervisor ([`Group`]) that one's intensity counts instead.
     pub intensity: u32,
     /// The sliding window of `intensity`.
     pub period: Duration,

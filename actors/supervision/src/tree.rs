@@ -8,8 +8,9 @@ use crate::handle::Handle;
 use crate::lock::lock;
 use crate::node::Node;
 use crate::outcome::Stop;
-use crate::registry::{Mark, Registry, Sketch};
-use crate::spec::Spec;
+use crate::registry::{Before, Mark, Registry, Sketch};
+use crate::spec::{Group, Spec};
+use crate::supervisors::{GroupHandle, Supervisors};
 use actix::ArbiterHandle;
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -41,6 +42,7 @@ impl Tree {
             seed,
             clock,
             stall_after_ns: AtomicU64::new(0),
+            supervisors: Supervisors::default(),
         };
         let tree = Self {
             settings: Arc::new(settings),
@@ -61,6 +63,20 @@ impl Tree {
         self.enter_group(id, kind, Some(parent));
     }
 
+    /// Enters a supervisor: from now on it judges the falls of the actors and supervisors that are placed
+    /// directly under it. Its own place is found as in [`Self::group`], or is the one that `group` names.
+    ///
+    /// A supervisor that had the id before judges no more, and who lived under it goes on alone; so it is
+    /// for an actor that is placed under a supervisor that has given up.
+    pub fn supervisor(&self, group: &Group) -> GroupHandle {
+        self.enter_group(&group.id, group.kind, group.parent.as_deref());
+        let over = lock(&self.registry).supervisor_over(&group.id);
+        let seed = self.settings.seed;
+        let life = self.settings.supervisors.plant(group, over, seed);
+        lock(&self.registry).appoint(&group.id, Arc::clone(&life));
+        GroupHandle(life)
+    }
+
     /// Starts an actor on `arbiter`. `factory` makes the value of every generation, on the arbiter, from
     /// the generation's number.
     ///
@@ -77,22 +93,20 @@ impl Tree {
         let (id, kind, parent) = (spec.id.clone(), spec.kind, spec.parent.clone());
         let factory: Factory<A> = Arc::new(factory);
         let now_ms = (self.settings.clock)();
-        let (core, before, closing) = {
+        let restart = spec.policy.restart;
+        let (core, before, supervisor, closing) = {
             let mut registry = lock(&self.registry);
             let past = registry.past_of(&id);
-            let core = Core::new(spec, Arc::clone(&self.settings), factory, past);
+            let core = Core::new(spec, Arc::clone(&self.settings), factory, past, arbiter);
             let before = registry.enter(&id, kind, parent.as_deref(), now_ms);
             registry.settle(&id, Arc::clone(&core) as Arc<dyn Child>);
-            (core, before, registry.closing)
+            let supervisor = registry.supervisor_over(&id);
+            (core, before, supervisor, registry.closing)
         };
-        if let Some(before) = before
-            && before.ended().is_none()
-        {
-            tracing::warn!(
-                actor = before.id(),
-                "killed: another actor was started under its id"
-            );
-            before.kill();
+        self.make_way(before);
+        let supervisors = &self.settings.supervisors;
+        if let Some(key) = supervisor.and_then(|over| supervisors.place(over, restart)) {
+            core.supervised_by(key);
         }
         let handle = Handle::new(Arc::clone(&core));
         if closing {
@@ -118,7 +132,10 @@ impl Tree {
     /// Removes a node and everything under it. Actors that still live there are drained, last started
     /// first. Falls are remembered for a while, in case an actor comes back under the same id.
     pub fn remove(&self, id: &str) {
-        let gone = lock(&self.registry).remove(id);
+        let (supervisors, gone) = lock(&self.registry).remove(id);
+        for supervisor in supervisors {
+            self.settings.supervisors.dissolve(supervisor);
+        }
         for child in gone {
             child.request_stop(Stop::Drain);
         }
@@ -162,8 +179,25 @@ impl Tree {
     fn enter_group(&self, id: &str, kind: &'static str, parent: Option<&str>) {
         let now_ms = (self.settings.clock)();
         let before = lock(&self.registry).enter(id, kind, parent, now_ms);
-        if let Some(before) = before {
-            before.request_stop(Stop::Drain);
+        if let Some(child) = &before.child {
+            child.request_stop(Stop::Drain);
+        }
+        self.make_way(Before { child: None, ..before });
+    }
+
+    /// Ends what had an id before: it has a new holder.
+    fn make_way(&self, before: Before) {
+        if let Some(supervisor) = before.supervisor {
+            self.settings.supervisors.dissolve(supervisor.key);
+        }
+        if let Some(child) = before.child
+            && child.ended().is_none()
+        {
+            tracing::warn!(
+                actor = child.id(),
+                "killed: another actor was started under its id"
+            );
+            child.kill();
         }
     }
 

@@ -2,7 +2,7 @@
 
 use crate::child::Child;
 use crate::fence::Run;
-use crate::life::Fall;
+use crate::fall::Fall;
 use crate::tree::Tree;
 use actix::ArbiterHandle;
 use std::fmt;

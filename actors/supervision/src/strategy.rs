@@ -1,0 +1,322 @@
+//! The rules of supervision, pure: who is ended, who is started and who is given up when a child falls.
+//!
+//! They are those of Erlang/OTP's `supervisor`, with two differences that come from handles which outlive
+//! restarts. A child that has ended, in order or for good, stays ended: its senders were told so, and no
+//! later restart of its siblings brings it back. And an ended generation is fenced, not asked to leave:
+//! it has no effects from then on, so the next one need not wait for it.
+
+use crate::restart_policy::{Streak, Window};
+use crate::spec::{Backoff, Group, Restart, Strategy};
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+/// Names a child. Never given twice.
+pub(crate) type Key = u64;
+
+/// What has to be done to a child, in this order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Order {
+    /// End its generation; its queue stays, and it is started again later.
+    Cut(Key),
+    /// Start its next generation after the pause.
+    Launch(Key, Duration),
+    /// A worker, or a supervisor whose children are ended by orders of their own, is not started again.
+    GiveUp(Key),
+    /// A supervisor begins another life: its children's launches follow.
+    Restarted(Key),
+}
+
+/// All supervisors and their children.
+#[derive(Default)]
+pub(crate) struct Forest {
+    nodes: BTreeMap<Key, Node>,
+    last: Key,
+}
+
+struct Node {
+    parent: Option<Key>,
+    restart: Restart,
+    phase: Phase,
+    /// Of a supervisor.
+    rule: Option<Rule>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Phase {
+    Up,
+    /// Ended, to be started when its turn comes.
+    Waiting,
+    /// Started, and has not begun yet.
+    Starting,
+}
+
+struct Rule {
+    strategy: Strategy,
+    intensity: u32,
+    period: Duration,
+    backoff: Backoff,
+    seed: u64,
+    window: Window,
+    streak: Streak,
+    /// In the order of their start.
+    children: Vec<Key>,
+    /// It is being restarted as a whole: its children start one after the other whatever its strategy.
+    whole: bool,
+}
+
+impl Forest {
+    /// A supervisor under `parent`, or one that stands alone. `seed` is for its pauses.
+    pub(crate) fn plant(&mut self, group: &Group, parent: Option<Key>, seed: u64) -> Key {
+        let rule = Rule {
+            strategy: group.strategy,
+            intensity: group.intensity,
+            period: group.period,
+            backoff: group.backoff,
+            seed,
+            window: Window::default(),
+            streak: Streak::default(),
+            children: Vec::new(),
+            whole: false,
+        };
+        self.enter(parent, group.restart, Some(rule))
+    }
+
+    /// A worker under `parent`, already on its way to its thread.
+    pub(crate) fn place(&mut self, parent: Key, restart: Restart) -> Key {
+        self.enter(Some(parent), restart, None)
+    }
+
+    /// Whether this child, or supervisor, is under supervision.
+    pub(crate) fn knows(&self, key: Key) -> bool {
+        self.nodes.contains_key(&key)
+    }
+
+    /// A child fell at `now`; it would pause so long if it were alone. The fall of one that its supervisor
+    /// has ended already says nothing new.
+    pub(crate) fn fell(&mut self, child: Key, now: Duration, pause: Duration) -> Vec<Order> {
+        let mut orders = Vec::new();
+        if self.phase(child) != Some(Phase::Waiting) {
+            self.judge(child, now, pause, &mut orders);
+        }
+        orders
+    }
+
+    /// A started child has begun.
+    pub(crate) fn began(&mut self, child: Key, now: Duration) -> Vec<Order> {
+        let mut orders = Vec::new();
+        if self.phase(child) == Some(Phase::Starting) {
+            self.rises(child, now, &mut orders);
+        }
+        orders
+    }
+
+    /// A child has ended of its own, or by somebody's order, and will not come back.
+    pub(crate) fn ended(&mut self, child: Key, now: Duration) -> Vec<Order> {
+        let mut orders = Vec::new();
+        if let Some(parent) = self.forget(child) {
+            self.advance(parent, now, Duration::ZERO, &mut orders);
+        }
+        orders
+    }
+
+    /// A supervisor judges nothing any more; whoever is under it goes on without one.
+    pub(crate) fn dissolve(&mut self, supervisor: Key, now: Duration) -> Vec<Order> {
+        let mut orders = Vec::new();
+        for child in self.children(supervisor) {
+            // One that waits for its turn would wait for ever.
+            self.launch(child, now, Duration::ZERO, &mut orders);
+            if let Some(node) = self.nodes.get_mut(&child) {
+                node.parent = None;
+                if node.rule.is_none() {
+                    self.nodes.remove(&child);
+                }
+            }
+        }
+        orders.extend(self.ended(supervisor, now));
+        orders
+    }
+
+    fn enter(&mut self, parent: Option<Key>, restart: Restart, rule: Option<Rule>) -> Key {
+        self.last = self.last.saturating_add(1);
+        let key = self.last;
+        if let Some(rule) = parent.and_then(|parent| self.rule(parent)) {
+            rule.children.push(key);
+        }
+        let phase = Phase::Up;
+        let node = Node {
+            parent,
+            restart,
+            phase,
+            rule,
+        };
+        self.nodes.insert(key, node);
+        key
+    }
+
+    fn judge(&mut self, child: Key, now: Duration, pause: Duration, orders: &mut Vec<Order>) {
+        let Some(node) = self.nodes.get(&child) else {
+            return;
+        };
+        let parent = node.parent;
+        let comes_back = node.restart != Restart::Temporary;
+        let Some(parent) = parent.filter(|_| comes_back) else {
+            orders.push(Order::GiveUp(child));
+            orders.extend(self.ended(child, now));
+            return;
+        };
+        let Some(rule) = self.rule(parent) else {
+            return;
+        };
+        if !rule.window.bears(rule.intensity, rule.period, now) {
+            return self.falls_itself(parent, now, orders);
+        }
+        let companions = rule.companions_of(child);
+        for companion in companions.into_iter().rev() {
+            self.cut(companion, orders);
+        }
+        self.set_phase(child, Phase::Waiting);
+        self.advance(parent, now, pause, orders);
+    }
+
+    /// A supervisor has had too many falls under it.
+    fn falls_itself(&mut self, supervisor: Key, now: Duration, orders: &mut Vec<Order>) {
+        for child in self.children(supervisor).into_iter().rev() {
+            self.cut(child, orders);
+        }
+        let Some(node) = self.nodes.get_mut(&supervisor) else {
+            return;
+        };
+        let Some(rule) = &mut node.rule else { return };
+        rule.window = Window::default();
+        let pause = rule.streak.fell(rule.backoff, rule.seed, now);
+        if node.parent.is_some() && node.restart == Restart::Permanent {
+            self.judge(supervisor, now, pause, orders);
+        } else {
+            self.give_up(supervisor, orders);
+            orders.extend(self.ended(supervisor, now));
+        }
+    }
+
+    fn give_up(&mut self, key: Key, orders: &mut Vec<Order>) {
+        for child in self.children(key).into_iter().rev() {
+            self.give_up(child, orders);
+            self.nodes.remove(&child);
+        }
+        orders.push(Order::GiveUp(key));
+    }
+
+    /// Ends what is up under `key`, in the reverse order of its start; it waits to be started again.
+    /// Temporary ones go for good.
+    fn cut(&mut self, key: Key, orders: &mut Vec<Order>) {
+        for child in self.children(key).into_iter().rev() {
+            self.cut(child, orders);
+        }
+        let Some(node) = self.nodes.get_mut(&key) else {
+            return;
+        };
+        if node.restart == Restart::Temporary {
+            self.give_up(key, orders);
+            self.forget(key);
+        } else if std::mem::replace(&mut node.phase, Phase::Waiting) != Phase::Waiting
+            && node.rule.is_none()
+        {
+            orders.push(Order::Cut(key));
+        }
+    }
+
+    /// Starts whoever's turn it is under `parent`; the first of them after the pause.
+    fn advance(&mut self, parent: Key, now: Duration, pause: Duration, orders: &mut Vec<Order>) {
+        let Some(rule) = self.rule(parent) else {
+            return;
+        };
+        let one_by_one = rule.whole || rule.strategy != Strategy::OneForOne;
+        for child in self.children(parent) {
+            match self.phase(child) {
+                Some(Phase::Waiting) => self.launch(child, now, pause, orders),
+                Some(Phase::Starting) if one_by_one => return,
+                _ => {}
+            }
+            if one_by_one && self.phase(child) == Some(Phase::Starting) {
+                return;
+            }
+        }
+        self.complete(parent, now, orders);
+    }
+
+    /// A supervisor has begun once all of its children have.
+    fn complete(&mut self, supervisor: Key, now: Duration, orders: &mut Vec<Order>) {
+        let all_up = self
+            .children(supervisor)
+            .into_iter()
+            .all(|child| self.phase(child) == Some(Phase::Up));
+        let Some(rule) = self.rule(supervisor).filter(|_| all_up) else {
+            return;
+        };
+        if std::mem::take(&mut rule.whole) {
+            rule.streak.began(now);
+        }
+        if self.phase(supervisor) == Some(Phase::Starting) {
+            self.rises(supervisor, now, orders);
+        }
+    }
+
+    fn launch(&mut self, key: Key, now: Duration, pause: Duration, orders: &mut Vec<Order>) {
+        if self.phase(key) != Some(Phase::Waiting) {
+            return;
+        }
+        self.set_phase(key, Phase::Starting);
+        match self.rule(key) {
+            None => orders.push(Order::Launch(key, pause)),
+            Some(rule) => {
+                rule.whole = true;
+                orders.push(Order::Restarted(key));
+                self.advance(key, now, pause, orders);
+            }
+        }
+    }
+
+    fn rises(&mut self, child: Key, now: Duration, orders: &mut Vec<Order>) {
+        self.set_phase(child, Phase::Up);
+        if let Some(parent) = self.nodes.get(&child).and_then(|node| node.parent) {
+            self.advance(parent, now, Duration::ZERO, orders);
+        }
+    }
+
+    /// Takes a node out; gives its parent.
+    fn forget(&mut self, key: Key) -> Option<Key> {
+        let parent = self.nodes.remove(&key)?.parent?;
+        self.rule(parent)?.children.retain(|child| *child != key);
+        Some(parent)
+    }
+
+    fn rule(&mut self, key: Key) -> Option<&mut Rule> {
+        self.nodes.get_mut(&key)?.rule.as_mut()
+    }
+
+    fn children(&self, key: Key) -> Vec<Key> {
+        let rule = self.nodes.get(&key).and_then(|node| node.rule.as_ref());
+        rule.map_or_else(Vec::new, |rule| rule.children.clone())
+    }
+
+    fn phase(&self, key: Key) -> Option<Phase> {
+        self.nodes.get(&key).map(|node| node.phase)
+    }
+
+    fn set_phase(&mut self, key: Key, phase: Phase) {
+        if let Some(node) = self.nodes.get_mut(&key) {
+            node.phase = phase;
+        }
+    }
+}
+
+impl Rule {
+    /// Who restarts with `child`, without itself, in the order of their start.
+    fn companions_of(&self, child: Key) -> Vec<Key> {
+        let all = self.children.iter().copied();
+        match self.strategy {
+            Strategy::OneForOne => Vec::new(),
+            Strategy::OneForAll => all.filter(|other| *other != child).collect(),
+            Strategy::RestForOne => all.skip_while(|other| *other != child).skip(1).collect(),
+        }
+    }
+}
