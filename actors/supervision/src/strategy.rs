@@ -214,6 +214,9 @@ impl Forest {
         let Some(node) = self.nodes.get_mut(&key) else {
             return;
         };
+        if let Some(rule) = &mut node.rule {
+            rule.window = Window::default(); // its next life knows nothing of this one's falls
+        }
         if node.restart == Restart::Temporary {
             self.give_up(key, orders);
             self.forget(key);
