@@ -7,6 +7,7 @@ use crate::life::Fall;
 use crate::lock::lock;
 use crate::node::Node;
 use crate::outcome::{Exit, Stop};
+use crate::poison::{DeadLetter, Letters, RedriveError};
 use actix::ArbiterHandle;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -28,6 +29,11 @@ pub(crate) trait Child: Send + Sync {
     /// The message in its handler.
     fn current_message(&self) -> Option<&'static str>;
     fn rebuild(self: Arc<Self>, run: &Run, arbiter: &ArbiterHandle, fall: &Fall);
+    fn dead_letters(&self) -> Vec<DeadLetter>;
+    fn redrive(&self, number: u64) -> Result<(), RedriveError>;
+    fn discard(&self, number: u64) -> Result<(), RedriveError>;
+    /// Gives all letters out. Only to be dropped where no lock is held.
+    fn take_letters(&self) -> Letters;
 }
 
 impl<A: Supervised> Child for Core<A> {
@@ -80,5 +86,21 @@ impl<A: Supervised> Child for Core<A> {
 
     fn rebuild(self: Arc<Self>, run: &Run, arbiter: &ArbiterHandle, fall: &Fall) {
         Self::rebuild(&self, run, arbiter, fall);
+    }
+
+    fn dead_letters(&self) -> Vec<DeadLetter> {
+        Self::dead_letters(self)
+    }
+
+    fn redrive(&self, number: u64) -> Result<(), RedriveError> {
+        Self::redrive(self, number, false)
+    }
+
+    fn discard(&self, number: u64) -> Result<(), RedriveError> {
+        Self::discard(self, number)
+    }
+
+    fn take_letters(&self) -> Letters {
+        Self::take_letters(self)
     }
 }

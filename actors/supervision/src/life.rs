@@ -7,7 +7,7 @@ use crate::lock::lock;
 use crate::node::Crash;
 use crate::outcome::{Exit, Failure, Stop};
 use crate::panics;
-use crate::restart_policy::{Verdict, seed_of};
+use crate::restart_policy::{Blame, Verdict, seed_of};
 use crate::spec::Spec;
 use crate::supervisor::Launch;
 use actix::ArbiterHandle;
@@ -84,6 +84,14 @@ impl Fall {
             location: self.location.clone(),
         })
     }
+}
+
+/// A generation that ended, as it is judged.
+struct Ended {
+    cause: Cause,
+    blame: Blame,
+    at: time::Instant,
+    at_ms: u64,
 }
 
 /// What the task of a generation has to do.
@@ -168,7 +176,12 @@ impl<A: Supervised> Core<A> {
     /// Ends generation `run` and opens the next one, or ends the actor. `None` also if somebody else
     /// ended the generation first.
     pub(crate) fn fall(&self, run: &Run, fall: &Fall) -> Option<Arc<Run>> {
-        let (now_ms, now) = ((self.settings.clock)(), time::Instant::now());
+        let mut ended = Ended {
+            cause: fall.cause,
+            blame: Blame::Actor,
+            at: time::Instant::now(),
+            at_ms: (self.settings.clock)(),
+        };
         let mut inner = lock(&self.inner);
         if run.is_fenced() {
             return None;
@@ -179,13 +192,14 @@ impl<A: Supervised> Core<A> {
             .map_or(fall.during, |envelope| envelope.key().message);
         let failure = fall.failure(message, run.generation);
         run.fence(failure.clone());
-        if let Some(crash) = fall.crash(message, now_ms) {
+        if let Some(crash) = fall.crash(message, ended.at_ms) {
             if let Some(envelope) = &current {
-                inner.quarantine.crashed(envelope.key(), &crash);
+                let limit = self.policy.poison_after;
+                ended.blame = inner.quarantine.crashed(envelope.key(), &crash, limit);
             }
             inner.record.last_crash = Some(crash);
         }
-        let next = self.successor(&mut inner, fall.cause, now, now_ms);
+        let next = self.successor(&mut inner, &ended);
         let waker = inner.waker.take(); // the task of a moved generation must wake up to drop it
         drop(inner);
         if let Some(waker) = waker {
@@ -207,30 +221,27 @@ impl<A: Supervised> Core<A> {
     }
 
     /// Decides what follows the fall and, if it is a generation, makes it the current one.
-    fn successor(
-        &self,
-        inner: &mut Inner<A>,
-        cause: Cause,
-        now: time::Instant,
-        now_ms: u64,
-    ) -> Option<Arc<Run>> {
-        if cause != Cause::Move {
-            let since = now.saturating_duration_since(self.origin);
-            let Verdict::RestartAfter(pause) = inner.falls.fell(&self.policy, self.seed, since)
-            else {
+    fn successor(&self, inner: &mut Inner<A>, ended: &Ended) -> Option<Arc<Run>> {
+        if ended.cause != Cause::Move {
+            let since = ended.at.saturating_duration_since(self.origin);
+            let verdict = inner
+                .falls
+                .fell(&self.policy, self.seed, since, ended.blame);
+            let Verdict::RestartAfter(pause) = verdict else {
                 return None;
             };
             inner.record.restarts = inner.record.restarts.saturating_add(1);
             // A stalled actor has waited long enough.
-            let pause = if cause == Cause::Stall {
+            let pause = if ended.cause == Cause::Stall {
                 Duration::ZERO
             } else {
                 pause
             };
-            inner.restart_due = (!pause.is_zero()).then(|| now + pause);
+            inner.restart_due = (!pause.is_zero()).then(|| ended.at + pause);
             let pause_ms = u64::try_from(pause.as_millis()).unwrap_or(u64::MAX);
-            inner.record.next_restart_at_ms =
-                inner.restart_due.map(|_| now_ms.saturating_add(pause_ms));
+            inner.record.next_restart_at_ms = inner
+                .restart_due
+                .map(|_| ended.at_ms.saturating_add(pause_ms));
         }
         let run = Run::new(Arc::clone(&self.id), inner.run.generation.saturating_add(1));
         inner.run = Arc::clone(&run);
@@ -342,7 +353,7 @@ impl<A: Supervised> Core<A> {
             generation: inner.run.generation,
             restarts: inner.record.restarts,
             last_crash: inner.record.last_crash.clone(),
-            quarantine: inner.quarantine.clone(),
+            quarantine: inner.quarantine.memory(),
         }
     }
 }

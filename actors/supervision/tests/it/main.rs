@@ -11,6 +11,7 @@ mod worker;
 mod admission;
 mod crashes;
 mod generations;
+mod poison;
 mod restarts;
 mod service;
 mod shutdown;
