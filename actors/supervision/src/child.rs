@@ -2,11 +2,12 @@
 
 use crate::context::Supervised;
 use crate::core::{Core, Past};
-use crate::fence::Run;
 use crate::fall::{Debris, Fall};
+use crate::fence::Run;
 use crate::lock::lock;
 use crate::node::{Crash, Node};
 use crate::outcome::{Exit, Stop};
+use crate::poison::{DeadLetter, Letters, RedriveError};
 use actix::ArbiterHandle;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -32,6 +33,11 @@ pub(crate) trait Child: Send + Sync {
     fn cut(&self) -> Option<Debris>;
     fn launch(self: Arc<Self>, pause: Duration);
     fn give_up(&self, why: &Crash) -> Option<Debris>;
+    fn dead_letters(&self) -> Vec<DeadLetter>;
+    fn redrive(&self, number: u64) -> Result<(), RedriveError>;
+    fn discard(&self, number: u64) -> Result<(), RedriveError>;
+    /// Gives all letters out. Only to be dropped where no lock is held.
+    fn take_letters(&self) -> Letters;
 }
 
 impl<A: Supervised> Child for Core<A> {
@@ -96,5 +102,21 @@ impl<A: Supervised> Child for Core<A> {
 
     fn give_up(&self, why: &Crash) -> Option<Debris> {
         self.take_down(&self.current_run(), Exit::GaveUp(why.summary()))
+    }
+
+    fn dead_letters(&self) -> Vec<DeadLetter> {
+        Self::dead_letters(self)
+    }
+
+    fn redrive(&self, number: u64) -> Result<(), RedriveError> {
+        Self::redrive(self, number, false)
+    }
+
+    fn discard(&self, number: u64) -> Result<(), RedriveError> {
+        Self::discard(self, number)
+    }
+
+    fn take_letters(&self) -> Letters {
+        Self::take_letters(self)
     }
 }

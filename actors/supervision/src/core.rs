@@ -13,7 +13,7 @@ use crate::mailbox::Lanes;
 use crate::node::{Crash, Mailbox, Node, State};
 use crate::outcome::{Exit, Failure, Reason, Rejected, Stop};
 use crate::parcel::{Envelope, Parcel};
-use crate::poison::{DeadLetter, Quarantine};
+use crate::poison::Quarantine;
 use crate::restart_policy::Falls;
 use crate::spec::Policy;
 use crate::strategy::Key;
@@ -59,11 +59,19 @@ pub(crate) struct Settings {
     /// A poll that takes longer counts as a stall. Nanoseconds.
     pub(crate) stall_after_ns: AtomicU64,
     pub(crate) supervisors: Supervisors,
+    /// The number of the newest dead letter.
+    pub(crate) letters: AtomicU64,
+    /// Dead letters that went with their actors.
+    pub(crate) letters_gone: AtomicU64,
 }
 
 impl Settings {
     pub(crate) fn stall_after(&self) -> Duration {
         Duration::from_nanos(self.stall_after_ns.load(Ordering::Relaxed))
+    }
+
+    pub(crate) fn next_letter(&self) -> u64 {
+        self.letters.fetch_add(1, Ordering::Relaxed).wrapping_add(1)
     }
 }
 
@@ -115,7 +123,7 @@ pub(crate) struct Record {
 }
 
 /// What outlives an actor under its id.
-#[derive(Clone, Default)]
+#[derive(Default)]
 pub(crate) struct Past {
     pub(crate) generation: u64,
     pub(crate) restarts: u64,
@@ -133,6 +141,8 @@ impl Past {
 /// What the pump does next.
 pub(crate) enum Next<A: Actor> {
     Handle(Arc<dyn Envelope<A>>),
+    /// A message was put away instead.
+    PutAway,
     Idle,
     /// The lanes are empty and nothing more is admitted.
     Drained,
@@ -178,43 +188,38 @@ impl<A: Supervised> Core<A> {
     /// The next message for this generation. Fence and queue are read under one lock: a generation
     /// that was replaced can take nothing more.
     pub(crate) fn next(&self, run: &Run, now: Instant) -> Next<A> {
-        loop {
-            let mut inner = lock(&self.inner);
-            if run.is_fenced() {
-                return Next::Fenced;
-            }
-            inner.current = None;
-            let Some((class, envelope)) = inner.lanes.take() else {
-                inner.lanes.give_memory_back();
-                inner.idle = true;
-                return if inner.stop.is_some() {
-                    Next::Drained
-                } else {
-                    Next::Idle
-                };
-            };
-            let (key, generation) = (envelope.key(), run.generation);
-            let sound = inner.quarantine.admits(
-                key,
-                self.policy.poison_after,
-                generation,
-                self.settings.clock,
-            );
-            if sound {
-                inner
-                    .record
-                    .taken(now.saturating_duration_since(envelope.queued_at()));
-                inner.current = Some(Arc::clone(&envelope));
-            }
-            drop(inner);
-            if let Overflow::Wait(_) = self.policy.lane(class).overflow {
-                self.room(class).notify_one();
-            }
-            if sound {
-                return Next::Handle(envelope);
-            }
-            envelope.fail(Failure::Quarantined);
+        let mut inner = lock(&self.inner);
+        if run.is_fenced() {
+            return Next::Fenced;
         }
+        inner.current = None;
+        let Some((class, envelope)) = inner.lanes.take() else {
+            inner.lanes.give_memory_back();
+            inner.idle = true;
+            return if inner.stop.is_some() {
+                Next::Drained
+            } else {
+                Next::Idle
+            };
+        };
+        let caught = inner
+            .quarantine
+            .catches(envelope.key(), self.policy.poison_after);
+        if caught.is_none() {
+            inner
+                .record
+                .taken(now.saturating_duration_since(envelope.queued_at()));
+        }
+        inner.current = Some(Arc::clone(&envelope));
+        drop(inner);
+        if let Overflow::Wait(_) = self.policy.lane(class).overflow {
+            self.room(class).notify_one();
+        }
+        let Some(evidence) = caught else {
+            return Next::Handle(envelope);
+        };
+        self.put_away(run, &envelope, evidence);
+        Next::PutAway
     }
 
     /// Notified when a message of the class was taken.
@@ -229,10 +234,6 @@ impl<A: Supervised> Core<A> {
 
     pub(crate) fn depth(&self) -> usize {
         lock(&self.inner).lanes.depth()
-    }
-
-    pub(crate) fn dead_letters(&self) -> Vec<DeadLetter> {
-        lock(&self.inner).quarantine.letters()
     }
 
     /// The node without its children.
@@ -295,7 +296,7 @@ impl<A: Actor> Inner<A> {
     }
 
     /// Decides on admission, and makes room by giving out the oldest message if the lane says so.
-    fn admit(
+    pub(crate) fn admit(
         &mut self,
         class: Class,
         insider: bool,

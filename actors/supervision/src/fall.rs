@@ -6,9 +6,9 @@ use crate::fence::Run;
 use crate::lock::lock;
 use crate::node::Crash;
 use crate::outcome::{Exit, Failure};
-use crate::restart_policy::Verdict;
+use crate::restart_policy::{Blame, Verdict};
 use crate::strategy::Key;
-use crate::supervisors::Judgement;
+use crate::supervisors::{Judgement, Report};
 use actix::ArbiterHandle;
 use std::sync::Arc;
 use std::task::Waker;
@@ -109,6 +109,13 @@ impl Debris {
     }
 }
 
+/// A generation that has been fenced off.
+struct Fallen {
+    debris: Debris,
+    crash: Crash,
+    blame: Blame,
+}
+
 impl<A: Supervised> Core<A> {
     /// Ends generation `run`, and gives the next one if it is to begin where this one fell. It is not if
     /// somebody else ended the generation first, if the actor is given up, or if its supervisor starts it
@@ -123,10 +130,11 @@ impl<A: Supervised> Core<A> {
     }
 
     fn fall_alone(&self, run: &Run, fall: &Fall) -> Option<Arc<Run>> {
-        let (debris, crash, next) = {
+        let (Fallen { debris, crash, .. }, next) = {
             let mut inner = lock(&self.inner);
-            let (debris, crash) = self.fence_off(&mut inner, run, fall)?;
-            (debris, crash, self.successor(&mut inner, fall.cause))
+            let fallen = self.fence_off(&mut inner, run, fall)?;
+            let next = self.successor(&mut inner, fall.cause, fallen.blame);
+            (fallen, next)
         };
         debris.tell();
         if next.is_none() {
@@ -142,11 +150,20 @@ impl<A: Supervised> Core<A> {
         let mut left = None;
         let judgement = self.settings.supervisors.judge(key, || {
             let mut inner = lock(&self.inner);
-            let (debris, mut crash) = self.fence_off(&mut inner, run, fall)?;
+            let Fallen {
+                debris,
+                mut crash,
+                blame,
+            } = self.fence_off(&mut inner, run, fall)?;
             inner.rest = Rest::Fallen;
             left = Some(debris);
             crash.panic = format!("{}: {}", self.id, crash.panic);
-            Some((self.pause(&mut inner, fall.cause), crash))
+            let pause = self.pause(&mut inner, fall.cause);
+            Some(Report {
+                pause,
+                crash,
+                blame,
+            })
         });
         let next = match judgement {
             Judgement::Alone => return self.fall_alone(run, fall),
@@ -169,7 +186,7 @@ impl<A: Supervised> Core<A> {
         let left = self.fence_off(&mut inner, &run, &Fall::with_its_siblings());
         inner.rest = Rest::Held;
         inner.restart_due = None;
-        left.map(|(debris, _)| debris)
+        left.map(|fallen| fallen.debris)
     }
 
     /// Starts the next generation by its supervisor's order.
@@ -205,7 +222,7 @@ impl<A: Supervised> Core<A> {
     }
 
     /// Ends generation `run` and puts the fall on record. `None` if it had ended before.
-    fn fence_off(&self, inner: &mut Inner<A>, run: &Run, fall: &Fall) -> Option<(Debris, Crash)> {
+    fn fence_off(&self, inner: &mut Inner<A>, run: &Run, fall: &Fall) -> Option<Fallen> {
         if run.is_fenced() {
             return None;
         }
@@ -220,9 +237,11 @@ impl<A: Supervised> Core<A> {
         };
         let failure = fall.failure(crash.message, run.generation);
         run.fence(failure.clone());
+        let mut blame = Blame::Actor;
         if fall.is_fault() {
             if let Some(envelope) = &current {
-                inner.quarantine.crashed(envelope.key(), &crash);
+                let limit = self.policy.poison_after;
+                blame = inner.quarantine.crashed(envelope.key(), &crash, limit);
             }
             inner.record.last_crash = Some(crash.clone());
         }
@@ -231,15 +250,21 @@ impl<A: Supervised> Core<A> {
                 envelope.fail(failure);
             }
         });
-        Some((debris, crash))
+        Some(Fallen {
+            debris,
+            crash,
+            blame,
+        })
     }
 
     /// What follows a fall of an actor that has no supervisor.
-    fn successor(&self, inner: &mut Inner<A>, cause: Cause) -> Option<Arc<Run>> {
+    fn successor(&self, inner: &mut Inner<A>, cause: Cause, blame: Blame) -> Option<Arc<Run>> {
         if cause == Cause::Move {
             return Some(self.open(inner));
         }
-        match inner.falls.fell(&self.policy, self.seed, self.origin.elapsed()) {
+        let since = self.origin.elapsed();
+        let verdict = inner.falls.fell(&self.policy, self.seed, since, blame);
+        match verdict {
             Verdict::RestartAfter(pause) => Some(self.open_next(inner, patience(cause, pause))),
             Verdict::GiveUp => None,
         }

@@ -2,12 +2,12 @@
 
 use crate::context::Supervised;
 use crate::core::Core;
-use crate::lane::{Classified, Overflow};
 use crate::fall::Fall;
+use crate::lane::{Classified, Overflow};
 use crate::node::Node;
 use crate::outcome::{Exit, Failure, Reason, Rejected, Stop};
 use crate::parcel::Ask;
-use crate::poison::DeadLetter;
+use crate::poison::{DeadLetter, RedriveError};
 use actix::{ArbiterHandle, Handler};
 use std::fmt;
 use std::pin::pin;
@@ -113,6 +113,25 @@ impl<A: Supervised> Handle<A> {
     /// The newest messages that were quarantined, oldest first.
     pub fn dead_letters(&self) -> Vec<DeadLetter> {
         self.core.dead_letters()
+    }
+
+    /// Gives a dead letter's message another try: what it did is forgiven, and it is queued again at
+    /// the end of its lane, if the lane takes it as any other message. It has no asker any more. Should
+    /// it crash the actor again, that is its first crash, and the message is lost as any message is
+    /// that was being handled.
+    ///
+    /// # Errors
+    /// Whatever the error, the letter stays.
+    pub fn redrive(&self, number: u64) -> Result<(), RedriveError> {
+        self.core.redrive(number, self.insider)
+    }
+
+    /// Drops a dead letter and its message. What the message did is not forgiven.
+    ///
+    /// # Errors
+    /// If there is no such letter.
+    pub fn discard(&self, number: u64) -> Result<(), RedriveError> {
+        self.core.discard(number)
     }
 
     /// A handle for a helper of this tree (a disk thread, a port's task): once the tree shuts down,

@@ -1,5 +1,6 @@
 //! Classes of messages and the bounds of their lanes.
 
+use crate::poison::DeadLetter;
 use actix::Message;
 use std::time::Duration;
 
@@ -31,6 +32,15 @@ pub trait Classified: Message<Result: Send> + Send + 'static {
     /// message is never quarantined.
     fn digest(&self) -> u64 {
         0
+    }
+
+    /// The message is being put away as `letter` instead of being handled: the last chance to answer
+    /// over a channel of its own. Whoever asked for it is told [`crate::Failure::Quarantined`] anyway.
+    ///
+    /// Called on the actor's thread, but outside of the actor and of every lock; it must not block.
+    /// A panic goes no further. A message whose asker has given up is not put away but dropped.
+    fn quarantined(&mut self, letter: &DeadLetter) {
+        let _ = letter;
     }
 }
 

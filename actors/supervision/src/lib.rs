@@ -58,6 +58,8 @@
 //!   an effect; [`Fence`] proves the same to the world outside.
 //! * **Falls are bounded.** More than [`Policy::intensity`] of them within [`Policy::period`] end the actor
 //!   with [`Exit::GaveUp`]: its owner learns it from [`Handle::exited`] and decides what follows.
+//! * **A bad message is put away, not its actor.** One that crashed its actor [`Policy::poison_after`]
+//!   times is kept as a [`DeadLetter`]; [`Handle::redrive`] gives it another try.
 //! * **No lock is held while user code runs.** [`Tree::snapshot`] answers while an arbiter is stuck.
 //!
 //! # What to keep in mind
@@ -84,9 +86,9 @@ mod pump;
 mod timer;
 
 mod core;
+mod fall;
 mod fence;
 mod latency;
-mod fall;
 mod life;
 mod panics;
 mod poison;
@@ -96,6 +98,7 @@ mod supervisor;
 mod supervisors;
 
 mod child;
+mod dead_letters;
 mod node;
 mod registry;
 mod shutdown;
@@ -115,7 +118,7 @@ pub use node::{Crash, Mailbox, Node, State};
 pub use outcome::{Exit, Failure, Reason, Rejected, Stop};
 pub use panics::install_panic_hook;
 pub use parcel::Ask;
-pub use poison::DeadLetter;
+pub use poison::{DeadLetter, RedriveError};
 pub use shutdown::{ChildReport, ShutdownReport};
 pub use spec::{Backoff, Group, Policy, Restart, Spec, Strategy};
 pub use supervisors::GroupHandle;

@@ -50,7 +50,13 @@ impl<A: Supervised> Core<A> {
             room: [Notify::new(), Notify::new(), Notify::new()],
             exited: Notify::new(),
             supervised: OnceLock::new(),
-            inner: Mutex::new(Inner::new(run, &spec.policy, factory, past, arbiter.clone())),
+            inner: Mutex::new(Inner::new(
+                run,
+                &spec.policy,
+                factory,
+                past,
+                arbiter.clone(),
+            )),
         })
     }
 
@@ -235,7 +241,7 @@ impl<A: Supervised> Core<A> {
             generation: inner.run.generation,
             restarts: inner.record.restarts,
             last_crash: inner.record.last_crash.clone(),
-            quarantine: inner.quarantine.clone(),
+            quarantine: inner.quarantine.memory(),
         }
     }
 }

@@ -103,9 +103,10 @@ pub(crate) fn account(payload: Box<dyn Any + Send>) -> Account {
     }
 }
 
-/// Runs clean-up code of the actor's author; a panic there is logged and goes no further.
+/// Runs code of the actor's author beside the handlers, most of it clean-up; a panic there is logged and
+/// goes no further.
 pub(crate) fn contained(what: &str, clean_up: impl FnOnce()) {
     if catch_unwind(AssertUnwindSafe(clean_up)).is_err() {
-        tracing::warn!(what, "panicked while it was being dropped");
+        tracing::warn!(what, "panicked outside of a handler");
     }
 }

@@ -2,11 +2,11 @@
 
 use crate::context::{Supervised, SupervisedContext};
 use crate::fence::Run;
-use crate::lane::Classified;
+use crate::lane::{Class, Classified};
 use crate::lock::lock;
 use crate::outcome::Failure;
 use crate::panics;
-use crate::poison::Key;
+use crate::poison::{DeadLetter, Key};
 use actix::dev::{MessageResponse, OneshotSender};
 use actix::{Actor, Handler, Message};
 use std::any::type_name;
@@ -105,12 +105,17 @@ impl<M: Message> Parcel<M> {
         let (message, wanted) = {
             let mut slot = lock(&self.slot);
             slot.taken_by = Some(Arc::clone(run));
-            (
-                slot.message.take(),
-                slot.reply.as_ref().is_none_or(|reply| !reply.is_closed()),
-            )
+            slot.empty()
         };
         message.filter(|_| wanted)
+    }
+}
+
+impl<M: Message> Slot<M> {
+    /// Takes the message out, and tells whether anybody still wants it handled.
+    fn empty(&mut self) -> (Option<M>, bool) {
+        let wanted = self.reply.as_ref().is_none_or(|reply| !reply.is_closed());
+        (self.message.take(), wanted)
     }
 }
 
@@ -123,6 +128,31 @@ pub(crate) trait Envelope<A: Actor>: Send + Sync {
     /// Takes the message out of the world and tells its asker why. A panic in the message's own `Drop`
     /// goes no further: it must not keep others from being told.
     fn fail(&self, why: Failure);
+    /// Tells the message that it becomes a dead letter, and gives it out to be kept; its asker is still
+    /// to be told. A message that nobody wants any more is dropped instead.
+    fn put_away(&self, letter: &DeadLetter) -> Option<Box<dyn Dormant<A>>>;
+}
+
+/// The message of a dead letter.
+pub(crate) trait Dormant<A: Actor>: Send {
+    fn class(&self) -> Class;
+    /// Makes a parcel of it that has no asker. Runs no code of the message.
+    fn wake(self: Box<Self>, queued_at: Instant) -> Arc<dyn Envelope<A>>;
+}
+
+struct Asleep<M> {
+    message: M,
+    digest: u64,
+}
+
+impl<A: Supervised + Handler<M>, M: Classified> Dormant<A> for Asleep<M> {
+    fn class(&self) -> Class {
+        M::CLASS
+    }
+
+    fn wake(self: Box<Self>, queued_at: Instant) -> Arc<dyn Envelope<A>> {
+        Parcel::new(self.message, None, self.digest, queued_at)
+    }
 }
 
 impl<A: Supervised + Handler<M>, M: Classified> Envelope<A> for Parcel<M> {
@@ -158,5 +188,17 @@ impl<A: Supervised + Handler<M>, M: Classified> Envelope<A> for Parcel<M> {
         // Outside of the lock, for both may run code of others: the message's `Drop`, the asker's waker.
         panics::contained("reply", move || drop(reply));
         panics::contained("message", move || drop(message));
+    }
+
+    fn put_away(&self, letter: &DeadLetter) -> Option<Box<dyn Dormant<A>>> {
+        let (message, wanted) = lock(&self.slot).empty();
+        let mut message = message?;
+        if !wanted {
+            panics::contained("message", move || drop(message));
+            return None;
+        }
+        panics::contained("quarantined", || message.quarantined(letter));
+        let digest = self.digest;
+        Some(Box::new(Asleep { message, digest }))
     }
 }

@@ -1,12 +1,24 @@
 //! Messages that crash their actor again and again.
 
+mod letters;
+#[cfg(test)]
+mod tests;
+
 use crate::lock::remember;
 use crate::node::Crash;
+use crate::outcome::Reason;
+use crate::restart_policy::Blame;
 use std::collections::VecDeque;
+use thiserror::Error;
+
+pub(crate) use letters::{Kept, Letter, Letters};
 
 /// A message that was taken out of service instead of being handled.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DeadLetter {
+    /// Names the letter. Unique in its tree for as long as the process runs, and greater than the
+    /// numbers given before.
+    pub number: u64,
     /// The message type.
     pub message: &'static str,
     /// [`crate::Classified::digest`] of the message.
@@ -19,90 +31,111 @@ pub struct DeadLetter {
     pub panic: String,
     /// Where its last crash was (`file:line:column`), if the panic hook is installed.
     pub location: Option<String>,
+    /// Whether the message itself is kept, so that it can be re-driven.
+    pub kept: bool,
+}
+
+/// Why a dead letter was neither re-driven nor discarded. It is where it was.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+pub enum RedriveError {
+    /// No actor has this id.
+    #[error("no such actor")]
+    NoActor,
+    /// The actor has no letter of this number: it never had, it was re-driven or discarded, or newer
+    /// ones have pushed it out.
+    #[error("no such dead letter")]
+    NoLetter,
+    /// There is only the record: see [`crate::Policy::dead_letters`].
+    #[error("the message was not kept")]
+    NotKept,
+    /// The actor does not take the message now.
+    #[error("not admitted: {0}")]
+    NotAdmitted(Reason),
 }
 
 /// What tells a message from another one: its type and the digest of its content.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Key {
     pub(crate) message: &'static str,
     pub(crate) digest: u64,
+}
+
+/// Bounded memory of suspects and dead letters.
+#[derive(Default)]
+pub(crate) struct Quarantine {
+    suspects: VecDeque<Suspect>,
+    pub(crate) letters: Letters,
+    total: u64,
 }
 
 #[derive(Clone)]
 struct Suspect {
     key: Key,
     crashes: u32,
-    panic: String,
-    location: Option<String>,
+    last: Evidence,
 }
 
-/// Bounded memory of suspects and dead letters.
-#[derive(Clone, Default)]
-pub(crate) struct Quarantine {
-    suspects: VecDeque<Suspect>,
-    letters: VecDeque<DeadLetter>,
-    total: u64,
+/// What a crash left behind.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Evidence {
+    pub(crate) panic: String,
+    pub(crate) location: Option<String>,
 }
 
 impl Quarantine {
-    /// A message crashed its actor. Messages without a digest are never suspected: they would
-    /// incriminate their whole type.
-    pub(crate) fn crashed(&mut self, key: Key, crash: &Crash) {
-        if key.digest == 0 {
-            return;
+    /// A message crashed its actor; tells what the fall is put down to. The message becomes a suspect,
+    /// and from the `limit`-th crash on it is caught.
+    ///
+    /// Messages without a digest are never suspected: they would incriminate their whole type. Neither
+    /// is anything if `limit` is 0, so that falls which no quarantine will end count in full.
+    pub(crate) fn crashed(&mut self, key: Key, crash: &Crash, limit: u32) -> Blame {
+        if key.digest == 0 || limit == 0 {
+            return Blame::Actor;
         }
-        let known = self.suspects.iter().position(|suspect| suspect.key == key);
-        let before = known
-            .and_then(|at| self.suspects.remove(at))
-            .map_or(0, |s| s.crashes);
-        remember(
-            &mut self.suspects,
-            Suspect {
-                key,
-                crashes: before.saturating_add(1),
-                panic: crash.panic.clone(),
-                location: crash.location.clone(),
-            },
-        );
+        let before = self.forgive(key);
+        let crashes = before.saturating_add(1);
+        let last = Evidence {
+            panic: crash.panic.clone(),
+            location: crash.location.clone(),
+        };
+        remember(&mut self.suspects, Suspect { key, crashes, last });
+        if crashes >= limit {
+            Blame::Poison(key)
+        } else {
+            Blame::Suspect(key)
+        }
     }
 
-    /// Whether the message may run; if not, it is on record as a dead letter.
-    pub(crate) fn admits(
-        &mut self,
-        key: Key,
-        limit: u32,
-        generation: u64,
-        now: fn() -> u64,
-    ) -> bool {
+    /// Takes the message out of service if it crashed the actor `limit` times, and counts it. Gives out
+    /// what its last crash left behind.
+    pub(crate) fn catches(&mut self, key: Key, limit: u32) -> Option<Evidence> {
         if limit == 0 || self.suspects.is_empty() {
-            return true;
+            return None;
         }
         let caught = self
             .suspects
             .iter()
-            .find(|s| s.key == key && s.crashes >= limit);
-        let Some(Suspect {
-            panic, location, ..
-        }) = caught
-        else {
-            return true;
-        };
-        let letter = DeadLetter {
-            message: key.message,
-            digest: key.digest,
-            generation,
-            at_ms: now(),
-            panic: panic.clone(),
-            location: location.clone(),
-        };
-        remember(&mut self.letters, letter);
+            .find(|suspect| suspect.key == key && suspect.crashes >= limit)?;
         self.total = self.total.saturating_add(1);
-        false
+        Some(caught.last.clone())
     }
 
-    /// The newest dead letters, oldest first.
-    pub(crate) fn letters(&self) -> Vec<DeadLetter> {
-        self.letters.iter().cloned().collect()
+    /// Forgets what the message did, and tells how many crashes that were.
+    pub(crate) fn forgive(&mut self, key: Key) -> u32 {
+        let known = self.suspects.iter().position(|suspect| suspect.key == key);
+        known
+            .and_then(|at| self.suspects.remove(at))
+            .map_or(0, |suspect| suspect.crashes)
+    }
+
+    /// What a later actor of the same id has to know. The letters are handed over on their own
+    /// ([`Letters`] cannot be copied).
+    pub(crate) fn memory(&self) -> Self {
+        Self {
+            suspects: self.suspects.clone(),
+            letters: Letters::default(),
+            total: self.total,
+        }
     }
 
     /// Messages quarantined so far.
@@ -112,73 +145,5 @@ impl Quarantine {
 
     pub(crate) fn is_clean(&self) -> bool {
         self.suspects.is_empty()
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::lock::REMEMBERED;
-
-    fn crash() -> Crash {
-        Crash {
-            at_ms: 1,
-            message: "M",
-            panic: "no".to_owned(),
-            location: Some("a.rs:1:2".to_owned()),
-        }
-    }
-
-    fn key(digest: u64) -> Key {
-        Key {
-            message: "M",
-            digest,
-        }
-    }
-
-    #[test]
-    fn the_limit_counts_crashes_of_the_same_content() {
-        let mut quarantine = Quarantine::default();
-        quarantine.crashed(key(7), &crash());
-        quarantine.crashed(key(8), &crash());
-        assert!(quarantine.admits(key(7), 2, 3, || 9));
-        quarantine.crashed(key(7), &crash());
-        assert!(!quarantine.admits(key(7), 2, 3, || 9));
-        assert!(quarantine.admits(key(8), 2, 3, || 9));
-        assert!(quarantine.admits(key(7), 0, 3, || 9), "0 turns it off");
-        assert_eq!(
-            quarantine.letters(),
-            [DeadLetter {
-                message: "M",
-                digest: 7,
-                generation: 3,
-                at_ms: 9,
-                panic: "no".to_owned(),
-                location: Some("a.rs:1:2".to_owned()),
-            }]
-        );
-    }
-
-    #[test]
-    fn memory_is_bounded_and_keeps_the_newest() {
-        let mut quarantine = Quarantine::default();
-        for digest in 0..=100 {
-            quarantine.crashed(key(digest), &crash());
-        }
-        assert!(quarantine.admits(key(1), 1, 1, || 0), "forgotten");
-        for _ in 0..200 {
-            assert!(!quarantine.admits(key(100), 1, 1, || 0));
-        }
-        assert_eq!(
-            (quarantine.letters().len(), quarantine.total()),
-            (REMEMBERED, 200)
-        );
-    }
-
-    #[test]
-    fn a_message_without_digest_is_never_suspected() {
-        let mut quarantine = Quarantine::default();
-        quarantine.crashed(key(0), &crash());
-        assert!(quarantine.admits(key(0), 1, 1, || 0) && quarantine.is_clean());
     }
 }

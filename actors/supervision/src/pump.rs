@@ -80,6 +80,10 @@ impl<A: Supervised> ActorFuture<A> for Pump<A> {
                     envelope.run(actor, ctx);
                     ctx.turn.now = clock::monotonic();
                 }
+                Next::PutAway => {
+                    ctx.turn.messages_left = ctx.turn.messages_left.saturating_sub(1);
+                    ctx.turn.now = clock::monotonic();
+                }
                 // Ready, not pending: after `Running::Continue` a pending pump would spin.
                 Next::Drained if ctx.is_quiet() => {
                     ctx.stop();

@@ -120,11 +120,13 @@ impl Registry {
     }
 
     fn enter_root(&mut self, kind: &'static str, now_ms: u64) -> Before {
-        self.entries.get_mut(ROOT).map_or_else(Before::default, |root| {
-            (root.kind, root.mark, root.since_ms) = (kind, Mark::None, now_ms);
-            let (child, supervisor) = (root.child.take(), root.supervisor.take());
-            Before { child, supervisor }
-        })
+        self.entries
+            .get_mut(ROOT)
+            .map_or_else(Before::default, |root| {
+                (root.kind, root.mark, root.since_ms) = (kind, Mark::None, now_ms);
+                let (child, supervisor) = (root.child.take(), root.supervisor.take());
+                Before { child, supervisor }
+            })
     }
 
     /// The supervisor that a node hangs under.
@@ -147,10 +149,13 @@ impl Registry {
         }
     }
 
-    /// What is known of earlier actors under this id.
+    /// What is known of earlier actors under this id. An actor that still has the id hands its dead
+    /// letters over.
     pub(crate) fn past_of(&mut self, id: &str) -> Past {
         if let Some(child) = self.entries.get(id).and_then(|entry| entry.child.as_ref()) {
-            return child.past();
+            let mut past = child.past();
+            past.quarantine.letters = child.take_letters();
+            return past;
         }
         let known = self.pasts.iter().position(|past| &*past.0 == id);
         known
@@ -194,6 +199,11 @@ impl Registry {
         gone.sort_by_key(|(started, _)| std::cmp::Reverse(*started));
         let gone = gone.into_iter().map(|(_, child)| child).collect();
         (supervisors, gone)
+    }
+
+    /// The actor of this id.
+    pub(crate) fn child(&self, id: &str) -> Option<Arc<dyn Child>> {
+        self.entries.get(id)?.child.clone()
     }
 
     /// Every actor, last started first.

@@ -1,5 +1,6 @@
 //! When to restart and when to give up: a pure record of falls. Time comes in as an argument.
 
+use crate::poison::Key;
 use crate::spec::{Backoff, Policy, Restart};
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -15,10 +16,34 @@ pub(crate) enum Verdict {
     GiveUp,
 }
 
-/// The falls of one actor that has no supervisor but its own policy. Times are durations since the
-/// actor was first supervised.
+/// What a fall is put down to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Blame {
+    /// The actor itself, or a message that could not be told from others of its type.
+    Actor,
+    /// A message that may come again.
+    Suspect(Key),
+    /// A message that the quarantine will not let through again.
+    Poison(Key),
+}
+
+impl Blame {
+    const fn key(&self) -> Option<&Key> {
+        match self {
+            Self::Actor => None,
+            Self::Suspect(key) | Self::Poison(key) => Some(key),
+        }
+    }
+
+    const fn is_poison(&self) -> bool {
+        matches!(self, Self::Poison(_))
+    }
+}
+
+/// The falls of one actor. Times are durations since the actor was first supervised.
 #[derive(Default)]
 pub(crate) struct Falls {
+    /// Of an actor without a supervisor, whose own policy judges.
     window: Window,
     streak: Streak,
 }
@@ -29,11 +54,17 @@ impl Falls {
         self.streak.began(now);
     }
 
-    /// The generation fell at `now`. `seed` belongs to the actor.
-    pub(crate) fn fell(&mut self, policy: &Policy, seed: u64, now: Duration) -> Verdict {
+    /// The generation fell at `now`, by the fault of `blame`. `seed` belongs to the actor.
+    pub(crate) fn fell(
+        &mut self,
+        policy: &Policy,
+        seed: u64,
+        now: Duration,
+        blame: Blame,
+    ) -> Verdict {
         let pause = self.pause(policy, seed, now);
-        let bearable = self.window.bears(policy.intensity, policy.period, now);
-        if policy.restart == Restart::Temporary || !bearable {
+        let span = (policy.intensity, policy.period);
+        if policy.restart == Restart::Temporary || !self.window.bears(span, now, blame) {
             return Verdict::GiveUp;
         }
         Verdict::RestartAfter(pause)
@@ -47,25 +78,59 @@ impl Falls {
 }
 
 /// Falls within a sliding period.
+///
+/// A message has one entry, however often it fells an actor: its latest fall takes the place of those
+/// before. The entries of quarantined messages, whose falls have an end, have a budget apart from all
+/// others. Each of the two budgets is the intensity; so one bad message never uses one up, while many
+/// different ones do.
 #[derive(Default)]
 pub(crate) struct Window {
-    /// Oldest first.
-    recent: VecDeque<Duration>,
+    /// Oldest first, no key twice.
+    recent: VecDeque<(Duration, Blame)>,
+    /// How many of them are [`Blame::Poison`].
+    poisonings: usize,
 }
 
 impl Window {
-    /// Counts a fall at `now`; false if there were more than `intensity` within `period` of it.
-    pub(crate) fn bears(&mut self, intensity: u32, period: Duration, now: Duration) -> bool {
-        self.recent.push_back(now);
+    /// Counts a fall at `now`; false if that is more than `intensity` within `period` of it.
+    pub(crate) fn bears(
+        &mut self,
+        (intensity, period): (u32, Duration),
+        now: Duration,
+        blame: Blame,
+    ) -> bool {
+        self.count(now, blame);
         while self
             .recent
             .front()
-            .is_some_and(|at| now.saturating_sub(*at) > period)
+            .is_some_and(|(at, _)| now.saturating_sub(*at) > period)
         {
-            self.recent.pop_front();
+            self.forget(0);
         }
         let intensity = usize::try_from(intensity).unwrap_or(usize::MAX);
-        self.recent.len() <= intensity.min(MAX_INTENSITY)
+        let others = self.recent.len().saturating_sub(self.poisonings);
+        others.max(self.poisonings) <= intensity.min(MAX_INTENSITY)
+    }
+
+    fn count(&mut self, now: Duration, blame: Blame) {
+        let same = blame
+            .key()
+            .and_then(|key| self.recent.iter().position(|(_, b)| b.key() == Some(key)));
+        if let Some(at) = same {
+            self.forget(at);
+        }
+        self.poisonings = self
+            .poisonings
+            .saturating_add(usize::from(blame.is_poison()));
+        self.recent.push_back((now, blame));
+    }
+
+    fn forget(&mut self, at: usize) {
+        if let Some((_, blame)) = self.recent.remove(at) {
+            self.poisonings = self
+                .poisonings
+                .saturating_sub(usize::from(blame.is_poison()));
+        }
     }
 }
 
@@ -172,11 +237,96 @@ mod tests {
         assert_eq!(ceiling(backoff, u32::MAX).as_millis(), 5000);
     }
 
+    /// A fall over the message of this number; none is the actor's own.
+    fn blame(message: Option<u64>, poison: bool) -> Blame {
+        let key = message.map(|digest| Key {
+            message: "M",
+            digest,
+        });
+        match key {
+            None => Blame::Actor,
+            Some(key) if poison => Blame::Poison(key),
+            Some(key) => Blame::Suspect(key),
+        }
+    }
+
+    /// Of some falls, those that count: a message's latest only.
+    fn counting(falls: &[(u64, Blame)]) -> Vec<Blame> {
+        let is_latest = |at: usize, key: &Key| {
+            falls[at + 1..]
+                .iter()
+                .all(|(_, later)| later.key() != Some(key))
+        };
+        let counts = |(at, blame): (usize, Blame)| {
+            blame
+                .key()
+                .is_none_or(|key| is_latest(at, key))
+                .then_some(blame)
+        };
+        let blames = falls.iter().map(|(_, blame)| *blame);
+        blames.enumerate().filter_map(counts).collect()
+    }
+
+    /// Whether an actor of this intensity survives falls at one and the same moment.
+    fn survives(intensity: u32, falls: &[Blame]) -> bool {
+        let policy = policy(intensity, 1_000, Backoff::default());
+        let mut record = Falls::default();
+        falls
+            .iter()
+            .all(|blame| record.fell(&policy, 1, Duration::ZERO, *blame) != Verdict::GiveUp)
+    }
+
+    #[test]
+    fn a_bad_message_costs_one_restart_of_the_budget_and_none_once_it_is_quarantined() {
+        let (actor, suspect, poison) = (
+            Blame::Actor,
+            |n| blame(Some(n), false),
+            |n| blame(Some(n), true),
+        );
+        for (intensity, falls, survived) in [
+            (1, vec![suspect(1), poison(1)], true),
+            (1, vec![suspect(1), suspect(1), suspect(1), poison(1)], true),
+            (1, vec![poison(1)], true),
+            (1, vec![suspect(1), actor], false),
+            (1, vec![suspect(1), poison(1), actor], true),
+            (1, vec![actor, suspect(1)], false),
+            (1, vec![suspect(1), suspect(2)], false),
+            (1, vec![suspect(1), poison(1), suspect(2)], true),
+            (1, vec![poison(1), poison(2)], false),
+            (1, vec![poison(1), suspect(1), poison(1), poison(1)], true),
+            (
+                2,
+                vec![poison(1), suspect(2), poison(2), actor, actor],
+                true,
+            ),
+            (2, vec![poison(1), poison(2), actor, actor, actor], false),
+            (2, vec![poison(1), poison(2), poison(3)], false),
+            (0, vec![poison(1)], false),
+            (0, vec![suspect(1)], false),
+        ] {
+            assert_eq!(survives(intensity, &falls), survived, "{falls:?}");
+        }
+    }
+
     proptest! {
+        #[test]
+        fn no_single_message_ends_an_actor(
+            intensity in 1u32..6,
+            limit in 1usize..10,
+            rounds in 1usize..4,
+        ) {
+            let mut round = vec![blame(Some(7), false); limit - 1];
+            round.push(blame(Some(7), true));
+            prop_assert!(survives(intensity, &round.repeat(rounds)));
+        }
+
         /// Against a reference that keeps every fall and counts anew each time.
         #[test]
         fn windows_and_backoff_agree_with_the_reference(
-            lives in prop::collection::vec((0u64..3_000, 0u64..2_000), 1..60),
+            lives in prop::collection::vec(
+                (0u64..3_000, 0u64..2_000, prop::option::of(0u64..4), any::<bool>()),
+                1..60,
+            ),
             intensity in 0u32..6,
             period_ms in 0u64..10_000,
             base_ms in 0u64..50,
@@ -190,18 +340,22 @@ mod tests {
             };
             let policy = policy(intensity, period_ms, backoff);
             let (mut falls, mut all, mut now, mut streak) = (Falls::default(), Vec::new(), 0, 0);
-            for (pause_ms, life_ms) in lives {
+            for (pause_ms, life_ms, message, poison) in lives {
                 now += pause_ms;
                 falls.began(Duration::from_millis(now));
                 now += life_ms;
-                all.push(now);
+                let blame = blame(message, poison);
+                all.push((now, blame));
                 streak = if life_ms >= reset_ms { 1 } else { streak + 1 };
-                let in_window = all.iter().filter(|at| now - **at <= period_ms).count();
+                all.retain(|(at, _)| now - *at <= period_ms);
+                let (poisonings, others): (Vec<_>, Vec<_>) =
+                    counting(&all).into_iter().partition(Blame::is_poison);
+                let most = poisonings.len().max(others.len());
                 let most_ms = (1..streak).fold(base_ms, |ms, _| (ms * 2).min(400)).min(400);
-                match falls.fell(&policy, seed, Duration::from_millis(now)) {
-                    Verdict::GiveUp => prop_assert!(in_window > intensity as usize),
+                match falls.fell(&policy, seed, Duration::from_millis(now), blame) {
+                    Verdict::GiveUp => prop_assert!(most > intensity as usize),
                     Verdict::RestartAfter(pause) => {
-                        prop_assert!(in_window <= intensity as usize);
+                        prop_assert!(most <= intensity as usize);
                         prop_assert!(pause <= Duration::from_millis(most_ms));
                     }
                 }
@@ -209,9 +363,15 @@ mod tests {
         }
 
         #[test]
-        fn a_temporary_actor_falls_once(intensity: u32, at_ms in 0u64..1_000_000) {
+        fn a_temporary_actor_falls_once(
+            intensity: u32,
+            at_ms in 0u64..1_000_000,
+            message in prop::option::of(0u64..4),
+            poison: bool,
+        ) {
             let policy = Policy { restart: Restart::Temporary, intensity, ..Policy::default() };
-            let verdict = Falls::default().fell(&policy, 0, Duration::from_millis(at_ms));
+            let at = Duration::from_millis(at_ms);
+            let verdict = Falls::default().fell(&policy, 0, at, blame(message, poison));
             prop_assert_eq!(verdict, Verdict::GiveUp);
         }
     }

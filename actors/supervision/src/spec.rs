@@ -129,7 +129,12 @@ pub struct Policy {
     /// Which ends lead to a new generation.
     pub restart: Restart,
     /// More falls than this within `period` end the actor with [`crate::Exit::GaveUp`]. At most 65,536.
-    /// Under a supervisor ([`Group`]) that one's intensity counts instead.
+    /// Under a supervisor ([`Group`]) that one's intensity and period count instead.
+    ///
+    /// Falls over one message that has a digest count once, however many they are, and not at all once
+    /// the message is quarantined: a single bad message ends no actor whose intensity is 1 or more.
+    /// That this is no way to fall for ever, more *different* messages than the intensity that are
+    /// quarantined within `period` end the actor as well.
     pub intensity: u32,
     /// The sliding window of `intensity`.
     pub period: Duration,
@@ -142,6 +147,9 @@ pub struct Policy {
     /// A message (type and digest) that crashed the actor this often is not handled again but goes to
     /// the dead letters. 0 turns the quarantine off.
     pub poison_after: u32,
+    /// Messages that are kept as dead letters, to be re-driven; a newer one pushes out the oldest. 0
+    /// keeps no message, only the newest 64 records.
+    pub dead_letters: usize,
     /// How long a drain may take before the actor is killed.
     pub stop_deadline: Duration,
 }
@@ -174,6 +182,7 @@ impl Default for Policy {
             budget: 16,
             slice: Duration::from_micros(50),
             poison_after: 2,
+            dead_letters: 64,
             stop_deadline: Duration::from_secs(5),
         }
     }

@@ -5,7 +5,7 @@
 //! later restart of its siblings brings it back. And an ended generation is fenced, not asked to leave:
 //! it has no effects from then on, so the next one need not wait for it.
 
-use crate::restart_policy::{Streak, Window};
+use crate::restart_policy::{Blame, Streak, Window};
 use crate::spec::{Backoff, Group, Restart, Strategy};
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -93,10 +93,16 @@ impl Forest {
 
     /// A child fell at `now`; it would pause so long if it were alone. The fall of one that its supervisor
     /// has ended already says nothing new.
-    pub(crate) fn fell(&mut self, child: Key, now: Duration, pause: Duration) -> Vec<Order> {
+    pub(crate) fn fell(
+        &mut self,
+        child: Key,
+        now: Duration,
+        pause: Duration,
+        blame: Blame,
+    ) -> Vec<Order> {
         let mut orders = Vec::new();
         if self.phase(child) != Some(Phase::Waiting) {
-            self.judge(child, now, pause, &mut orders);
+            self.judge(child, (now, blame), pause, &mut orders);
         }
         orders
     }
@@ -153,7 +159,13 @@ impl Forest {
         key
     }
 
-    fn judge(&mut self, child: Key, now: Duration, pause: Duration, orders: &mut Vec<Order>) {
+    fn judge(
+        &mut self,
+        child: Key,
+        (now, blame): (Duration, Blame),
+        pause: Duration,
+        orders: &mut Vec<Order>,
+    ) {
         let Some(node) = self.nodes.get(&child) else {
             return;
         };
@@ -167,7 +179,8 @@ impl Forest {
         let Some(rule) = self.rule(parent) else {
             return;
         };
-        if !rule.window.bears(rule.intensity, rule.period, now) {
+        let span = (rule.intensity, rule.period);
+        if !rule.window.bears(span, now, blame) {
             return self.falls_itself(parent, now, orders);
         }
         let companions = rule.companions_of(child);
@@ -190,7 +203,7 @@ impl Forest {
         rule.window = Window::default();
         let pause = rule.streak.fell(rule.backoff, rule.seed, now);
         if node.parent.is_some() && node.restart == Restart::Permanent {
-            self.judge(supervisor, now, pause, orders);
+            self.judge(supervisor, (now, Blame::Actor), pause, orders);
         } else {
             self.give_up(supervisor, orders);
             orders.extend(self.ended(supervisor, now));

@@ -3,8 +3,8 @@
 use crate::clock;
 use crate::context::{Supervised, SupervisedContext};
 use crate::core::Core;
-use crate::fence::{Entered, FencedOut, Polling, Run};
 use crate::fall::{Cause, Fall};
+use crate::fence::{Entered, FencedOut, Polling, Run};
 use crate::life::Orders;
 use crate::outcome::{Exit, Stop};
 use crate::panics::{self, Account};

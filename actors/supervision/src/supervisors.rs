@@ -9,7 +9,7 @@ use crate::fall::Debris;
 use crate::lock::lock;
 use crate::node::Crash;
 use crate::outcome::Exit;
-use crate::restart_policy::seed_of;
+use crate::restart_policy::{Blame, seed_of};
 use crate::spec::{Group, Restart, Strategy};
 use crate::strategy::{Forest, Key, Order};
 use std::collections::{HashMap, VecDeque};
@@ -35,6 +35,14 @@ struct Book {
     at_work: bool,
     /// The runtime's clock at the first look at it.
     origin: Option<time::Instant>,
+}
+
+/// A fall, as a supervisor is told of it.
+pub(crate) struct Report {
+    /// The pause that the actor would make by itself.
+    pub(crate) pause: Duration,
+    pub(crate) crash: Crash,
+    pub(crate) blame: Blame,
 }
 
 /// What a supervisor says of a fall.
@@ -78,30 +86,25 @@ impl Supervisors {
     }
 
     /// Judges a fall. `fence` ends the generation, under the same lock that the judgement is made under, and
-    /// gives the pause that the actor would make by itself and what is on record of the fall; `None` if that
-    /// generation was over already.
-    pub(crate) fn judge(
-        &self,
-        key: Key,
-        fence: impl FnOnce() -> Option<(Duration, Crash)>,
-    ) -> Judgement {
+    /// reports the fall; `None` if that generation was over already.
+    pub(crate) fn judge(&self, key: Key, fence: impl FnOnce() -> Option<Report>) -> Judgement {
         {
             let mut book = lock(&self.book);
             if !book.forest.knows(key) {
                 return Judgement::Alone;
             }
-            let Some((pause, crash)) = fence() else {
+            let Some(report) = fence() else {
                 return Judgement::Ordered;
             };
             let now = book.now();
-            let orders = book.forest.fell(key, now, pause);
+            let orders = book.forest.fell(key, now, report.pause, report.blame);
             if let [Order::Launch(who, pause)] = *orders
                 && who == key
                 && !book.at_work
             {
                 return Judgement::GoOn(pause);
             }
-            book.add(orders, &Arc::new(crash));
+            book.add(orders, &Arc::new(report.crash));
         }
         self.carry_out();
         Judgement::Ordered
@@ -229,7 +232,11 @@ impl GroupLife {
         let mut record = lock(&self.record);
         record.restarts = record.restarts.saturating_add(1);
         record.last_crash = Some(cause.clone());
-        tracing::warn!(supervisor = &*self.id, why = cause.panic, "restarted as a whole");
+        tracing::warn!(
+            supervisor = &*self.id,
+            why = cause.panic,
+            "restarted as a whole"
+        );
     }
 
     fn gives_up(&self, cause: &Crash) {

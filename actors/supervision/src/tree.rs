@@ -43,6 +43,8 @@ impl Tree {
             clock,
             stall_after_ns: AtomicU64::new(0),
             supervisors: Supervisors::default(),
+            letters: AtomicU64::new(0),
+            letters_gone: AtomicU64::new(0),
         };
         let tree = Self {
             settings: Arc::new(settings),
@@ -81,7 +83,8 @@ impl Tree {
     /// the generation's number.
     ///
     /// Under an id that was there before, the record goes on: restarts, last crash, quarantine, and the
-    /// numbering of generations (else the first is 1). An actor that still lives under the id is killed,
+    /// numbering of generations (else the first is 1). Dead letters go over to the new actor; their
+    /// messages are of use to it only if it is of the same type. An actor that still lives under the id is killed,
     /// so that one id never has two lives. After [`Self::shutdown`] has begun, the handle is closed from
     /// the start.
     pub fn supervise<A: Supervised>(
@@ -130,14 +133,15 @@ impl Tree {
     }
 
     /// Removes a node and everything under it. Actors that still live there are drained, last started
-    /// first. Falls are remembered for a while, in case an actor comes back under the same id.
+    /// first. Falls are remembered for a while, in case an actor comes back under the same id; dead
+    /// letters go.
     pub fn remove(&self, id: &str) {
         let (supervisors, gone) = lock(&self.registry).remove(id);
         for supervisor in supervisors {
             self.settings.supervisors.dissolve(supervisor);
         }
         for child in gone {
-            child.request_stop(Stop::Drain);
+            self.dismiss(child.as_ref());
         }
     }
 
@@ -151,6 +155,15 @@ impl Tree {
     pub fn find(&self, id: &str) -> Option<Node> {
         let sketch = lock(&self.registry).sketch(id);
         sketch.map(Sketch::draw)
+    }
+
+    pub(crate) fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    /// The actor of this id.
+    pub(crate) fn child(&self, id: &str) -> Option<Arc<dyn Child>> {
+        lock(&self.registry).child(id)
     }
 
     /// Every actor, last started first.
@@ -180,9 +193,12 @@ impl Tree {
         let now_ms = (self.settings.clock)();
         let before = lock(&self.registry).enter(id, kind, parent, now_ms);
         if let Some(child) = &before.child {
-            child.request_stop(Stop::Drain);
+            self.dismiss(child.as_ref());
         }
-        self.make_way(Before { child: None, ..before });
+        self.make_way(Before {
+            child: None,
+            ..before
+        });
     }
 
     /// Ends what had an id before: it has a new holder.
@@ -199,6 +215,16 @@ impl Tree {
             );
             child.kill();
         }
+    }
+
+    /// Lets an actor that has lost its place drain. Nobody can reach its dead letters any more.
+    fn dismiss(&self, child: &dyn Child) {
+        child.request_stop(Stop::Drain);
+        let letters = child.take_letters();
+        let gone = u64::try_from(letters.len()).unwrap_or(u64::MAX);
+        self.settings
+            .letters_gone
+            .fetch_add(gone, Ordering::Relaxed);
     }
 
     fn set_mark(&self, id: &str, mark: Mark) {

@@ -1,8 +1,8 @@
 //! Sees what no arbiter can see: that an arbiter is stuck.
 
 use crate::child::Child;
-use crate::fence::Run;
 use crate::fall::Fall;
+use crate::fence::Run;
 use crate::tree::Tree;
 use actix::ArbiterHandle;
 use std::fmt;

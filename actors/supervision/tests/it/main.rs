@@ -12,6 +12,7 @@ mod admission;
 mod crashes;
 mod generations;
 mod otp;
+mod poison;
 mod restarts;
 mod service;
 mod shutdown;

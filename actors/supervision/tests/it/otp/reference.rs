@@ -162,7 +162,9 @@ impl Reference {
             match rule.strategy {
                 Strategy::OneForOne => {}
                 Strategy::OneForAll => all.into_iter().for_each(|other| self.terminate(other)),
-                Strategy::RestForOne => all[place..].iter().for_each(|other| self.terminate(*other)),
+                Strategy::RestForOne => {
+                    all[place..].iter().for_each(|other| self.terminate(*other))
+                }
             }
             return;
         }

@@ -1,0 +1,124 @@
+//! The store of the messages that were put away.
+
+use super::{DeadLetter, Key, RedriveError};
+use crate::lane::Class;
+use crate::lock::REMEMBERED;
+use crate::panics;
+use crate::parcel::Dormant;
+use actix::Actor;
+use std::any::Any;
+use std::collections::VecDeque;
+use std::fmt;
+
+/// Dead letters in the order of their numbers. It outlives actors of several types under one id, so it
+/// does not know the type of its messages.
+#[derive(Debug, Default)]
+pub(crate) struct Letters(VecDeque<Letter>);
+
+/// One of them.
+#[derive(Debug)]
+pub(crate) struct Letter {
+    pub(crate) record: DeadLetter,
+    pub(crate) message: Option<Kept>,
+}
+
+impl Letters {
+    /// Adds a letter and gives out those that have to go for it, oldest first: at most `limit` are left
+    /// or, if that is 0, [`REMEMBERED`]. The caller drops them outside of its lock.
+    ///
+    /// A letter finds its place by its number, for a generation that was blocked may bring it late.
+    #[must_use = "dropping messages runs code of others"]
+    pub(crate) fn keep(&mut self, letter: Letter, limit: usize) -> Vec<Letter> {
+        let number = letter.record.number;
+        let place = self.0.partition_point(|other| other.record.number < number);
+        self.0.insert(place, letter);
+        let bound = if limit == 0 { REMEMBERED } else { limit };
+        let excess = self.0.len().saturating_sub(bound);
+        self.0.drain(..excess).collect()
+    }
+
+    /// The records, as an actor of type `A` may use them.
+    pub(crate) fn records<A: Actor>(&self) -> Vec<DeadLetter> {
+        let record = |letter: &Letter| DeadLetter {
+            kept: letter.dormant::<A>().is_some(),
+            ..letter.record.clone()
+        };
+        self.0.iter().map(record).collect()
+    }
+
+    /// The lane of a letter's message.
+    pub(crate) fn class_of<A: Actor>(&self, number: u64) -> Result<Class, RedriveError> {
+        let letter = self.0.iter().find(|letter| letter.record.number == number);
+        letter
+            .ok_or(RedriveError::NoLetter)?
+            .dormant::<A>()
+            .map(Dormant::class)
+            .ok_or(RedriveError::NotKept)
+    }
+
+    /// Takes a letter out.
+    #[must_use = "dropping messages runs code of others"]
+    pub(crate) fn take(&mut self, number: u64) -> Option<Letter> {
+        let at = self
+            .0
+            .binary_search_by_key(&number, |letter| letter.record.number);
+        self.0.remove(at.ok()?)
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.0.len()
+    }
+}
+
+impl Letter {
+    pub(crate) const fn key(&self) -> Key {
+        Key {
+            message: self.record.message,
+            digest: self.record.digest,
+        }
+    }
+
+    fn dormant<A: Actor>(&self) -> Option<&dyn Dormant<A>> {
+        self.message.as_ref()?.for_actor()
+    }
+}
+
+/// A message that was put away, whatever its type. A panic in its `Drop` goes no further.
+pub(crate) struct Kept(Option<Box<dyn Any + Send>>);
+
+impl Kept {
+    pub(crate) fn new<A: Actor>(message: Box<dyn Dormant<A>>) -> Self {
+        Self(Some(Box::new(message)))
+    }
+
+    /// The message, if actors of type `A` handle it.
+    fn for_actor<A: Actor>(&self) -> Option<&dyn Dormant<A>> {
+        let message = self.0.as_ref()?.downcast_ref::<Box<dyn Dormant<A>>>()?;
+        Some(message.as_ref())
+    }
+
+    /// As [`Self::for_actor`], taken out.
+    pub(crate) fn open<A: Actor>(mut self) -> Option<Box<dyn Dormant<A>>> {
+        match self.0.take()?.downcast::<Box<dyn Dormant<A>>>() {
+            Ok(message) => Some(*message),
+            Err(other) => {
+                self.0 = Some(other);
+                None
+            }
+        }
+    }
+}
+
+impl Drop for Kept {
+    fn drop(&mut self) {
+        let message = self.0.take();
+        panics::contained("message", move || drop(message));
+    }
+}
+
+/// Leaves the message out: it may hold what no log should see.
+impl fmt::Debug for Kept {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Kept").finish_non_exhaustive()
+    }
+}
