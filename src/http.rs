@@ -58,7 +58,7 @@ pub(crate) struct Edge {
     pub(crate) registry: Handle<Registry>,
     pub(crate) view: Arc<arc_swap::ArcSwap<HostState>>,
     pub(crate) tree: Tree,
-    pub(crate) admission: Admission,
+    pub(crate) admission: Arc<Admission>,
     pub(crate) tokens: Tokens,
     pub(crate) metrics: Metrics,
     /// `VYROX_HMAC_SECRET` for the routes of trusted services.
@@ -75,17 +75,20 @@ impl Edge {
         let secret = config.auth.hmac_secret.as_ref();
         let service_key = secret.map(|secret| Secret::new(secret.expose().as_bytes().to_vec()));
         let fallback = service_key.clone().filter(|_| config.auth.webhook_fallback);
+        let (world, tree) = (Arc::clone(&standing.world), host.tree.clone());
+        let admission = Arc::new(Admission::new(&config.limits));
+        let metrics = Metrics::new(Arc::clone(&world), tree.clone(), Arc::clone(&admission));
         Self {
             config: config.clone(),
-            world: Arc::clone(&standing.world),
+            world,
             directory: Arc::clone(&host.directory),
             tenants: host.tenants.clone(),
             registry: host.registry.clone(),
             view: Arc::clone(&host.view),
-            tree: host.tree.clone(),
-            admission: Admission::new(&config.limits),
+            tree,
+            admission,
             tokens: Tokens::new(standing.token.clone()),
-            metrics: Metrics::new(),
+            metrics,
             fallback: fallback.map(|current| Keys {
                 scheme: AuthScheme::VyroxHmac,
                 current,

@@ -1,74 +1,115 @@
-//! Prometheus metrics. The first 200 tenants have labels of their own, the others share `other`.
+//! `GET /metrics`: everything that can be counted, in one registry, written in one place.
+//!
+//! The edge counts what passes through it; everything else is read where it lies when somebody asks:
+//! the journal, the gates, the supervision tree. `docs/metrics.md` says what each one means.
 
-use std::{
-    collections::HashSet,
-    fmt::Write as _,
-    sync::{Mutex, PoisonError},
-};
+mod exposition;
+mod family;
+mod ledger;
+mod tenants;
+mod tree;
+
+use std::sync::Arc;
 
 use actix_web::{HttpRequest, HttpResponse, http::header};
 use prometheus_client::{
-    encoding::{EncodeLabelSet, text::encode},
-    metrics::{counter::Counter, family::Family},
-    registry::Registry,
+    encoding::EncodeLabelSet,
+    metrics::{counter::Counter, family::Family as Counted},
+    registry::{Registry, Unit},
 };
-use vyrox_actors::{messages::Accepted, supervision::Node};
+use vyrox_actors::{
+    journal::Status, messages::Accepted, ports::World, supervision::Tree as ActorTree,
+};
 use vyrox_domain::{ids::TenantId, webhook::Verification};
 
+use self::{
+    exposition::Format,
+    family::{Family, Look, Readings, level},
+    tenants::Labels,
+    tree::Tree,
+};
 use super::{
     Shared,
+    admission::{Admission, Usage},
     health::may_look,
     problem::{Answer, Code, Problem},
 };
 
-/// Tenants with a label of their own.
-const TENANTS_MAX: usize = 200;
-
-#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct Outcome {
-    tenant: String,
-    outcome: &'static str,
+/// `GET /metrics`: Prometheus text, or OpenMetrics for whoever prefers it.
+pub(super) async fn scrape(request: HttpRequest, edge: Shared) -> Answer<HttpResponse> {
+    may_look(&request, &edge)?;
+    let format = Format::wanted_by(&request);
+    let text = format
+        .write(&edge.metrics.registry)
+        .map_err(|_never| Problem::new(Code::Internal))?;
+    Ok(HttpResponse::Ok()
+        .insert_header((header::CONTENT_TYPE, format.content_type()))
+        .insert_header((header::VARY, "accept"))
+        .body(text))
 }
 
-/// What is counted at the edge; the rest is read from where it is when somebody asks.
+/// The registry, and what is counted at the edge.
 pub(crate) struct Metrics {
     registry: Registry,
-    alerts: Family<Outcome, Counter>,
+    labels: Arc<Labels>,
+    alerts: Counted<Outcome, Counter>,
     macs: Counter,
     mac_bytes: Counter,
     refused: Counter,
-    labelled: Mutex<HashSet<String>>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Outcome {
+    tenant: Arc<str>,
+    outcome: &'static str,
 }
 
 impl Metrics {
-    pub(crate) fn new() -> Self {
-        let mut registry = Registry::with_prefix("vyrox");
-        let (alerts, macs) = (Family::default(), Counter::default());
-        let (mac_bytes, refused) = (Counter::default(), Counter::default());
-        registry.register("alerts", "Alerts by tenant and outcome", alerts.clone());
+    /// Counters at zero, and readings of what is given. A part that comes to count something of its
+    /// own (the watchdog its stalls, the tree its escalations) adds its readings here.
+    pub(crate) fn new(world: Arc<World>, tree: ActorTree, admission: Arc<Admission>) -> Self {
+        let labels = Arc::new(Labels::default());
+        let mut metrics = Self {
+            registry: Registry::with_prefix("vyrox"),
+            labels: Arc::clone(&labels),
+            alerts: Counted::default(),
+            macs: Counter::default(),
+            mac_bytes: Counter::default(),
+            refused: Counter::default(),
+        };
+        metrics.register_own();
+        let journal = Readings::new(move || world.journal.status(), JOURNAL);
+        let gates = Readings::new(move || admission.usage(), GATES);
+        let actors = Tree::new(move || tree.snapshot(), labels);
+        metrics.registry.register_collector(Box::new(journal));
+        metrics.registry.register_collector(Box::new(gates));
+        metrics.registry.register_collector(Box::new(actors));
+        metrics
+    }
+
+    fn register_own(&mut self) {
+        let registry = &mut self.registry;
+        registry.register(
+            "alerts",
+            "Alerts by tenant and outcome",
+            self.alerts.clone(),
+        );
         registry.register(
             "webhook_macs",
             "HMACs computed to verify webhooks",
-            macs.clone(),
+            self.macs.clone(),
         );
-        registry.register(
-            "webhook_mac_bytes",
+        registry.register_with_unit(
+            "webhook_mac",
             "Bytes that went into HMACs to verify webhooks",
-            mac_bytes.clone(),
+            Unit::Bytes,
+            self.mac_bytes.clone(),
         );
         registry.register(
             "webhook_signatures_refused",
             "Webhooks whose sender did not prove itself",
-            refused.clone(),
+            self.refused.clone(),
         );
-        Self {
-            registry,
-            alerts,
-            macs,
-            mac_bytes,
-            refused,
-            labelled: Mutex::default(),
-        }
     }
 
     pub(super) fn verified(&self, verification: &Verification<'_>) {
@@ -92,156 +133,60 @@ impl Metrics {
 
     fn count(&self, tenant: &TenantId, outcome: &'static str, by: usize) {
         if by > 0 {
-            let labels = Outcome {
-                tenant: self.label(tenant),
-                outcome,
-            };
-            self.alerts.get_or_create(&labels).inc_by(by as u64);
+            let tenant = self.labels.of(tenant.as_str());
+            let labels = Outcome { tenant, outcome };
+            self.alerts.get_or_create(&labels).inc_by(level(by));
         }
     }
-
-    fn label(&self, tenant: &TenantId) -> String {
-        let mut labelled = self.labelled.lock().unwrap_or_else(PoisonError::into_inner);
-        let known = labelled.contains(tenant.as_str());
-        if known || labelled.len() < TENANTS_MAX {
-            if !known {
-                labelled.insert(tenant.to_string());
-            }
-            return tenant.to_string();
-        }
-        "other".into()
-    }
 }
 
-/// `GET /metrics`: Prometheus text, or OpenMetrics for whoever asks for it.
-pub(super) async fn scrape(request: HttpRequest, edge: Shared) -> Answer<HttpResponse> {
-    may_look(&request, &edge)?;
-    let failed = |_never| Problem::new(Code::Internal);
-    let mut text = String::new();
-    encode(&mut text, &edge.metrics.registry).map_err(failed)?;
-    // The end mark belongs after what follows.
-    let mut text = text.trim_end().trim_end_matches("# EOF").to_owned();
-    journal(&mut text, &edge).map_err(failed)?;
-    tree(&mut text, &edge.tree.snapshot()).map_err(failed)?;
-    let accept = request
-        .headers()
-        .get(header::ACCEPT)
-        .and_then(|value| value.to_str().ok());
-    let open = accept.is_some_and(|accept| accept.contains("application/openmetrics-text"));
-    let kind = if open {
-        text.push_str("# EOF\n");
-        "application/openmetrics-text; version=1.0.0; charset=utf-8"
-    } else {
-        "text/plain; version=0.0.4; charset=utf-8"
-    };
-    Ok(HttpResponse::Ok()
-        .insert_header((header::CONTENT_TYPE, kind))
-        .body(text))
-}
+const JOURNAL: &[Family<Status>] = &[
+    Family {
+        name: "journal_batches",
+        help: "Batches made durable.",
+        look: Look::Counter(|status| status.batches),
+    },
+    Family {
+        name: "journal_entries",
+        help: "Entries made durable.",
+        look: Look::Counter(|status| status.entries),
+    },
+    Family {
+        name: "journal_fsyncs",
+        help: "Syncs of the log.",
+        look: Look::Counter(|status| status.fsyncs),
+    },
+    Family {
+        name: "journal_queue_depth",
+        help: "Entries waiting for the writer.",
+        look: Look::Gauge(|status| status.queue_depth),
+    },
+    Family {
+        name: "journal_segments",
+        help: "Live log segments.",
+        look: Look::Gauge(|status| status.segments),
+    },
+    Family {
+        name: "journal_checkpoints_failing",
+        help: "Chains whose last checkpoint failed.",
+        look: Look::Gauge(|status| status.checkpoint_failures),
+    },
+    Family {
+        name: "journal_poisoned",
+        help: "1 once the journal failed.",
+        look: Look::Gauge(|status| status.poisoned.is_some().into()),
+    },
+];
 
-fn journal(text: &mut String, edge: &super::Edge) -> std::fmt::Result {
-    let status = edge.world.journal.status();
-    let usage = edge.admission.usage();
-    let number = |n: usize| u64::try_from(n).unwrap_or(u64::MAX);
-    counter(
-        text,
-        "journal_batches",
-        "Batches made durable",
-        status.batches,
-    )?;
-    counter(
-        text,
-        "journal_entries",
-        "Entries made durable",
-        status.entries,
-    )?;
-    counter(text, "journal_fsyncs", "Syncs of the log", status.fsyncs)?;
-    gauge(
-        text,
-        "journal_queue_depth",
-        "Entries waiting for the writer",
-        status.queue_depth,
-    )?;
-    gauge(
-        text,
-        "journal_segments",
-        "Live log segments",
-        status.segments,
-    )?;
-    gauge(
-        text,
-        "journal_poisoned",
-        "1 once the journal failed",
-        status.poisoned.is_some().into(),
-    )?;
-    gauge(
-        text,
-        "requests_in_flight",
-        "Requests in hand",
-        number(usage.in_flight),
-    )
-}
-
-fn tree(text: &mut String, root: &Node) -> std::fmt::Result {
-    let mut sums = Sums::default();
-    sums.add(root);
-    gauge(text, "actors", "Actors in the tree", sums.actors)?;
-    counter(
-        text,
-        "actor_messages_handled",
-        "Messages handled by all actors",
-        sums.handled,
-    )?;
-    counter(
-        text,
-        "actor_restarts",
-        "Restarts of all actors",
-        sums.restarts,
-    )?;
-    counter(
-        text,
-        "actor_messages_rejected",
-        "Messages that found no room",
-        sums.rejected,
-    )?;
-    gauge(
-        text,
-        "actor_mailbox_depth",
-        "Messages waiting for all actors",
-        sums.depth,
-    )
-}
-
-#[derive(Default)]
-struct Sums {
-    actors: u64,
-    handled: u64,
-    restarts: u64,
-    rejected: u64,
-    depth: u64,
-}
-
-impl Sums {
-    fn add(&mut self, node: &Node) {
-        self.actors += 1;
-        self.handled += node.handled;
-        self.restarts += node.restarts;
-        self.rejected += node.mailbox.rejected;
-        self.depth += node.mailbox.depth as u64;
-        node.children.iter().for_each(|child| self.add(child));
-    }
-}
-
-fn counter(text: &mut String, name: &str, help: &str, value: u64) -> std::fmt::Result {
-    writeln!(
-        text,
-        "# HELP vyrox_{name} {help}.\n# TYPE vyrox_{name} counter\nvyrox_{name}_total {value}"
-    )
-}
-
-fn gauge(text: &mut String, name: &str, help: &str, value: u64) -> std::fmt::Result {
-    writeln!(
-        text,
-        "# HELP vyrox_{name} {help}.\n# TYPE vyrox_{name} gauge\nvyrox_{name} {value}"
-    )
-}
+const GATES: &[Family<Usage>] = &[
+    Family {
+        name: "requests_in_flight",
+        help: "Requests in hand.",
+        look: Look::Gauge(|usage| level(usage.in_flight)),
+    },
+    Family {
+        name: "rations_tracked",
+        help: "Sources, tenants and tokens whose rate is tracked one by one.",
+        look: Look::Gauge(|usage| level(usage.tracked)),
+    },
+];

@@ -19,6 +19,7 @@ mod flood;
 mod held;
 mod lifecycle;
 mod load;
+mod metrics;
 mod passivation;
 mod refusals;
 mod restart;
