@@ -16,6 +16,7 @@ use crate::parcel::{Envelope, Parcel};
 use crate::poison::{DeadLetter, Quarantine};
 use crate::restart_policy::Falls;
 use crate::spec::Policy;
+use crate::watchdog::roster::Roster;
 use actix::dev::OneshotSender;
 use actix::{Actor, Handler};
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
@@ -54,6 +55,8 @@ pub(crate) struct Settings {
     pub(crate) clock: fn() -> u64,
     /// A poll that takes longer counts as a stall. Nanoseconds.
     pub(crate) stall_after_ns: AtomicU64,
+    /// What the watchdog looks at.
+    pub(crate) roster: Roster,
 }
 
 impl Settings {
@@ -291,13 +294,7 @@ impl<A: Actor> Inner<A> {
         match &self.exit {
             Some(Exit::GaveUp(_)) => State::Suspended,
             Some(_) => State::Stopped,
-            None if self
-                .run
-                .stuck_for()
-                .is_some_and(|stuck| stuck >= stall_after) =>
-            {
-                State::Stalled
-            }
+            None if self.run.is_stalled(stall_after) => State::Stalled,
             None if self.restart_due.is_some() => State::BackingOff,
             None => State::Running,
         }

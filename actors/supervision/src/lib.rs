@@ -97,7 +97,10 @@ mod node;
 mod registry;
 mod shutdown;
 mod tree;
+
+mod desk;
 mod watchdog;
+mod zone;
 
 mod clock;
 mod lock;
@@ -117,4 +120,6 @@ pub use shutdown::{ChildReport, ShutdownReport};
 pub use spec::{Backoff, Policy, Restart, Spec};
 pub use timer::TimerKey;
 pub use tree::Tree;
-pub use watchdog::{Stall, Watchdog};
+pub use watchdog::threads::{Stalls, ThreadNode};
+pub use watchdog::{OnStall, Plan, Stall, StallKind, Watchdog};
+pub use zone::{Zone, zone};

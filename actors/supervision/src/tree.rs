@@ -10,6 +10,7 @@ use crate::node::Node;
 use crate::outcome::Stop;
 use crate::registry::{Mark, Registry, Sketch};
 use crate::spec::Spec;
+use crate::watchdog::roster::Roster;
 use actix::ArbiterHandle;
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -41,6 +42,7 @@ impl Tree {
             seed,
             clock,
             stall_after_ns: AtomicU64::new(0),
+            roster: Roster::new(),
         };
         let tree = Self {
             settings: Arc::new(settings),
@@ -136,9 +138,18 @@ impl Tree {
         sketch.map(Sketch::draw)
     }
 
-    /// Every actor, last started first.
-    pub(crate) fn children(&self) -> Vec<Arc<dyn Child>> {
-        lock(&self.registry).last_started_first()
+    /// Every actor, in no particular order.
+    pub(crate) fn actors(&self) -> Vec<Arc<dyn Child>> {
+        lock(&self.registry).actors()
+    }
+
+    /// Whether the actor stands in the tree, which one that was removed does not.
+    pub(crate) fn holds(&self, child: &Arc<dyn Child>) -> bool {
+        lock(&self.registry).holds(child)
+    }
+
+    pub(crate) fn roster(&self) -> &Roster {
+        &self.settings.roster
     }
 
     /// From now on nothing new is started, and only actors and insiders may send.

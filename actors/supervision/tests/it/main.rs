@@ -6,14 +6,19 @@
     reason = "a test that cannot go on has to panic, and so do the actors that it crashes"
 )]
 
+mod keeper;
 mod worker;
 
 mod admission;
 mod crashes;
 mod generations;
+mod refuges;
 mod restarts;
 mod service;
 mod shutdown;
+mod stalls;
 mod stopping;
+mod threads;
 mod tree;
 mod watchdog;
+mod zones;
