@@ -98,14 +98,14 @@ pub(crate) struct Limits {
 
 impl Desk {
     /// Marks the beginning of a poll and gives its stamp.
-    fn poll_begins(&self, seat: u64, now: Instant) -> u64 {
+    pub(crate) fn poll_begins(&self, seat: u64, now: Instant) -> u64 {
         let stamp = clock::ticks(now) | 1;
         self.polled_seat.store(seat, Ordering::Release);
         self.poll.store(stamp, Ordering::Release);
         stamp
     }
 
-    fn poll_ends(&self, stamp: u64) {
+    pub(crate) fn poll_ends(&self, stamp: u64) {
         self.poll.store(stamp & !1, Ordering::Release);
     }
 

@@ -1,7 +1,7 @@
 //! One look after the other, and what all of its parts share.
 
 use super::progress::Progress;
-use super::refuge::{Known, Place, Refuges};
+use super::refuge::{Place, Refuges};
 use super::untaken::Untaken;
 use super::watch::Watch;
 use super::{OnStall, Plan, Stall};
@@ -36,13 +36,8 @@ impl<O: OnStall> Patrol<O> {
         Self {
             watches: Vec::new(),
             untaken: Untaken::default(),
-            progress: Progress::new(now()),
-            duty: Duty {
-                tree,
-                plan,
-                owner,
-                refuges: Refuges::default(),
-            },
+            progress: Progress::new(&plan, now()),
+            duty: Duty::new(tree, plan, owner),
             due: None,
         }
     }
@@ -101,6 +96,15 @@ impl<O: OnStall> Patrol<O> {
     }
 }
 
+/// Nobody sees any more when a thread recovers: none is to be shown as stuck for ever.
+impl<O> Drop for Patrol<O> {
+    fn drop(&mut self) {
+        for watch in &self.watches {
+            watch.desk.show_well();
+        }
+    }
+}
+
 /// However much is due, the watchdog leaves the processor to others in between.
 const SHORTEST_PAUSE: Duration = Duration::from_millis(1);
 
@@ -110,9 +114,17 @@ pub(super) fn now() -> u64 {
 }
 
 impl<O: OnStall> Duty<O> {
-    /// Counts a new stall and tells the owner.
+    pub(super) fn new(tree: Tree, plan: Plan, owner: O) -> Self {
+        Self {
+            tree,
+            plan,
+            owner,
+            refuges: Refuges::default(),
+        }
+    }
+
+    /// Logs and counts a new stall and tells the owner.
     pub(super) fn notice(&mut self, stall: &Stall) {
-        self.tree.roster().tally.noticed.add(1);
         tracing::warn!(
             actor = stall.id,
             generation = stall.generation,
@@ -123,6 +135,12 @@ impl<O: OnStall> Duty<O> {
             "{}",
             stall.kind
         );
+        self.notice_quietly(stall);
+    }
+
+    /// As [`Self::notice`], where many come at once and one line of the log says it all.
+    pub(super) fn notice_quietly(&mut self, stall: &Stall) {
+        self.tree.roster().tally.noticed.add(1);
         contained(|| self.owner.noticed(stall));
     }
 
@@ -149,12 +167,10 @@ impl<O: OnStall> Duty<O> {
         now: u64,
     ) -> Option<ArbiterHandle> {
         let patience = self.plan.replace_after;
-        let known = self
-            .refuges
-            .find(place, &self.stuck_threads(), now, patience);
-        let place = match known {
-            Known::Refuge(arbiter) => return Some(arbiter),
-            Known::Missing(place) => place,
+        let stuck = self.stuck_threads();
+        let place = match self.refuges.find(place, &stuck, now, patience) {
+            Ok(arbiter) => return Some(arbiter),
+            Err(missing) => missing,
         };
         if !self.refuges.may_ask(place, now) {
             return None;

@@ -1,7 +1,7 @@
 //! Actors that take nothing from their queues though nobody keeps them from their threads.
 
 use super::patrol::Duty;
-use super::{OnStall, Stall, StallKind};
+use super::{OnStall, Plan, Stall, StallKind};
 use crate::child::Waiting;
 use crate::clock;
 use crate::desk::Pulse;
@@ -25,15 +25,15 @@ struct Suspect {
 }
 
 impl Progress {
-    pub(super) fn new(now: u64) -> Self {
+    pub(super) fn new(plan: &Plan, now: u64) -> Self {
         Self {
-            due: now,
+            due: clock::later(now, plan.progress_after / 2),
             suspects: HashMap::new(),
         }
     }
 
     /// Goes through all actors if a round is due. Since it compares rounds, an actor is noticed within one
-    /// and a half times [`super::Plan::progress_after`].
+    /// and a half times [`Plan::progress_after`].
     pub(super) fn judge<O: OnStall>(&mut self, duty: &mut Duty<O>, now: u64) {
         if now < self.due {
             return;

@@ -26,36 +26,44 @@ struct Refuge {
     since: u64,
 }
 
-/// What is known of a place.
-pub(super) enum Known {
-    Refuge(ArbiterHandle),
-    /// None is known; a new one would be the refuge of this place.
-    Missing(Place),
-}
-
 impl Refuges {
     /// The refuge of `place`. One that is stuck itself is replaced by its own refuge; one that has not
     /// run anything within `patience` is none.
+    ///
+    /// # Errors
+    /// There is none. The place to which a new one would belong.
     pub(super) fn find(
         &self,
         place: Place,
         stuck: &[ThreadId],
         now: u64,
         patience: Duration,
-    ) -> Known {
+    ) -> Result<ArbiterHandle, Place> {
+        self.follow(place, stuck, |refuge| {
+            clock::between(refuge.since, now) < patience
+        })
+        .map(|refuge| refuge.arbiter.clone())
+    }
+
+    /// Goes from refuge to refuge as long as they are stuck.
+    fn follow(
+        &self,
+        place: Place,
+        stuck: &[ThreadId],
+        is_new: impl Fn(&Refuge) -> bool,
+    ) -> Result<&Refuge, Place> {
         let (mut at, mut passed) = (place, Vec::new());
         loop {
             if passed.contains(&at) {
-                return Known::Missing(place); // they lead in a circle
+                return Err(place); // they lead in a circle
             }
             passed.push(at);
-            let Some(refuge) = self.of.get(&at).filter(|refuge| refuge.arbiter.alive()) else {
-                return Known::Missing(at);
-            };
+            let refuge = self.of.get(&at).filter(|refuge| refuge.arbiter.alive());
+            let refuge = refuge.ok_or(at)?;
             match refuge.thread.get() {
                 Some(thread) if stuck.contains(thread) => at = Some(*thread),
-                None if clock::between(refuge.since, now) >= patience => return Known::Missing(at),
-                Some(_) | None => return Known::Refuge(refuge.arbiter.clone()),
+                Some(_) => return Ok(refuge),
+                None => return is_new(refuge).then_some(refuge).ok_or(at),
             }
         }
     }
@@ -92,5 +100,53 @@ impl Refuges {
     pub(super) fn forget(&mut self, place: Place) {
         self.of.remove(&place);
         self.ask_again.remove(&place);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use actix::{Arbiter, System};
+    use proptest::prelude::*;
+
+    /// Ids of as many threads as there may be places.
+    fn threads() -> Vec<ThreadId> {
+        (0..6)
+            .map(|_| thread::spawn(|| thread::current().id()).join().unwrap())
+            .collect()
+    }
+
+    proptest! {
+        /// Whatever leads where: a refuge that is found is not stuck, and where none is found, a new one
+        /// at the place that is named is the one that is found next.
+        #[test]
+        fn a_refuge_is_found_or_a_place_for_one(
+            links in prop::collection::vec(prop::option::of(prop::option::of(0usize..6)), 6),
+            stuck in prop::collection::vec(any::<bool>(), 6),
+            from in 0usize..6,
+        ) {
+            let (threads, system) = (threads(), System::new());
+            let arbiter = system.block_on(async { Arbiter::current() });
+            let mut refuges = Refuges::default();
+            for (place, link) in threads.iter().zip(&links) {
+                let Some(to) = link else { continue };
+                let thread = Arc::<OnceLock<ThreadId>>::default();
+                if let Some(to) = to {
+                    thread.set(threads[*to]).unwrap();
+                }
+                let refuge = Refuge { arbiter: arbiter.clone(), thread, since: 0 };
+                refuges.of.insert(Some(*place), refuge);
+            }
+            let stuck: Vec<_> = threads.iter().zip(&stuck).filter(|(_, is)| **is).map(|(id, _)| *id).collect();
+            let place = Some(threads[from]);
+            match refuges.follow(place, &stuck, |_| false) {
+                Ok(refuge) => prop_assert!(!stuck.contains(refuge.thread.get().unwrap())),
+                Err(missing) => {
+                    prop_assert!(refuges.adopt(missing, &arbiter, 7));
+                    let found = refuges.follow(place, &stuck, |refuge| refuge.since == 7);
+                    prop_assert_eq!(found.map(|refuge| refuge.since).ok(), Some(7));
+                }
+            }
+        }
     }
 }

@@ -66,23 +66,35 @@ impl Untaken {
             .roster()
             .launches
             .sent_by(now.saturating_sub(notice_ns));
+        let before = self.noticed.len();
         for launched in late {
             let sent_at = launched.run.launched_at();
             let waits_for = |watch: &&Watch| watch.may_owe(sent_at);
-            let (stuck, well): (Vec<_>, Vec<_>) =
-                watches.iter().partition(|watch| watch.is_stuck());
-            if well.iter().any(waits_for) {
+            if watches
+                .iter()
+                .any(|watch| !watch.is_stuck() && waits_for(&watch))
+            {
                 continue; // a thread that is busy, not stuck, may come to it yet
             }
-            let suspect = stuck.into_iter().find(waits_for);
-            self.judge_one(duty, &Late::new(launched, suspect, now), now);
+            let suspect = watches.iter().find(waits_for);
+            self.judge_one(duty, &Late::new(launched, suspect, now), before, now);
+        }
+        let more = self.noticed.len().saturating_sub(before.saturating_add(1));
+        if more > 0 {
+            tracing::warn!(more, "and that many more are not taken");
         }
     }
 
-    fn judge_one<O: OnStall>(&mut self, duty: &mut Duty<O>, late: &Late, now: u64) {
+    /// The first that is noticed beyond `before` is logged.
+    fn judge_one<O: OnStall>(&mut self, duty: &mut Duty<O>, late: &Late, before: usize, now: u64) {
+        let is_first = self.noticed.len() == before;
         self.noticed.entry(late.launched.ticket).or_insert_with(|| {
             late.launched.run.show_untaken();
-            duty.notice(&late.stall);
+            if is_first {
+                duty.notice(&late.stall);
+            } else {
+                duty.notice_quietly(&late.stall);
+            }
             Noticed {
                 run: Arc::clone(&late.launched.run),
                 stall: late.stall.clone(),

@@ -259,3 +259,6 @@ fn movers<O>(desk: &Desk, duty: &Duty<O>) -> Vec<(Resident, Arc<dyn Child>)> {
     };
     residents.into_iter().filter_map(in_tree).collect()
 }
+
+#[cfg(test)]
+mod tests;

@@ -246,8 +246,7 @@ fn ten_thousand_idle_actors_are_not_looked_at() {
         let stalls = tree.stalls();
         println!("{} looks, {} actors read", stalls.looks, stalls.actors_read);
         assert!(stalls.looks >= before + 3);
-        // The round for progress at the beginning reads all; after it, only the witness was touched.
-        assert_eq!(stalls.actors_read, 10_001 + 1);
+        assert_eq!(stalls.actors_read, 1, "the one that moved");
         drop(gate);
     });
 }
