@@ -53,7 +53,7 @@ pub(crate) struct Run {
     fenced: AtomicBool,
     /// How it ended, for the answers that it still owed.
     death: OnceLock<Failure>,
-    /// [`clock::ticks`] at which it was sent to an arbiter.
+    /// [`clock::ticks`] at which it had been sent to an arbiter; [`u64::MAX`]: it was not, so far.
     launched_at: AtomicU64,
     /// The watchdog has noticed that no thread takes it.
     untaken: AtomicBool,
@@ -69,7 +69,7 @@ impl Run {
             generation,
             fenced: AtomicBool::new(false),
             death: OnceLock::new(),
-            launched_at: AtomicU64::new(0),
+            launched_at: AtomicU64::new(u64::MAX),
             untaken: AtomicBool::new(false),
             home: OnceLock::new(),
             holding: AtomicUsize::new(0),
@@ -91,7 +91,8 @@ impl Run {
         self.death.get().cloned()
     }
 
-    /// It is on its way to an arbiter from now on, until a thread takes it.
+    /// It has been sent to an arbiter. Said after the fact: the watchdog concludes from a thread that has
+    /// answered what was sent later that this one is not there.
     pub(crate) fn launched(&self) {
         self.launched_at
             .store(clock::ticks(clock::monotonic()), Ordering::Relaxed);

@@ -58,6 +58,9 @@
 //!   an effect; [`Fence`] proves the same to the world outside.
 //! * **Falls are bounded.** More than [`Policy::intensity`] of them within [`Policy::period`] end the actor
 //!   with [`Exit::GaveUp`]: its owner learns it from [`Handle::exited`] and decides what follows.
+//! * **A stuck thread is lost, its actors are not.** A [`Watchdog`] names the actor and the message that
+//!   keep a thread busy, and rebuilds whoever lives there on a spare one ([`Plan`], [`OnStall`]). Calls that
+//!   are known to be slow are let be in a [`zone()`].
 //! * **No lock is held while user code runs.** [`Tree::snapshot`] answers while an arbiter is stuck.
 //!
 //! # What to keep in mind

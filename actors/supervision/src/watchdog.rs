@@ -40,7 +40,8 @@ use std::sync::mpsc::{RecvTimeoutError, SyncSender, sync_channel};
 use std::thread;
 use std::time::Duration;
 
-/// An OS thread that looks after all threads of a tree. It ends when this is dropped.
+/// An OS thread that looks after all threads of a tree. It ends when this is dropped. One a tree is
+/// enough, and two would each move the actors.
 ///
 /// A blocked thread is lost until its code returns; the restart intensity bounds how many an actor can
 /// lose.

@@ -114,8 +114,7 @@ impl Launches {
         let book = lock(&self.0);
         book.waiting
             .values()
-            .take_while(|launched| launched.run.launched_at() <= moment)
-            .filter(|launched| !launched.run.is_fenced())
+            .filter(|launched| launched.run.launched_at() <= moment && !launched.run.is_fenced())
             .cloned()
             .collect()
     }

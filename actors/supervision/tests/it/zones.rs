@@ -1,6 +1,6 @@
 //! Calls that are known to be slow are let be, within their allowance.
 
-use crate::keeper::{Told, Watched, brisk, onlooker, watched};
+use crate::keeper::{Told, Watched, brisk, name_of, onlooker, watched};
 use crate::worker::{
     Do, Gate, LONG, Note, Worker, ms, quick, run_in, with_threads, worker, worker_in,
 };
@@ -159,17 +159,20 @@ fn a_zone_ends_with_its_poll() {
         let watched = watched(&tree, onlooker(), &[]);
         let slow = settled(&tree, &arbiter).await;
         let (go_on, told_to) = tokio::sync::oneshot::channel::<()>();
+        let (entered, in_zone) = channel();
         let (stopped, stop) = Stop::new();
         let keeps_it = run_in(move |worker: &mut Worker, ctx: &mut SupervisedContext<_>| {
             let waits = async move {
                 let _zone = zone("kept over an await", HOUR);
+                entered.send(()).unwrap();
                 told_to.await.unwrap();
                 stop.here();
             };
             ctx.spawn(waits.into_actor(worker));
         });
         assert_eq!(slow.ask(keeps_it, LONG).await, Ok(()));
-        assert_eq!(slow.ask(Note(0), LONG).await, Ok(1));
+        in_zone.recv_timeout(LONG).unwrap();
+        name_of(&arbiter); // the thread does something else, so that poll is over
         go_on.send(()).unwrap();
         stopped.wait();
         let stall = watched.noticed("slow");
