@@ -25,9 +25,10 @@ pub(crate) trait Child: Send + Sync {
     /// The exit and the messages left unhandled, once the actor has ended.
     fn ended(&self) -> Option<(Exit, usize)>;
     fn wait_exited(&self) -> Pin<Box<dyn Future<Output = Exit> + Send + '_>>;
-    fn current_run(&self) -> Arc<Run>;
     /// The message in its handler.
     fn current_message(&self) -> Option<&'static str>;
+    /// What waits for the actor, if it is in service and anything does.
+    fn waiting(&self) -> Option<Waiting>;
     fn rebuild(self: Arc<Self>, run: &Run, arbiter: &ArbiterHandle, fall: &Fall);
     /// Ends the present generation; the actor waits for [`Self::launch`].
     fn cut(&self) -> Option<Debris>;
@@ -38,6 +39,15 @@ pub(crate) trait Child: Send + Sync {
     fn discard(&self, number: u64) -> Result<(), RedriveError>;
     /// Gives all letters out. Only to be dropped where no lock is held.
     fn take_letters(&self) -> Letters;
+}
+
+/// The queue of an actor in service.
+pub(crate) struct Waiting {
+    pub(crate) run: Arc<Run>,
+    /// The message type at the head of its most urgent lane.
+    pub(crate) head: &'static str,
+    /// Messages that it has taken in all its lives.
+    pub(crate) handled: u64,
 }
 
 impl<A: Supervised> Child for Core<A> {
@@ -77,15 +87,23 @@ impl<A: Supervised> Child for Core<A> {
         Box::pin(Self::wait_exited(self))
     }
 
-    fn current_run(&self) -> Arc<Run> {
-        Self::current_run(self)
-    }
-
     fn current_message(&self) -> Option<&'static str> {
         lock(&self.inner)
             .current
             .as_ref()
             .map(|envelope| envelope.key().message)
+    }
+
+    fn waiting(&self) -> Option<Waiting> {
+        let inner = lock(&self.inner);
+        if inner.exit.is_some() || inner.restart_due.is_some() {
+            return None;
+        }
+        Some(Waiting {
+            run: Arc::clone(&inner.run),
+            head: inner.lanes.head()?.key().message,
+            handled: inner.record.handled,
+        })
     }
 
     fn rebuild(self: Arc<Self>, run: &Run, arbiter: &ArbiterHandle, fall: &Fall) {

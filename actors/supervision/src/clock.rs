@@ -4,7 +4,7 @@
 //! read here only measures (slices, queue waits, stalls) or dates (the `*_at_ms` fields).
 
 use std::sync::OnceLock;
-use std::time::{Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 /// Now, for measuring how long something takes.
 #[expect(
@@ -34,4 +34,14 @@ pub(crate) fn ticks(at: Instant) -> u64 {
     u64::try_from(since.as_nanos())
         .unwrap_or(u64::MAX)
         .saturating_add(1)
+}
+
+/// A moment in [`ticks`], `by` later.
+pub(crate) fn later(moment: u64, by: Duration) -> u64 {
+    moment.saturating_add(u64::try_from(by.as_nanos()).unwrap_or(u64::MAX))
+}
+
+/// The time between two moments in [`ticks`]; zero if the second is not later.
+pub(crate) const fn between(earlier: u64, later: u64) -> Duration {
+    Duration::from_nanos(later.saturating_sub(earlier))
 }

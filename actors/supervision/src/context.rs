@@ -1,13 +1,13 @@
 //! The context of a supervised actor.
 
 use crate::core::Core;
-use crate::fence::{Fence, Run, leave};
+use crate::fence::{Fence, Holding, Run, leave};
 use crate::handle::Handle;
 use crate::panics::Failed;
 use crate::pump::{Pump, Turn};
 use crate::timer::{After, Every, TimerKey};
 use actix::dev::{AsyncContextParts, ContextFut, ContextParts, Mailbox, MessageResponse};
-use actix::fut::ActorFuture;
+use actix::fut::{ActorFuture, ActorFutureExt};
 use actix::{Actor, ActorContext, ActorState, Addr, AsyncContext, Handler, Message, SpawnHandle};
 use std::cell::Cell;
 use std::panic::resume_unwind;
@@ -156,6 +156,8 @@ impl<A: Supervised> AsyncContext<A> for SupervisedContext<A> {
     where
         F: ActorFuture<A, Output = ()> + 'static,
     {
+        let holding = Holding::new(&self.run);
+        let fut = fut.map(move |(), _, _| drop(holding));
         self.parts.wait(Guarded::free(fut));
     }
 

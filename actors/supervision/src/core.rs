@@ -18,6 +18,7 @@ use crate::restart_policy::Falls;
 use crate::spec::Policy;
 use crate::strategy::Key;
 use crate::supervisors::Supervisors;
+use crate::watchdog::roster::Roster;
 use actix::dev::OneshotSender;
 use actix::{Actor, ArbiterHandle, Handler};
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
@@ -63,6 +64,8 @@ pub(crate) struct Settings {
     pub(crate) letters: AtomicU64,
     /// Dead letters that went with their actors.
     pub(crate) letters_gone: AtomicU64,
+    /// What the watchdog looks at.
+    pub(crate) roster: Roster,
 }
 
 impl Settings {
@@ -319,13 +322,7 @@ impl<A: Actor> Inner<A> {
         match &self.exit {
             Some(Exit::GaveUp(_)) => State::Suspended,
             Some(_) => State::Stopped,
-            None if self
-                .run
-                .stuck_for()
-                .is_some_and(|stuck| stuck >= stall_after) =>
-            {
-                State::Stalled
-            }
+            None if self.run.is_stalled(stall_after) => State::Stalled,
             None if self.restart_due.is_some() || self.rest != Rest::No => State::BackingOff,
             None => State::Running,
         }

@@ -60,7 +60,7 @@ impl Tree {
 
     fn collect_letters(&self, wanted: impl Fn(&str) -> bool) -> Vec<Found> {
         let mut found: Vec<_> = self
-            .children()
+            .actors()
             .into_iter()
             .filter(|child| wanted(child.id()))
             .flat_map(|child| {

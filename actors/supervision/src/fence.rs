@@ -1,14 +1,16 @@
 //! Generations and the proof of being the current one.
 
+use crate::child::Child;
 use crate::clock;
+use crate::desk::{self, Home};
 use crate::outcome::Failure;
+use crate::watchdog::roster::Roster;
 use std::cell::RefCell;
 use std::fmt;
 use std::panic::resume_unwind;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, OnceLock};
-use std::thread::{self, ThreadId};
-use std::time::{Duration, Instant};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock, Weak};
+use std::time::Duration;
 
 /// Proof of a generation, to hand to effects outside of the actor (a writer's epoch, an HTTP port).
 ///
@@ -51,11 +53,13 @@ pub(crate) struct Run {
     fenced: AtomicBool,
     /// How it ended, for the answers that it still owed.
     death: OnceLock<Failure>,
-    /// [`clock::ticks`] at which the poll that is under way began; 0: none is.
-    polled_since: AtomicU64,
-    /// [`clock::ticks`] at which it was sent to an arbiter; 0: it was not, or a thread has taken it.
+    /// [`clock::ticks`] at which it had been sent to an arbiter; [`u64::MAX`]: it was not, so far.
     launched_at: AtomicU64,
-    home: OnceLock<ThreadId>,
+    /// The watchdog has noticed that no thread takes it.
+    untaken: AtomicBool,
+    home: OnceLock<Home>,
+    /// Futures that hold back its lanes (`ctx.wait`).
+    holding: AtomicUsize,
 }
 
 impl Run {
@@ -65,9 +69,10 @@ impl Run {
             generation,
             fenced: AtomicBool::new(false),
             death: OnceLock::new(),
-            polled_since: AtomicU64::new(0),
-            launched_at: AtomicU64::new(0),
+            launched_at: AtomicU64::new(u64::MAX),
+            untaken: AtomicBool::new(false),
             home: OnceLock::new(),
+            holding: AtomicUsize::new(0),
         })
     }
 
@@ -86,44 +91,78 @@ impl Run {
         self.death.get().cloned()
     }
 
-    /// How long the poll that is under way has taken.
-    pub(crate) fn busy_for(&self) -> Option<Duration> {
-        elapsed_since(&self.polled_since)
-    }
-
-    /// It is on its way to an arbiter from now on, until a thread takes it.
+    /// It has been sent to an arbiter. Said after the fact: the watchdog concludes from a thread that has
+    /// answered what was sent later that this one is not there.
     pub(crate) fn launched(&self) {
         self.launched_at
             .store(clock::ticks(clock::monotonic()), Ordering::Relaxed);
     }
 
-    /// How long it has waited for its arbiter to take it.
-    pub(crate) fn launching_for(&self) -> Option<Duration> {
-        elapsed_since(&self.launched_at)
+    pub(crate) fn launched_at(&self) -> u64 {
+        self.launched_at.load(Ordering::Relaxed)
     }
 
-    /// How long it has been kept by a poll under way, or by an arbiter that does not take it.
-    pub(crate) fn stuck_for(&self) -> Option<Duration> {
-        self.busy_for().or_else(|| self.launching_for())
+    pub(crate) fn show_untaken(&self) {
+        self.untaken.store(true, Ordering::Relaxed);
     }
 
-    /// This thread is the one that it lives on.
-    pub(crate) fn settle_here(&self) {
-        self.home.get_or_init(|| thread::current().id());
-        self.launched_at.store(0, Ordering::Relaxed);
+    /// This thread is the one that it lives on, in the tree of `roster`.
+    pub(crate) fn settle(self: &Arc<Self>, roster: &Roster, child: Weak<dyn Child>) {
+        if let Some(desk) = desk::here(roster) {
+            let seat = desk.seat(self, child);
+            self.home.get_or_init(|| Home { desk, seat });
+        }
+        self.untaken.store(false, Ordering::Relaxed);
     }
 
-    /// The thread of its arbiter, once that has taken it.
-    pub(crate) fn home(&self) -> Option<ThreadId> {
-        self.home.get().copied()
+    /// It takes the seat of the generation before it.
+    pub(crate) fn settle_after(self: &Arc<Self>, before: &Self) {
+        if let Some(home) = before.home() {
+            home.desk.hand_on(home.seat, self);
+            self.home.get_or_init(|| home.clone());
+        }
+    }
+
+    /// Its body has left its thread.
+    pub(crate) fn leave(&self) {
+        if let Some(home) = self.home() {
+            home.desk.vacate(home.seat);
+        }
+    }
+
+    /// Its seat, once a thread has taken it.
+    pub(crate) fn home(&self) -> Option<&Home> {
+        self.home.get()
+    }
+
+    /// Whether it is kept by a poll that is longer than `patience`, or by an arbiter that does not take it.
+    pub(crate) fn is_stalled(&self, patience: Duration) -> bool {
+        self.untaken.load(Ordering::Relaxed)
+            || self
+                .home()
+                .is_some_and(|home| home.desk.is_overdue(home.seat, patience))
+    }
+
+    /// Whether a future holds back its lanes.
+    pub(crate) fn holds_back(&self) -> bool {
+        self.holding.load(Ordering::Relaxed) != 0
     }
 }
 
-/// The time since a moment in [`clock::ticks`]; none since 0.
-fn elapsed_since(moment: &AtomicU64) -> Option<Duration> {
-    let since = moment.load(Ordering::Relaxed);
-    (since != 0)
-        .then(|| Duration::from_nanos(clock::ticks(clock::monotonic()).saturating_sub(since)))
+/// A future that holds back the lanes of a run, for as long as this lives.
+pub(crate) struct Holding(Arc<Run>);
+
+impl Holding {
+    pub(crate) fn new(run: &Arc<Run>) -> Self {
+        run.holding.fetch_add(1, Ordering::Relaxed);
+        Self(Arc::clone(run))
+    }
+}
+
+impl Drop for Holding {
+    fn drop(&mut self) {
+        self.0.holding.fetch_sub(1, Ordering::Relaxed);
+    }
 }
 
 thread_local!(static RUNNING: RefCell<Option<Arc<Run>>> = const { RefCell::new(None) });
@@ -140,22 +179,6 @@ impl Entered {
 impl Drop for Entered {
     fn drop(&mut self) {
         RUNNING.set(self.0.take());
-    }
-}
-
-/// A poll of a generation under way, visible to the watchdog.
-pub(crate) struct Polling<'a>(&'a Run);
-
-impl<'a> Polling<'a> {
-    pub(crate) fn new(run: &'a Run, now: Instant) -> Self {
-        run.polled_since.store(clock::ticks(now), Ordering::Relaxed);
-        Self(run)
-    }
-}
-
-impl Drop for Polling<'_> {
-    fn drop(&mut self) {
-        self.0.polled_since.store(0, Ordering::Relaxed);
     }
 }
 

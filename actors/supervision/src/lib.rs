@@ -60,6 +60,9 @@
 //!   with [`Exit::GaveUp`]: its owner learns it from [`Handle::exited`] and decides what follows.
 //! * **A bad message is put away, not its actor.** One that crashed its actor [`Policy::poison_after`]
 //!   times is kept as a [`DeadLetter`]; [`Handle::redrive`] gives it another try.
+//! * **A stuck thread is lost, its actors are not.** A [`Watchdog`] names the actor and the message that
+//!   keep a thread busy, and rebuilds whoever lives there on a spare one ([`Plan`], [`OnStall`]). Calls that
+//!   are known to be slow are let be in a [`zone()`].
 //! * **No lock is held while user code runs.** [`Tree::snapshot`] answers while an arbiter is stuck.
 //!
 //! # What to keep in mind
@@ -103,7 +106,10 @@ mod node;
 mod registry;
 mod shutdown;
 mod tree;
+
+mod desk;
 mod watchdog;
+mod zone;
 
 mod clock;
 mod lock;
@@ -124,4 +130,6 @@ pub use spec::{Backoff, Group, Policy, Restart, Spec, Strategy};
 pub use supervisors::GroupHandle;
 pub use timer::TimerKey;
 pub use tree::Tree;
-pub use watchdog::{Stall, Watchdog};
+pub use watchdog::threads::{Stalls, ThreadNode};
+pub use watchdog::{OnStall, Plan, Stall, StallKind, Watchdog};
+pub use zone::{Zone, zone};

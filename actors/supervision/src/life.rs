@@ -72,10 +72,11 @@ impl<A: Supervised> Core<A> {
 
     /// Lets the current generation begin on `arbiter`.
     pub(crate) fn start(self: &Arc<Self>, run: Arc<Run>, arbiter: &ArbiterHandle) {
-        run.launched();
+        let sent = Arc::clone(&run);
         let launch = Launch::new(Arc::clone(self), run);
         // A launch that no arbiter takes ends the actor when it is dropped.
         let _taken: bool = arbiter.spawn_fn(move || launch.go());
+        sent.launched();
     }
 
     pub(crate) fn current_run(&self) -> Arc<Run> {

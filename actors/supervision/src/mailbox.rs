@@ -79,6 +79,11 @@ impl<T> Lanes<T> {
         Some((served, queue.items.pop_front()?))
     }
 
+    /// The oldest message of the most urgent lane that has any.
+    pub(crate) fn head(&self) -> Option<&T> {
+        self.queues.iter().find_map(|queue| queue.items.front())
+    }
+
     pub(crate) fn is_empty(&self) -> bool {
         self.queues.iter().all(|queue| queue.items.is_empty())
     }

@@ -206,6 +206,22 @@ impl Registry {
         self.entries.get(id)?.child.clone()
     }
 
+    /// Every actor, in no particular order.
+    pub(crate) fn actors(&self) -> Vec<Arc<dyn Child>> {
+        self.entries
+            .values()
+            .filter_map(|entry| entry.child.clone())
+            .collect()
+    }
+
+    /// Whether the actor stands under its id.
+    pub(crate) fn holds(&self, child: &Arc<dyn Child>) -> bool {
+        let entry = self.entries.get(child.id());
+        entry
+            .and_then(|entry| entry.child.as_ref())
+            .is_some_and(|held| Arc::ptr_eq(held, child))
+    }
+
     /// Every actor, last started first.
     pub(crate) fn last_started_first(&self) -> Vec<Arc<dyn Child>> {
         let mut all: Vec<_> = self

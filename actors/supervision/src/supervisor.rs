@@ -1,10 +1,12 @@
 //! The task that supervises: it makes generations, polls them, and contains their falls.
 
+use crate::child::Child;
 use crate::clock;
 use crate::context::{Supervised, SupervisedContext};
 use crate::core::Core;
+use crate::desk::Polling;
 use crate::fall::{Cause, Fall};
-use crate::fence::{Entered, FencedOut, Polling, Run};
+use crate::fence::{Entered, FencedOut, Run};
 use crate::life::Orders;
 use crate::outcome::{Exit, Stop};
 use crate::panics::{self, Account};
@@ -15,7 +17,7 @@ use actix::dev::ContextFut;
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::task::{Context, Poll};
 use tokio::time::{Sleep, sleep, sleep_until};
 
@@ -140,10 +142,13 @@ impl<A: Supervised> Supervisor<A> {
     /// The death is on record before anything is dropped: whoever loses an answer now can read why.
     fn fall(&mut self, fall: &Fall) -> Step {
         let next = self.core.fall(&self.run, fall);
+        if let Some(next) = &next {
+            // Before the old value is dropped: should that block, the watchdog finds who has to move.
+            next.settle_after(&self.run);
+        }
         self.discard();
         match next {
             Some(run) => {
-                run.settle_here();
                 self.run = run;
                 // Each run has a pause of its own; one that has elapsed holds up nobody.
                 self.backoff = None;
@@ -190,6 +195,7 @@ impl<A: Supervised> Supervisor<A> {
             return;
         };
         let _entered = Entered::new(&self.run);
+        let _polling = Polling::new(&self.run, clock::monotonic());
         panics::contained("generation", move || {
             generation.ctx().terminate();
             drop(generation);
@@ -204,23 +210,36 @@ impl<A: Supervised> Drop for Supervisor<A> {
             self.core.end(&self.run, Exit::ArbiterStopped);
         }
         self.discard();
+        self.run.leave();
     }
 }
 
 /// A supervisor on its way to its arbiter. If the arbiter stops before it takes it, the actor ends.
-pub(crate) struct Launch<A: Supervised>(Option<(Arc<Core<A>>, Arc<Run>)>);
+///
+/// Until a thread has taken it, or has thrown it away, it stands in the roster under its ticket.
+pub(crate) struct Launch<A: Supervised> {
+    core: Arc<Core<A>>,
+    run: Arc<Run>,
+    ticket: u64,
+    taken: bool,
+}
 
 impl<A: Supervised> Launch<A> {
-    pub(crate) const fn new(core: Arc<Core<A>>, run: Arc<Run>) -> Self {
-        Self(Some((core, run)))
+    pub(crate) fn new(core: Arc<Core<A>>, run: Arc<Run>) -> Self {
+        let ticket = core.settings.roster.launches.add(&run, child(&core));
+        Self {
+            core,
+            run,
+            ticket,
+            taken: false,
+        }
     }
 
     /// Called on the arbiter.
     pub(crate) fn go(mut self) {
-        let Some((core, run)) = self.0.take() else {
-            return;
-        };
-        run.settle_here();
+        self.taken = true;
+        let (core, run) = (Arc::clone(&self.core), Arc::clone(&self.run));
+        run.settle(&core.settings.roster, child(&core));
         let (generation, backoff, drain_deadline) = (None, None, None);
         drop(actix::spawn(Supervisor {
             core,
@@ -234,8 +253,13 @@ impl<A: Supervised> Launch<A> {
 
 impl<A: Supervised> Drop for Launch<A> {
     fn drop(&mut self) {
-        if let Some((core, run)) = self.0.take() {
-            core.end(&run, Exit::ArbiterStopped);
+        self.core.settings.roster.launches.remove(self.ticket);
+        if !self.taken {
+            self.core.end(&self.run, Exit::ArbiterStopped);
         }
     }
+}
+
+fn child<A: Supervised>(core: &Arc<Core<A>>) -> Weak<dyn Child> {
+    Arc::downgrade(core) as Weak<dyn Child>
 }

@@ -11,6 +11,7 @@ use crate::outcome::Stop;
 use crate::registry::{Before, Mark, Registry, Sketch};
 use crate::spec::{Group, Spec};
 use crate::supervisors::{GroupHandle, Supervisors};
+use crate::watchdog::roster::Roster;
 use actix::ArbiterHandle;
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -45,6 +46,7 @@ impl Tree {
             supervisors: Supervisors::default(),
             letters: AtomicU64::new(0),
             letters_gone: AtomicU64::new(0),
+            roster: Roster::new(),
         };
         let tree = Self {
             settings: Arc::new(settings),
@@ -166,9 +168,18 @@ impl Tree {
         lock(&self.registry).child(id)
     }
 
-    /// Every actor, last started first.
-    pub(crate) fn children(&self) -> Vec<Arc<dyn Child>> {
-        lock(&self.registry).last_started_first()
+    /// Every actor, in no particular order.
+    pub(crate) fn actors(&self) -> Vec<Arc<dyn Child>> {
+        lock(&self.registry).actors()
+    }
+
+    /// Whether the actor stands in the tree, which one that was removed does not.
+    pub(crate) fn holds(&self, child: &Arc<dyn Child>) -> bool {
+        lock(&self.registry).holds(child)
+    }
+
+    pub(crate) fn roster(&self) -> &Roster {
+        &self.settings.roster
     }
 
     /// From now on nothing new is started, and only actors and insiders may send.

@@ -1,62 +1,165 @@
 //! Sees what no arbiter can see: that an arbiter is stuck.
+//!
+//! * **What is looked at.** Each thread on which actors live has a desk that shows which actor is being
+//!   polled there, and since when; launches that no thread has taken yet are kept in a list. A look goes
+//!   through desks and launches, not through actors. Besides, each thread is asked for a beat: one that
+//!   does not answer though no actor is being polled is held up by something else.
+//! * **Noticed.** What lasts longer than [`Plan::notice_after`] is reported, once: logged, counted, shown
+//!   as [`crate::State::Stalled`], told to the owner with the names of actor and message.
+//! * **Replaced.** What lasts longer than [`Plan::replace_after`] costs the thread its actors: the stuck one
+//!   falls ([`crate::Failure::Stalled`], and against its restart intensity), the others that live there or
+//!   were sent there move without fault. Queues and handles stay; whatever the blocked code does later is
+//!   fenced. Actors that were removed from the tree are named, but not moved.
+//! * **One refuge a thread.** All of them go to one spare, and so does whoever comes later, and so do all
+//!   when the same thread, having recovered, is stuck again. A spare that is stuck has a refuge of its own.
+//! * **Recovered.** A thread that answers a beat again is healthy.
+//! * **No progress.** An actor that takes nothing from its queue though nobody keeps it from its thread is
+//!   reported and left where it is: another thread would not help it.
+//!
+//! A look that comes late by more than `notice_after` judges nobody: whatever held up this thread (a
+//! suspended host, an overloaded one) most likely held up the others too. The next look judges again.
 
-use crate::child::Child;
-use crate::fall::Fall;
-use crate::fence::Run;
+pub(crate) mod roster;
+pub(crate) mod threads;
+
+mod patrol;
+
+mod progress;
+mod untaken;
+mod watch;
+
+mod beat;
+mod refuge;
+
 use crate::tree::Tree;
 use actix::ArbiterHandle;
+use patrol::Patrol;
 use std::fmt;
 use std::io;
-use std::sync::Arc;
 use std::sync::mpsc::{RecvTimeoutError, SyncSender, sync_channel};
 use std::thread;
 use std::time::Duration;
 
-/// An OS thread that looks at all actors of a tree. It ends when this is dropped.
+/// An OS thread that looks after all threads of a tree. It ends when this is dropped. One a tree is
+/// enough, and two would each move the actors.
 ///
-/// A stuck actor is moved to a spare arbiter: its queue and handles stay, whoever waits for the answer is
-/// told [`crate::Failure::Stalled`], and whatever the blocked code does later is fenced. Its neighbours on
-/// the same thread move along, and so does an actor that was sent to the thread while it was stuck already.
-/// The blocked thread itself is lost until its code returns; the restart
-/// intensity bounds how many an actor can lose.
+/// A blocked thread is lost until its code returns; the restart intensity bounds how many an actor can
+/// lose.
 pub struct Watchdog {
     _alive: SyncSender<()>,
 }
 
-/// An actor that has been in one poll for too long, or that its arbiter has not taken for so long.
+/// When the watchdog does what.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Plan {
+    /// The longest time between two looks; at least a millisecond. Where something is due sooner, it looks
+    /// sooner.
+    pub look_every: Duration,
+    /// What lasts longer is reported.
+    pub notice_after: Duration,
+    /// What lasts longer loses its thread. Not before it was reported.
+    pub replace_after: Duration,
+    /// An actor that has taken nothing from its queue for so long, though something waits, is reported
+    /// within half of this time again.
+    pub progress_after: Duration,
+}
+
+impl Default for Plan {
+    fn default() -> Self {
+        Self {
+            look_every: Duration::from_millis(25),
+            notice_after: Duration::from_millis(60),
+            replace_after: Duration::from_secs(1),
+            progress_after: Duration::from_secs(5),
+        }
+    }
+}
+
+/// Something that has lasted for too long.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Stall {
-    /// The actor's id.
-    pub id: String,
-    /// The generation that is stuck.
+    /// What it is.
+    pub kind: StallKind,
+    /// The actor's id; none if no actor is to blame.
+    pub id: Option<String>,
+    /// The generation of the actor; 0 without one.
     pub generation: u64,
-    /// The message type in its handler; none if a timer or future is stuck, or if nothing of it has run.
+    /// The message type in its handler, or at the head of its queue if it makes no progress. None if a
+    /// timer or future is stuck, or nothing of the actor has run.
     pub message: Option<&'static str>,
-    /// How long the poll has taken, or the wait for the arbiter.
+    /// The thread's name; none if it is not known.
+    pub thread: Option<String>,
+    /// How long it has lasted.
     pub busy_for: Duration,
+    /// The protected zone that took longer than it may; see [`crate::zone`].
+    pub zone: Option<&'static str>,
+}
+
+/// What has lasted for too long.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StallKind {
+    /// A poll of an actor.
+    Busy,
+    /// Something on the actors' thread that is no actor.
+    NoBeat,
+    /// An arbiter does not take an actor that was sent to it.
+    NotTaken,
+    /// An actor takes nothing from its queue, though its thread is well.
+    NoProgress {
+        /// It holds back its queue itself, with `ctx.wait` or an `AtomicResponse`.
+        held_back: bool,
+    },
+}
+
+impl fmt::Display for StallKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Busy => "an actor keeps its thread busy",
+            Self::NoBeat => "something that is no actor keeps a thread busy",
+            Self::NotTaken => "an arbiter does not take an actor",
+            Self::NoProgress { held_back: false } => "an actor takes nothing from its queue",
+            Self::NoProgress { held_back: true } => "an actor holds its queue back",
+        })
+    }
+}
+
+/// What the owner of a tree does about stalls. It is called on the watchdog's thread, which looks at
+/// nothing meanwhile; a panic in it is logged and goes no further.
+///
+/// A closure `FnMut(&Stall) -> Option<ArbiterHandle>` is one too: it is [`Self::spare`] alone.
+pub trait OnStall: Send + 'static {
+    /// A stall was noticed.
+    fn noticed(&mut self, _stall: &Stall) {}
+
+    /// A stuck thread is to be replaced, and this is the first time: which arbiter takes its actors?
+    ///
+    /// Without one they stay, and this is asked again a [`Plan::replace_after`] later. No arbiter can be
+    /// made on this thread, so keep spares at hand.
+    fn spare(&mut self, stall: &Stall) -> Option<ArbiterHandle>;
+
+    /// What was noticed has passed by itself, `after` so long.
+    fn recovered(&mut self, _stall: &Stall, _after: Duration) {}
+}
+
+impl<F: FnMut(&Stall) -> Option<ArbiterHandle> + Send + 'static> OnStall for F {
+    fn spare(&mut self, stall: &Stall) -> Option<ArbiterHandle> {
+        self(stall)
+    }
 }
 
 impl Watchdog {
-    /// Looks every `period`, and takes a poll of more than `threshold` as a stall.
-    ///
-    /// `spare` is told what is stuck and gives the arbiter to go on with; without one the actor stays
-    /// where it is and `spare` is asked again a period later. It runs on the watchdog's thread, where no
-    /// arbiter can be made, so keep spares at hand.
+    /// Watches `tree` by `plan`.
     ///
     /// # Errors
     /// If the thread cannot be started.
-    pub fn spawn(
-        tree: &Tree,
-        period: Duration,
-        threshold: Duration,
-        mut spare: impl FnMut(&Stall) -> Option<ArbiterHandle> + Send + 'static,
-    ) -> io::Result<Self> {
+    pub fn spawn(tree: &Tree, plan: Plan, on_stall: impl OnStall) -> io::Result<Self> {
         let (alive, dropped) = sync_channel::<()>(0);
-        let tree = tree.clone();
-        tree.set_stall_after(threshold);
+        tree.set_stall_after(plan.notice_after);
+        let mut patrol = Patrol::new(tree.clone(), plan, on_stall);
         let watch = move || {
-            while dropped.recv_timeout(period) == Err(RecvTimeoutError::Timeout) {
-                look(&tree, threshold, &mut spare);
+            let mut pause = Duration::ZERO;
+            while dropped.recv_timeout(pause) == Err(RecvTimeoutError::Timeout) {
+                pause = patrol.look();
             }
         };
         thread::Builder::new()
@@ -70,82 +173,4 @@ impl fmt::Debug for Watchdog {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Watchdog").finish_non_exhaustive()
     }
-}
-
-fn look(tree: &Tree, threshold: Duration, spare: &mut impl FnMut(&Stall) -> Option<ArbiterHandle>) {
-    let all: Vec<_> = tree
-        .children()
-        .into_iter()
-        .map(|child| (child.current_run(), child))
-        .collect();
-    let mut refuge = None;
-    for (run, child) in &all {
-        let Some(stall) = overdue(child.as_ref(), run, run.busy_for(), threshold) else {
-            continue;
-        };
-        tracing::error!(
-            actor = stall.id,
-            generation = stall.generation,
-            handling = stall.message.unwrap_or("a timer or future"),
-            busy_ms = millis(stall.busy_for),
-            "an actor is stuck"
-        );
-        let Some(arbiter) = spare(&stall) else {
-            continue;
-        };
-        Arc::clone(child).rebuild(run, &arbiter, &Fall::stall());
-        for (other, neighbour) in &all {
-            if !Arc::ptr_eq(other, run) && other.home() == run.home() && !other.is_fenced() {
-                Arc::clone(neighbour).rebuild(other, &arbiter, &Fall::planned_move());
-            }
-        }
-        refuge = Some(arbiter);
-    }
-    move_the_untaken(&all, threshold, refuge, spare);
-}
-
-/// Moves whoever was sent to an arbiter that does not take it: all of them to one spare, for they may
-/// well wait for one and the same thread.
-fn move_the_untaken(
-    all: &[(Arc<Run>, Arc<dyn Child>)],
-    threshold: Duration,
-    mut refuge: Option<ArbiterHandle>,
-    spare: &mut impl FnMut(&Stall) -> Option<ArbiterHandle>,
-) {
-    for (run, child) in all {
-        let Some(stall) = overdue(child.as_ref(), run, run.launching_for(), threshold) else {
-            continue;
-        };
-        tracing::warn!(
-            actor = stall.id,
-            generation = stall.generation,
-            waited_ms = millis(stall.busy_for),
-            "an arbiter does not take an actor"
-        );
-        refuge = refuge.or_else(|| spare(&stall));
-        let Some(arbiter) = &refuge else {
-            return;
-        };
-        Arc::clone(child).rebuild(run, arbiter, &Fall::planned_move());
-    }
-}
-
-/// The run's stall, if what keeps it has lasted too long.
-fn overdue(
-    child: &dyn Child,
-    run: &Run,
-    lasted: Option<Duration>,
-    threshold: Duration,
-) -> Option<Stall> {
-    let busy_for = lasted.filter(|lasted| *lasted >= threshold && !run.is_fenced())?;
-    Some(Stall {
-        id: child.id().to_owned(),
-        generation: run.generation,
-        message: child.current_message(),
-        busy_for,
-    })
-}
-
-fn millis(duration: Duration) -> u64 {
-    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }

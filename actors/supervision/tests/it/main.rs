@@ -6,6 +6,7 @@
     reason = "a test that cannot go on has to panic, and so do the actors that it crashes"
 )]
 
+mod keeper;
 mod worker;
 
 mod admission;
@@ -13,9 +14,13 @@ mod crashes;
 mod generations;
 mod otp;
 mod poison;
+mod refuges;
 mod restarts;
 mod service;
 mod shutdown;
+mod stalls;
 mod stopping;
+mod threads;
 mod tree;
 mod watchdog;
+mod zones;

@@ -1,5 +1,6 @@
-//! A stuck arbiter costs its thread, not its actors.
+//! A stuck thread is lost, its actors are not.
 
+use crate::keeper::{Told, brisk, watched};
 use crate::worker::{
     Boom, Gate, LONG, Later, Note, Worker, ms, quick, run_in, with_threads, worker_in,
 };
@@ -11,27 +12,16 @@ use std::thread;
 use std::time::Duration;
 use tokio::time::timeout;
 use vyrox_supervision::{
-    Backoff, Exit, Failure, Fence, Handle, Policy, Reason, Stall, State, Stop, Tree, Watchdog,
+    Backoff, Exit, Failure, Fence, Handle, Plan, Policy, Reason, StallKind, State, Stop, Tree,
 };
 
 const NAME: &str = "it::worker::Do";
-
-/// A watchdog with one spare arbiter; what it saw comes out of the channel.
-fn watchdog(tree: &Tree, spare: &Arbiter) -> (Watchdog, Receiver<Stall>) {
-    let (seen, stalls) = channel();
-    let spare = spare.handle();
-    let watchdog = Watchdog::spawn(tree, ms(20), ms(500), move |stall| {
-        seen.send(stall.clone()).unwrap();
-        Some(spare.clone())
-    });
-    (watchdog.unwrap(), stalls)
-}
 
 #[test]
 fn a_stuck_actor_and_its_neighbours_move_and_the_queue_moves_with_them() {
     with_threads(async {
         let (tree, stuck, spare) = (Tree::new(1), Arbiter::new(), Arbiter::new());
-        let (_watchdog, stalls) = watchdog(&tree, &spare);
+        let watched = watched(&tree, brisk(), &[&spare]);
         let (handle, diary) = worker_in(&tree, "stuck", quick(), &stuck.handle());
         let (neighbour, _) = worker_in(&tree, "neighbour", quick(), &stuck.handle());
         assert_eq!(handle.ask(Note(0), LONG).await, Ok(1));
@@ -55,10 +45,16 @@ fn a_stuck_actor_and_its_neighbours_move_and_the_queue_moves_with_them() {
         }
         assert_eq!(neighbour.ask(Note(1), LONG).await, Ok(2));
         assert_eq!(diary.notes(), (0..1_000).collect::<Vec<_>>());
-        let stall = stalls.recv().unwrap();
-        assert_eq!((stall.id.as_str(), stall.generation), ("stuck", 1));
+        let stall = watched.noticed("stuck");
+        assert_eq!((stall.kind, stall.generation), (StallKind::Busy, 1));
         assert_eq!(stall.message, Some("it::worker::Block"));
-        assert!(stall.busy_for >= ms(500));
+        assert!(stall.busy_for >= brisk().notice_after);
+        let asked = watched.hear(|told| match told {
+            Told::Asked(stall) => Some(stall),
+            Told::Noticed(_) | Told::Recovered(..) => None,
+        });
+        assert_eq!(asked.id.as_deref(), Some("stuck"));
+        assert!(asked.busy_for >= brisk().replace_after);
         let (node, beside) = (tree.find("stuck").unwrap(), tree.find("neighbour").unwrap());
         assert_eq!((node.state, node.restarts), (State::Running, 1));
         assert_eq!(node.last_crash.unwrap().panic, "stalled");
@@ -106,7 +102,7 @@ fn block_then_act(
 fn an_old_self_that_wakes_up_has_no_effects() {
     with_threads(async {
         let (tree, stuck, spare) = (Tree::new(1), Arbiter::new(), Arbiter::new());
-        let (_watchdog, _stalls) = watchdog(&tree, &spare);
+        let _watched = watched(&tree, brisk(), &[&spare]);
         let (sink, sink_diary) = worker_in(&tree, "sink", quick(), &Arbiter::current());
         let (handle, diary) = worker_in(&tree, "stuck", quick(), &stuck.handle());
         let (gate, wait) = channel::<()>();
@@ -137,15 +133,15 @@ fn an_old_self_that_wakes_up_has_no_effects() {
 fn a_stuck_actor_is_shown_as_stalled_until_a_spare_is_found() {
     with_threads(async {
         let (tree, stuck) = (Tree::new(1), Arbiter::new());
-        let (seen, stalls) = channel();
-        let _watchdog = Watchdog::spawn(&tree, ms(10), ms(50), move |stall| {
-            seen.send(stall.clone()).ok();
-            None
-        });
+        let plan = Plan {
+            replace_after: brisk().notice_after,
+            ..brisk()
+        };
+        let watched = watched(&tree, plan, &[]);
         let (handle, _) = worker_in(&tree, "stuck", quick(), &stuck.handle());
         let (gate, block) = Gate::new();
         let blocked = handle.try_ask(block).unwrap();
-        stalls.recv_timeout(LONG).unwrap();
+        watched.noticed("stuck");
         assert_eq!(tree.find("stuck").unwrap().state, State::Stalled);
         drop(gate);
         assert_eq!(blocked.await, Ok(1), "nobody replaced it");
@@ -211,7 +207,7 @@ async fn ask_until(done: &AtomicBool, handle: Handle<Worker>, base: u64) -> u64 
 fn an_actor_that_backs_off_on_a_stuck_thread_moves_along() {
     with_threads(async {
         let (tree, stuck, spare) = (Tree::new(1), Arbiter::new(), Arbiter::new());
-        let (_watchdog, _stalls) = watchdog(&tree, &spare);
+        let _watched = watched(&tree, brisk(), &[&spare]);
         let day = Duration::from_hours(24);
         let backoff = Backoff {
             base: day,
@@ -233,40 +229,5 @@ fn an_actor_that_backs_off_on_a_stuck_thread_moves_along() {
         assert_eq!(exit.unwrap(), Exit::Normal);
         assert_eq!(diary.notes(), [5]);
         drop(gate);
-    });
-}
-
-#[test]
-fn an_actor_that_is_sent_to_a_stuck_thread_moves_on() {
-    with_threads(async {
-        let (tree, stuck, spare) = (Tree::new(1), Arbiter::new(), Arbiter::new());
-        let (handle, _) = worker_in(&tree, "stuck", quick(), &stuck.handle());
-        let (gate, block) = Gate::new();
-        let blocked = handle.try_ask(block).unwrap();
-        gate.wait_until_blocked();
-        tree.remove("stuck");
-        let (late, diary) = worker_in(&tree, "late", quick(), &stuck.handle());
-        let (later, _) = worker_in(&tree, "later", quick(), &stuck.handle());
-        let (_watchdog, stalls) = watchdog(&tree, &spare);
-        assert_eq!(late.ask(Note(1), LONG).await, Ok(2));
-        assert_eq!(later.ask(Note(1), LONG).await, Ok(2));
-        let stall = stalls.recv_timeout(LONG).unwrap();
-        assert_eq!((stall.generation, stall.message), (1, None));
-        let node = tree.find("late").unwrap();
-        assert_eq!(
-            (node.state, node.restarts, node.last_crash),
-            (State::Running, 0, None),
-            "it was not at fault"
-        );
-        drop(gate);
-        assert_eq!(blocked.await, Ok(1), "nobody replaced it");
-        stuck.stop();
-        stuck.join().unwrap();
-        assert_eq!(
-            late.ask(Note(2), LONG).await,
-            Ok(2),
-            "its first life is over"
-        );
-        assert_eq!(diary.notes(), [1, 2]);
     });
 }

@@ -1,0 +1,126 @@
+//! Actors that take nothing from their queues though nobody keeps them from their threads.
+
+use super::patrol::Duty;
+use super::{OnStall, Plan, Stall, StallKind};
+use crate::child::Waiting;
+use crate::clock;
+use crate::desk::Pulse;
+use std::collections::HashMap;
+use std::sync::Arc;
+
+/// What the last round has found.
+pub(super) struct Progress {
+    /// When the next round is due.
+    due: u64,
+    /// Actors with something in their queues, by id.
+    suspects: HashMap<Arc<str>, Suspect>,
+}
+
+struct Suspect {
+    generation: u64,
+    /// What it had taken in all, and since when that has not changed.
+    handled: u64,
+    since: u64,
+    noticed: Option<Stall>,
+}
+
+impl Progress {
+    pub(super) fn new(plan: &Plan, now: u64) -> Self {
+        Self {
+            due: clock::later(now, plan.progress_after / 2),
+            suspects: HashMap::new(),
+        }
+    }
+
+    /// Goes through all actors if a round is due. Since it compares rounds, an actor is noticed within one
+    /// and a half times [`Plan::progress_after`].
+    pub(super) fn judge<O: OnStall>(&mut self, duty: &mut Duty<O>, now: u64) {
+        if now < self.due {
+            return;
+        }
+        self.due = clock::later(now, duty.plan.progress_after / 2);
+        let actors = duty.tree.actors();
+        duty.tree.roster().tally.actors_read.add(actors.len());
+        let mut before = std::mem::take(&mut self.suspects);
+        for actor in actors {
+            let Some(waiting) = actor.waiting().filter(is_free) else {
+                continue;
+            };
+            let id = Arc::clone(&waiting.run.actor);
+            let known = before.remove(&id);
+            let suspect = judge_one(known, &waiting, duty, now);
+            self.suspects.insert(id, suspect);
+        }
+        for passed in before.into_values() {
+            passed.recovered(duty, now);
+        }
+    }
+}
+
+fn judge_one<O: OnStall>(
+    known: Option<Suspect>,
+    waiting: &Waiting,
+    duty: &mut Duty<O>,
+    now: u64,
+) -> Suspect {
+    let mut suspect = match known {
+        Some(known) if known.is_the_same(waiting) => known,
+        Some(passed) => {
+            passed.recovered(duty, now);
+            Suspect::new(waiting, now)
+        }
+        None => Suspect::new(waiting, now),
+    };
+    let lasted = clock::between(suspect.since, now);
+    if suspect.noticed.is_none() && lasted >= duty.plan.progress_after {
+        let stall = suspect.stall(waiting, now);
+        duty.notice(&stall);
+        suspect.noticed = Some(stall);
+    }
+    suspect
+}
+
+/// Whether nothing that is noticed otherwise keeps the actor from its queue: a poll of its own, a stuck
+/// thread, the way to one.
+fn is_free(waiting: &Waiting) -> bool {
+    waiting.run.home().is_some_and(|home| {
+        let polled = matches!(home.desk.pulse(), Pulse::Busy(poll) if poll.seat == home.seat);
+        !polled && !home.desk.is_stuck()
+    })
+}
+
+impl Suspect {
+    fn new(waiting: &Waiting, now: u64) -> Self {
+        Self {
+            generation: waiting.run.generation,
+            handled: waiting.handled,
+            since: now,
+            noticed: None,
+        }
+    }
+
+    fn is_the_same(&self, waiting: &Waiting) -> bool {
+        self.generation == waiting.run.generation && self.handled == waiting.handled
+    }
+
+    /// It is no suspect any more, or not for the same reason.
+    fn recovered<O: OnStall>(self, duty: &mut Duty<O>, now: u64) {
+        if let Some(stall) = self.noticed {
+            duty.recovered(&stall, clock::between(self.since, now));
+        }
+    }
+
+    fn stall(&self, waiting: &Waiting, now: u64) -> Stall {
+        Stall {
+            kind: StallKind::NoProgress {
+                held_back: waiting.run.holds_back(),
+            },
+            id: Some(waiting.run.actor.as_ref().to_owned()),
+            generation: self.generation,
+            message: Some(waiting.head),
+            thread: waiting.run.home().map(|home| home.desk.name.clone()),
+            busy_for: clock::between(self.since, now),
+            zone: None,
+        }
+    }
+}
