@@ -27,6 +27,7 @@ pub mod serve;
 pub mod settings;
 pub mod simulate;
 pub mod tenant;
+pub mod top;
 pub mod tree;
 pub mod verify;
 
@@ -55,6 +56,7 @@ Examples:
   vyrox serve --data-dir /var/lib/vyrox         run the server
   vyrox tenant add acme --vendor crowdstrike:vyrox-hmac
   vyrox alert list --tenant acme
+  vyrox top                                     the supervision tree, live
   vyrox audit verify acme                       ask the server
   vyrox audit verify ./acme.jsonl               or check a copy yourself, without one
 
@@ -137,6 +139,8 @@ pub enum Command {
     /// Verify, export and look at the audit chain
     #[command(subcommand)]
     Audit(audit::AuditCommand),
+    /// Watch the supervision tree: every actor, its queue, its restarts and its last crash
+    Top(top::TopArgs),
     /// Print a completion script for your shell
     Completions(completions::CompletionsArgs),
 }
@@ -151,6 +155,7 @@ fn run(command: Command, settings: &Settings, out: &mut Out) -> Result<(), Failu
         Command::Simulate(args) => wait_for(simulate::run(args, settings, out)),
         Command::Alert(command) => wait_for(alert::run(command, settings, out)),
         Command::Audit(command) => wait_for(audit::run(command, settings, out)),
+        Command::Top(args) => wait_for(top::run(args, settings, out)),
     }
 }
 
@@ -205,6 +210,9 @@ mod tests {
             "vyrox audit export acme --format csv --from 3 --to 9 --output f.csv",
             "vyrox audit verify _host",
             "vyrox audit head acme --url http://127.0.0.1:1 --token t",
+            "vyrox top",
+            "vyrox top --interval 0.2 --sort restarts --filter acme",
+            "vyrox top --once --json --state suspended",
             "vyrox completions fish",
         ];
         for line in lines {
@@ -226,6 +234,10 @@ mod tests {
             "vyrox alert list",
             "vyrox audit verify",
             "vyrox audit export acme --format xml",
+            "vyrox top --interval 0.1",
+            "vyrox top --interval NaN",
+            "vyrox top --state unwell",
+            "vyrox top --sort name",
         ];
         for line in lines {
             let code = parsed(line).map_err(|error| error.exit_code()).err();

@@ -186,7 +186,8 @@ impl Client {
         Err(problem::failure(status, &body, &self.credentials))
     }
 
-    async fn read<T: DeserializeOwned>(&self, response: Response) -> Result<T, Failure> {
+    /// Reads the whole body of an answer that [`Self::open`] gave.
+    pub async fn read<T: DeserializeOwned>(&self, response: Response) -> Result<T, Failure> {
         let body = self.whole(response).await?;
         serde_json::from_slice(&body).map_err(|error| {
             Failure::unreachable(format!(

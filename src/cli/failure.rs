@@ -80,6 +80,16 @@ impl Failure {
         self.exit
     }
 
+    /// What happened, in one line.
+    pub fn what(&self) -> &str {
+        &self.what
+    }
+
+    /// What to do about it, where we know.
+    pub fn way_on(&self) -> Option<&str> {
+        self.hint.as_deref()
+    }
+
     /// Says on standard error what happened and what to do, and gives the exit code.
     pub fn report(&self) -> ExitCode {
         if !self.what.is_empty() {

@@ -160,18 +160,32 @@ pub struct Verification {
 pub struct Node {
     /// Its path.
     pub id: String,
+    /// What it is: `machine`, `audit_writer`, ...
+    pub kind: String,
     /// What it is doing.
     pub state: String,
-    /// How many lives it has had.
+    /// How many lives it has had; 0 for a node that only groups others.
     pub generation: u64,
+    /// When its present life began, ms since the epoch.
+    #[serde(rename = "started_at")]
+    pub started_at_ms: Option<u64>,
     /// How many messages it has handled.
     pub handled: u64,
+    /// How long messages lately waited in its queue, 99th percentile in microseconds.
+    pub queue_wait_us_p99: u64,
     /// How often it was restarted.
     pub restarts: u64,
     /// Its queue.
     pub mailbox: Mailbox,
     /// Why it last fell.
     pub last_crash: Option<Crash>,
+    /// When its next life, or a suspended one's next probe, is due, ms since the epoch.
+    #[serde(rename = "next_restart_at")]
+    pub next_restart_at_ms: Option<u64>,
+    /// How many of its messages went to the dead letters.
+    pub poisoned: u64,
+    /// Of a supervisor: who restarts with a child that fell.
+    pub strategy: Option<String>,
     /// The actors that it supervises.
     pub children: Vec<Self>,
 }
@@ -192,6 +206,9 @@ pub struct Mailbox {
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub struct Crash {
+    /// When, ms since the epoch.
+    #[serde(rename = "at")]
+    pub at_ms: Option<u64>,
     /// The message that was being handled.
     pub message: Option<String>,
     /// What it said.
