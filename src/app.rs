@@ -5,11 +5,11 @@ mod faults;
 mod private;
 mod rules;
 mod serve;
+mod threads;
 mod tls;
 
 use std::{collections::BTreeMap, net::SocketAddr, path::Path, sync::Arc, time::Duration};
 
-use actix::{Arbiter, ArbiterHandle};
 use anyhow::{Context as _, bail};
 use arc_swap::ArcSwap;
 use vyrox_actors::{
@@ -24,8 +24,8 @@ use vyrox_actors::{
     ports::{Clock, Limits, World},
     projector::{Progress, ProjectorParts, catch_up},
     rules::RuleSet,
-    supervision::{Stall, Tree, Watchdog, install_panic_hook},
-    tree::{Arbiters, Host, HostParts, start},
+    supervision::{Tree, Watchdog, install_panic_hook},
+    tree::{Host, HostParts, start},
 };
 use vyrox_domain::{ids::HOST_CHAIN, time::Timestamp, triage::Bands};
 
@@ -37,6 +37,7 @@ use crate::{
 };
 
 pub use self::rules::check;
+use self::threads::Threads;
 
 /// How a server is run, beside its configuration.
 #[derive(Default)]
@@ -80,16 +81,11 @@ pub(crate) struct Standing {
     pub(crate) host: Host,
     pub(crate) token: BootstrapToken,
     pub(crate) feed: Arc<Feed>,
-    pub(crate) arbiters: Vec<Arbiter>,
+    pub(crate) threads: Threads,
     pub(crate) poisoned: Arc<tokio::sync::Notify>,
     /// Looks as long as it is held.
     pub(crate) _watchdog: Watchdog,
 }
-
-/// Threads that take over from stuck ones; each stall uses one up.
-const SPARE_THREADS: usize = 2;
-/// How often the watchdog looks.
-const WATCH_EVERY: Duration = Duration::from_millis(50);
 
 /// Opens what lasts, in the order in which one leans on the other, and starts the actors.
 pub(crate) fn stand(config: Config) -> anyhow::Result<Standing> {
@@ -129,15 +125,15 @@ pub(crate) fn stand(config: Config) -> anyhow::Result<Standing> {
     });
     let poisoned = Arc::new(tokio::sync::Notify::new());
     let tell = Arc::clone(&poisoned);
-    let (mut arbiters, host_arbiter, tenant_arbiters) = threads(config.supervision.arbiters);
+    let threads = Threads::start(&config.supervision)?;
     let tree = Tree::with_clock(rand::random(), clock::now_ms);
-    let stall = Duration::from_millis(config.supervision.stall_ms);
-    let watchdog = watch(&tree, stall, &mut arbiters)?;
+    let watchdog = threads.watch(&tree, &config.supervision)?;
     let host = start(&HostParts {
         world: Arc::clone(&world),
         tree,
-        host_arbiter,
-        tenant_arbiters,
+        audit_arbiter: threads.audit.clone(),
+        host_arbiter: threads.host.clone(),
+        tenant_arbiters: threads.tenants.clone(),
         vault,
         host_key: key,
         projector,
@@ -149,24 +145,10 @@ pub(crate) fn stand(config: Config) -> anyhow::Result<Standing> {
         host,
         token,
         feed,
-        arbiters,
+        threads,
         poisoned,
         _watchdog: watchdog,
     })
-}
-
-/// Sees stuck threads, says whose handler it is, and moves the actors to a spare thread.
-fn watch(tree: &Tree, stall: Duration, arbiters: &mut Vec<Arbiter>) -> anyhow::Result<Watchdog> {
-    let spares: Vec<_> = (0..SPARE_THREADS).map(|_| Arbiter::new()).collect();
-    let mut handles: Vec<_> = spares.iter().map(Arbiter::handle).collect();
-    arbiters.extend(spares);
-    let spare = move |stall: &Stall| {
-        let spare = handles.pop();
-        let (moved, left) = (spare.is_some(), handles.len());
-        tracing::error!(actor = stall.id, handling = stall.message, busy = ?stall.busy_for, moved, left, "a thread is stuck");
-        spare
-    };
-    Watchdog::spawn(tree, WATCH_EVERY, stall, spare).context("no thread for the watchdog")
 }
 
 /// Refuses to begin an empty vault beside a host that has a past: its tenants' keys lay in the old
@@ -300,18 +282,4 @@ fn limits(config: &Config) -> Limits {
         budget: supervision.budget,
         slice_us: supervision.slice_us,
     }
-}
-
-/// The host's actors have a thread of their own, tenants share the others.
-fn threads(tenants: usize) -> (Vec<Arbiter>, ArbiterHandle, Arbiters) {
-    let host = Arbiter::new();
-    let first = Arbiter::new();
-    let mut all = vec![];
-    let more: Vec<_> = (1..tenants.max(1)).map(|_| Arbiter::new()).collect();
-    let rest = more.iter().map(Arbiter::handle).collect();
-    let (host_handle, spread) = (host.handle(), Arbiters::new(first.handle(), rest));
-    all.push(host);
-    all.push(first);
-    all.extend(more);
-    (all, host_handle, spread)
 }

@@ -3,14 +3,15 @@
 //! ```text
 //! host
 //! ├─ audit_writer            watches the journal: its own thread writes, this actor tells of its health
-//! ├─ registry                the `_host` machine: tenants, secrets' metadata, tokens; publishes the keyring
-//! ├─ nonce_cache             the durable index of what came in before; lets it go when its window ends
-//! ├─ deadlines               moments that something was promised for
 //! ├─ projector               journal -> projections, on a thread of its own
+//! ├─ nonce_cache             the durable index of what came in before; lets it go when its window ends
+//! ├─ _host                   rest for one: whoever falls takes those after it along
+//! │  ├─ deadlines            moments that something was promised for
+//! │  └─ registry             the `_host` machine: tenants, secrets' metadata, tokens; publishes the keyring
 //! └─ tenants                 activates a tenant on its first message, passivates it when idle
-//!    └─ tenant/acme
-//!       ├─ machine           decide/apply; the only writer of the tenant's chain
-//!       └─ triage_engine     stage 1
+//!    └─ tenant/acme         one for one: too many falls of its actors together suspend the tenant
+//!       ├─ triage_engine     stage 1
+//!       └─ machine           decide/apply; the only writer of the tenant's chain
 //! ```
 //!
 //! Invariants, as absences: no answer leaves before the entry that it rests on is durable; nothing
@@ -34,6 +35,7 @@ pub mod triage_engine;
 
 pub mod intake_writer;
 
+pub mod arbiters;
 pub mod directory;
 pub mod router;
 

@@ -19,17 +19,18 @@ use actix::{
 use arc_swap::ArcSwap;
 use vyrox_domain::{host::HostState, ids::TenantId};
 use vyrox_supervision::{
-    Backoff, Class, Classified, Handle, Lane, Overflow, Policy, Spec, Stop, SupervisedContext, Tree,
+    Backoff, Class, Classified, Group, GroupHandle, Handle, Lane, Overflow, Policy, Spec, Stop,
+    Strategy, SupervisedContext, Tree,
 };
 
 use crate::{
+    arbiters::Arbiters,
     directory::{Directory, Route},
     intake_writer::IntakeWriter,
     keyring::TenantKeys,
     ports::World,
     registry::{Ready, Registry},
     tenant::{Machine, MachineParts},
-    tree::Arbiters,
     triage_engine::TriageEngine,
 };
 
@@ -77,6 +78,7 @@ enum Active {
 
 #[derive(Clone)]
 struct Serving {
+    supervisor: GroupHandle,
     machine: Handle<Machine>,
     triage: Handle<TriageEngine>,
     /// Alerts that stage 1 owes.
@@ -193,7 +195,7 @@ impl Tenants {
     ) -> Route {
         let tenant = keys.tenant.clone();
         let node = node(&tenant);
-        self.tree.group_under("tenants", &node, "tenant");
+        let supervisor = self.tree.supervisor(&self.supervision_of(&node));
         let arbiter = self.arbiters.of(&tenant);
         let triage = {
             let (world, keys) = (Arc::clone(&self.world), Arc::clone(keys));
@@ -218,6 +220,7 @@ impl Tenants {
         };
         self.lives = self.lives.saturating_add(1);
         let serving = Serving {
+            supervisor,
             machine,
             triage,
             owed,
@@ -231,12 +234,23 @@ impl Tenants {
         route
     }
 
-    /// Learns how the machine or its stage 1 ends.
+    /// Each of a tenant's actors restarts alone; their falls count together.
+    fn supervision_of(&self, node: &str) -> Group {
+        let limits = &self.world.limits;
+        Group::new(node, "tenant")
+            .under("tenants")
+            .strategy(Strategy::OneForOne)
+            .bears(limits.intensity, Duration::from_millis(limits.period_ms))
+    }
+
+    /// Learns that the tenant's supervisor gives up, or that the machine or its stage 1 is ended.
     fn watch(&self, tenant: &TenantId, serving: &Serving, ctx: &mut SupervisedContext<Self>) {
         let (tenant, serving) = (tenant.clone(), serving.clone());
         let life = serving.life;
         let first_to_end = async move {
             tokio::select! {
+                biased;
+                exit = serving.supervisor.exited() => exit,
                 exit = serving.machine.exited() => exit,
                 exit = serving.triage.exited() => exit,
             }

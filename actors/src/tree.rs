@@ -4,11 +4,12 @@ use std::{sync::Arc, time::Duration};
 
 use actix::ArbiterHandle;
 use arc_swap::ArcSwap;
-use vyrox_domain::{host::HostState, ids::TenantId};
+use vyrox_domain::host::HostState;
 use vyrox_journal::{seal::HostKey, vault::Vault};
-use vyrox_supervision::{Backoff, Handle, Policy, Spec, Supervised, Tree};
+use vyrox_supervision::{Backoff, Group, Handle, Policy, Spec, Strategy, Supervised, Tree};
 
 use crate::{
+    arbiters::Arbiters,
     audit_writer::{AuditWriter, OnPoison},
     deadlines::Deadlines,
     directory::Directory,
@@ -19,41 +20,15 @@ use crate::{
     router::{Tenants, TenantsParts},
 };
 
-/// The threads that tenants are spread over: at least one.
-#[derive(Clone)]
-pub struct Arbiters {
-    first: ArbiterHandle,
-    rest: Arc<[ArbiterHandle]>,
-}
-
-impl Arbiters {
-    /// The first one and the others.
-    pub fn new(first: ArbiterHandle, rest: Vec<ArbiterHandle>) -> Self {
-        Self {
-            first,
-            rest: rest.into(),
-        }
-    }
-
-    /// A tenant's arbiter. It depends on the name alone, so a tenant stays with its neighbours.
-    pub fn of(&self, tenant: &TenantId) -> ArbiterHandle {
-        let place = tenant.as_str().bytes().fold(0_usize, |sum, byte| {
-            sum.wrapping_mul(31).wrapping_add(usize::from(byte))
-        });
-        let count = self.rest.len().saturating_add(1);
-        let index = place.checked_rem(count).unwrap_or(0);
-        let others = index.checked_sub(1).and_then(|index| self.rest.get(index));
-        others.unwrap_or(&self.first).clone()
-    }
-}
-
 /// What the composition root gives.
 pub struct HostParts {
     /// The world.
     pub world: Arc<World>,
     /// Where everything hangs.
     pub tree: Tree,
-    /// For the host's own actors.
+    /// For the audit writer alone.
+    pub audit_arbiter: ArbiterHandle,
+    /// For the host's other actors.
     pub host_arbiter: ArbiterHandle,
     /// For tenants.
     pub tenant_arbiters: Arbiters,
@@ -92,32 +67,11 @@ pub struct Host {
 /// Starts the host's actors, those first that others lean on; they stop in the reverse order, the
 /// audit writer last.
 pub fn start(parts: &HostParts) -> Host {
-    let HostParts {
-        world,
-        tree,
-        vault,
-        host_key,
-        ..
-    } = parts;
+    let HostParts { world, tree, .. } = parts;
     let view = Arc::new(ArcSwap::from_pointee(HostState::default()));
     let directory = Arc::new(Directory::default());
     let (audit_writer, projector, nonce_cache) = keepers(parts);
-    let deadlines = {
-        let world = Arc::clone(world);
-        supervise(parts, "deadlines", move || {
-            Deadlines::new(Arc::clone(&world))
-        })
-    };
-    let registry = {
-        let registry = RegistryParts {
-            world: Arc::clone(world),
-            vault: Arc::clone(vault),
-            host_key: Arc::clone(host_key),
-            view: Arc::clone(&view),
-            deadlines: deadlines.clone(),
-        };
-        supervise(parts, "registry", move || Registry::new(registry.clone()))
-    };
+    let (deadlines, registry) = host_machine(parts, &view);
     let tenants = {
         let tenants = TenantsParts {
             world: Arc::clone(world),
@@ -127,7 +81,9 @@ pub fn start(parts: &HostParts) -> Host {
             registry: registry.clone(),
             view: Arc::clone(&view),
         };
-        supervise(parts, "tenants", move || Tenants::new(tenants.clone()))
+        supervise(parts, Spec::new("tenants", "tenants"), move || {
+            Tenants::new(tenants.clone())
+        })
     };
     let tree = tree.clone();
     Host {
@@ -148,18 +104,19 @@ fn keepers(parts: &HostParts) -> (Handle<AuditWriter>, Handle<Projector>, Handle
     let world = &parts.world;
     let audit_writer = {
         let (world, on_poison) = (Arc::clone(world), Arc::clone(&parts.on_poison));
-        let make = move || AuditWriter::new(Arc::clone(&world), Arc::clone(&on_poison));
-        supervise(parts, "audit_writer", make)
+        let make = move |_| AuditWriter::new(Arc::clone(&world), Arc::clone(&on_poison));
+        let spec = Spec::new("audit_writer", "audit_writer").policy(host_policy());
+        parts.tree.supervise(spec, &parts.audit_arbiter, make)
     };
     let projector = {
         let projector = parts.projector.clone();
-        supervise(parts, "projector", move || {
+        supervise(parts, Spec::new("projector", "projector"), move || {
             Projector::new(projector.clone())
         })
     };
     let nonce_cache = {
         let world = Arc::clone(world);
-        supervise(parts, "nonce_cache", move || {
+        supervise(parts, Spec::new("nonce_cache", "nonce_cache"), move || {
             NonceCache::new(Arc::clone(&world))
         })
     };
@@ -172,23 +129,54 @@ const HOST_BACKOFF_MAX: Duration = Duration::from_secs(5);
 /// again, so the host's own actors are never given up.
 const HOST_INTENSITY: u32 = 10_000;
 
-/// Starts one of the host's own actors, on the thread that they share.
-fn supervise<A: Supervised>(
-    parts: &HostParts,
-    kind: &'static str,
-    make: impl Fn() -> A + Send + Sync + 'static,
-) -> Handle<A> {
+fn host_policy() -> Policy {
     let backoff = Backoff {
         base: Duration::from_millis(50),
         max: HOST_BACKOFF_MAX,
         ..Policy::default().backoff
     };
-    let policy = Policy {
+    Policy {
         intensity: HOST_INTENSITY,
         backoff,
         ..Policy::default()
+    }
+}
+
+/// The `_host` machine and the timers that it sets. They stand in memory only, and the machine sets
+/// them when it starts; so it restarts when they fall.
+fn host_machine(
+    parts: &HostParts,
+    view: &Arc<ArcSwap<HostState>>,
+) -> (Handle<Deadlines>, Handle<Registry>) {
+    let policy = host_policy();
+    let rest_for_one = Group::new("_host", "host_machine")
+        .strategy(Strategy::RestForOne)
+        .bears(policy.intensity, policy.period);
+    parts.tree.supervisor(&rest_for_one);
+    let deadlines = {
+        let world = Arc::clone(&parts.world);
+        let spec = Spec::new("deadlines", "deadlines").under("_host");
+        supervise(parts, spec, move || Deadlines::new(Arc::clone(&world)))
     };
-    let spec = Spec::new(kind, kind).policy(policy);
+    let registry = RegistryParts {
+        world: Arc::clone(&parts.world),
+        vault: Arc::clone(&parts.vault),
+        host_key: Arc::clone(&parts.host_key),
+        view: Arc::clone(view),
+        deadlines: deadlines.clone(),
+    };
+    let spec = Spec::new("registry", "registry").under("_host");
+    let registry = supervise(parts, spec, move || Registry::new(registry.clone()));
+    (deadlines, registry)
+}
+
+/// Starts one of the host's own actors, on the thread that they share.
+fn supervise<A: Supervised>(
+    parts: &HostParts,
+    spec: Spec,
+    make: impl Fn() -> A + Send + Sync + 'static,
+) -> Handle<A> {
     let make = move |_generation| make();
+    let spec = spec.policy(host_policy());
     parts.tree.supervise(spec, &parts.host_arbiter, make)
 }

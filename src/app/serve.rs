@@ -238,9 +238,7 @@ async fn drain(standing: Standing, server: ServerHandle) -> anyhow::Result<()> {
     standing.feed.close();
     let world = Arc::clone(&standing.world);
     let closed = tokio::task::spawn_blocking(move || close(&world)).await;
-    for arbiter in &standing.arbiters {
-        arbiter.stop();
-    }
+    standing.threads.stop();
     closed.context("the journal's thread fell")?
 }
 

@@ -75,7 +75,9 @@ const RANGES: &[(&str, i64, i64)] = &[
     ("supervision.budget", 1, 4096),
     ("supervision.slice_us", 1, 100_000),
     ("supervision.idle_passivate_s", 1, 604_800),
+    ("supervision.stall_notice_ms", 10, 600_000),
     ("supervision.stall_ms", 10, 600_000),
+    ("supervision.spare_threads", 1, 32),
 ];
 
 impl Schema {

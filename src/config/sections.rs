@@ -194,8 +194,12 @@ pub struct SupervisionConfig {
     pub slice_us: u64,
     /// Silence after which a tenant leaves memory.
     pub idle_passivate_s: u64,
-    /// Time after which a blocking handler counts as stuck.
+    /// Time after which a handler that blocks its thread is reported.
+    pub stall_notice_ms: u64,
+    /// Time after which the actors of a blocked thread move to another one.
     pub stall_ms: u64,
+    /// Threads at hand for that.
+    pub spare_threads: usize,
 }
 
 /// `[auth]`
