@@ -5,6 +5,7 @@
 
 use crate::clock;
 use crate::context::Supervised;
+use crate::faults::Faults;
 use crate::fence::{Caller, Run, caller};
 use crate::lane::{Class, Classified, Overflow};
 use crate::latency::Waits;
@@ -54,6 +55,7 @@ pub(crate) struct Settings {
     pub(crate) clock: fn() -> u64,
     /// A poll that takes longer counts as a stall. Nanoseconds.
     pub(crate) stall_after_ns: AtomicU64,
+    pub(crate) faults: Faults,
 }
 
 impl Settings {

@@ -251,7 +251,7 @@ impl<A: Supervised> Core<A> {
         if inner.exit.is_some() || inner.run.generation != run.generation {
             return;
         }
-        inner.exit = Some(exit);
+        inner.exit = Some(exit.clone());
         inner.run.fence(Failure::Closed);
         inner.restart_due = None;
         inner.record.next_restart_at_ms = None;
@@ -267,6 +267,7 @@ impl<A: Supervised> Core<A> {
             waker.wake();
         }
         panics::contained("factory", move || drop(factory));
+        self.settings.faults.ended(&self.id, exit);
         self.wake_waiting();
         self.exited.notify_waiters();
     }

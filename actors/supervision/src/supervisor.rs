@@ -107,6 +107,8 @@ impl<A: Supervised> Supervisor<A> {
             let actor = self.core.begin(&self.run)?(self.run.generation);
             let (core, run) = (Arc::clone(&self.core), Arc::clone(&self.run));
             self.generation = Some(SupervisedContext::wrap(actor, core, run, turn));
+            let faults = &self.core.settings.faults;
+            faults.begins(&self.core.id, self.run.generation);
         }
         self.generation.as_mut()
     }

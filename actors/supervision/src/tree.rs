@@ -4,6 +4,7 @@ use crate::child::Child;
 use crate::clock;
 use crate::context::Supervised;
 use crate::core::{Core, Factory, Settings};
+use crate::faults::Faults;
 use crate::handle::Handle;
 use crate::lock::lock;
 use crate::node::Node;
@@ -41,6 +42,7 @@ impl Tree {
             seed,
             clock,
             stall_after_ns: AtomicU64::new(0),
+            faults: Faults::default(),
         };
         let tree = Self {
             settings: Arc::new(settings),
@@ -74,6 +76,7 @@ impl Tree {
         arbiter: &ArbiterHandle,
         factory: impl Fn(u64) -> A + Send + Sync + 'static,
     ) -> Handle<A> {
+        let spec = self.settings.faults.attuned(spec);
         let (id, kind, parent) = (spec.id.clone(), spec.kind, spec.parent.clone());
         let factory: Factory<A> = Arc::new(factory);
         let now_ms = (self.settings.clock)();
@@ -134,6 +137,21 @@ impl Tree {
     pub fn find(&self, id: &str) -> Option<Node> {
         let sketch = lock(&self.registry).sketch(id);
         sketch.map(Sketch::draw)
+    }
+
+    /// Orders `fault` for the actor of that id, `times` times: it strikes at the actor's next messages,
+    /// whatever the actor's type. False if there is no such actor at present; then the order waits for
+    /// one to come. Orders of one actor strike in turn. At most 1,024 wait, the oldest give way.
+    #[cfg(feature = "faults")]
+    pub fn inject(&self, id: &str, fault: crate::Fault, times: u32) -> bool {
+        self.settings.faults.order(id, fault, times);
+        let lives = |child: &Arc<dyn Child>| child.id() == id && child.ended().is_none();
+        self.children().iter().any(lives)
+    }
+
+    #[cfg(feature = "testing")]
+    pub(crate) fn faults(&self) -> &Faults {
+        &self.settings.faults
     }
 
     /// Every actor, last started first.

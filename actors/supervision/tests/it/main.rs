@@ -8,12 +8,19 @@
 
 mod worker;
 
+mod abort;
 mod admission;
+mod bounds;
+mod containment;
 mod crashes;
+mod faults;
 mod generations;
+mod handles;
+mod herd;
 mod restarts;
 mod service;
 mod shutdown;
 mod stopping;
+mod storms;
 mod tree;
 mod watchdog;
