@@ -5,6 +5,7 @@
 
 use crate::clock;
 use crate::context::Supervised;
+#[cfg(feature = "faults")]
 use crate::faults::Faults;
 use crate::fence::{Caller, Run, caller};
 use crate::lane::{Class, Classified, Overflow};
@@ -17,6 +18,7 @@ use crate::parcel::{Envelope, Parcel};
 use crate::poison::{DeadLetter, Quarantine};
 use crate::restart_policy::Falls;
 use crate::spec::Policy;
+use crate::witness::Witness;
 use actix::dev::OneshotSender;
 use actix::{Actor, Handler};
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
@@ -55,7 +57,9 @@ pub(crate) struct Settings {
     pub(crate) clock: fn() -> u64,
     /// A poll that takes longer counts as a stall. Nanoseconds.
     pub(crate) stall_after_ns: AtomicU64,
+    #[cfg(feature = "faults")]
     pub(crate) faults: Faults,
+    pub(crate) witness: Witness,
 }
 
 impl Settings {

@@ -11,36 +11,18 @@ mod strike;
 #[cfg(feature = "faults")]
 pub use orders::{Fault, UnknownFault};
 #[cfg(feature = "faults")]
-pub(crate) use strike::{Faults, Happening, around};
+pub(crate) use strike::{Faults, around, before_started};
 
 #[cfg(not(feature = "faults"))]
-pub(crate) use nothing::{Faults, around};
+pub(crate) use nothing::{around, before_started};
 
 #[cfg(not(feature = "faults"))]
 mod nothing {
     use crate::context::{Supervised, SupervisedContext};
-    use crate::outcome::Exit;
-    use crate::spec::Spec;
+    use crate::core::Core;
 
-    #[derive(Default)]
-    pub(crate) struct Faults;
-
-    #[expect(
-        clippy::unused_self,
-        reason = "the hooks are called alike with and without the feature"
-    )]
-    impl Faults {
-        #[inline]
-        pub(crate) const fn attuned(&self, spec: Spec) -> Spec {
-            spec
-        }
-
-        #[inline]
-        pub(crate) const fn begins(&self, _id: &str, _generation: u64) {}
-
-        #[inline]
-        pub(crate) fn ended(&self, _id: &str, _exit: Exit) {}
-    }
+    #[inline]
+    pub(crate) const fn before_started<A: Supervised>(_core: &Core<A>, _generation: u64) {}
 
     #[inline]
     pub(crate) fn around<A: Supervised>(

@@ -113,6 +113,7 @@ mod faults;
 mod lock;
 #[cfg(feature = "testing")]
 pub mod testing;
+mod witness;
 
 pub use answer::{Contained, Serves};
 pub use context::{Supervised, SupervisedContext};

@@ -267,7 +267,7 @@ impl<A: Supervised> Core<A> {
             waker.wake();
         }
         panics::contained("factory", move || drop(factory));
-        self.settings.faults.ended(&self.id, exit);
+        self.settings.witness.ended(&self.id, exit);
         self.wake_waiting();
         self.exited.notify_waiters();
     }

@@ -3,6 +3,7 @@
 use crate::clock;
 use crate::context::{Supervised, SupervisedContext};
 use crate::core::Core;
+use crate::faults;
 use crate::fence::{Entered, FencedOut, Polling, Run};
 use crate::life::{Cause, Fall, Orders};
 use crate::outcome::{Exit, Stop};
@@ -107,8 +108,7 @@ impl<A: Supervised> Supervisor<A> {
             let actor = self.core.begin(&self.run)?(self.run.generation);
             let (core, run) = (Arc::clone(&self.core), Arc::clone(&self.run));
             self.generation = Some(SupervisedContext::wrap(actor, core, run, turn));
-            let faults = &self.core.settings.faults;
-            faults.begins(&self.core.id, self.run.generation);
+            faults::before_started(&self.core, self.run.generation);
         }
         self.generation.as_mut()
     }

@@ -4,13 +4,15 @@ use crate::child::Child;
 use crate::clock;
 use crate::context::Supervised;
 use crate::core::{Core, Factory, Settings};
-use crate::faults::Faults;
+#[cfg(feature = "faults")]
+use crate::faults::{Fault, Faults};
 use crate::handle::Handle;
 use crate::lock::lock;
 use crate::node::Node;
 use crate::outcome::Stop;
 use crate::registry::{Mark, Registry, Sketch};
 use crate::spec::Spec;
+use crate::witness::Witness;
 use actix::ArbiterHandle;
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -42,7 +44,9 @@ impl Tree {
             seed,
             clock,
             stall_after_ns: AtomicU64::new(0),
+            #[cfg(feature = "faults")]
             faults: Faults::default(),
+            witness: Witness::default(),
         };
         let tree = Self {
             settings: Arc::new(settings),
@@ -76,7 +80,7 @@ impl Tree {
         arbiter: &ArbiterHandle,
         factory: impl Fn(u64) -> A + Send + Sync + 'static,
     ) -> Handle<A> {
-        let spec = self.settings.faults.attuned(spec);
+        let spec = self.settings.witness.attuned(spec);
         let (id, kind, parent) = (spec.id.clone(), spec.kind, spec.parent.clone());
         let factory: Factory<A> = Arc::new(factory);
         let now_ms = (self.settings.clock)();
@@ -143,15 +147,15 @@ impl Tree {
     /// whatever the actor's type. False if there is no such actor at present; then the order waits for
     /// one to come. Orders of one actor strike in turn. At most 1,024 wait, the oldest give way.
     #[cfg(feature = "faults")]
-    pub fn inject(&self, id: &str, fault: crate::Fault, times: u32) -> bool {
+    pub fn inject(&self, id: &str, fault: Fault, times: u32) -> bool {
         self.settings.faults.order(id, fault, times);
         let lives = |child: &Arc<dyn Child>| child.id() == id && child.ended().is_none();
         self.children().iter().any(lives)
     }
 
     #[cfg(feature = "testing")]
-    pub(crate) fn faults(&self) -> &Faults {
-        &self.settings.faults
+    pub(crate) fn witness(&self) -> &Witness {
+        &self.settings.witness
     }
 
     /// Every actor, last started first.

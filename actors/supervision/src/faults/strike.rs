@@ -1,27 +1,13 @@
-//! The hooks by which ordered faults strike, and by which a harness sees actors begin and end.
+//! The hooks by which ordered faults strike.
 
 use crate::context::{Supervised, SupervisedContext};
+use crate::core::Core;
 use crate::faults::orders::{Fault, Orders, Place};
 use crate::lock::lock;
-use crate::outcome::Exit;
-use crate::spec::Spec;
 use actix::ActorContext;
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Mutex, OnceLock};
 use std::time::Duration;
-
-/// A time slice that no poll outlives.
-const NO_SLICE: Duration = Duration::from_hours(24);
-
-/// What a harness is told, with the actor's id.
-pub(crate) enum Happening {
-    /// The value of this generation is there; `started` comes next.
-    Began(u64),
-    Struck(Fault),
-    Ended(Exit),
-}
-
-type Witness = Box<dyn Fn(&str, Happening) + Send + Sync>;
 
 /// The faults ordered in a tree.
 #[derive(Default)]
@@ -29,7 +15,6 @@ pub(crate) struct Faults {
     orders: Mutex<Orders>,
     /// Orders in there: without any, a message costs one look at this.
     waiting: AtomicUsize,
-    witness: OnceLock<Witness>,
 }
 
 impl Faults {
@@ -39,51 +24,22 @@ impl Faults {
         self.waiting.store(orders.len(), Ordering::Release);
     }
 
-    /// Puts the tree into a harness's hands: the first witness stays, and from now on no actor that is
-    /// started ends its turn because real time has passed.
-    #[cfg(feature = "testing")]
-    pub(crate) fn watched_by(&self, witness: impl Fn(&str, Happening) + Send + Sync + 'static) {
-        self.witness.get_or_init(|| Box::new(witness));
-    }
-
-    /// The spec as the harness, if there is one, wants it.
-    pub(crate) fn attuned(&self, mut spec: Spec) -> Spec {
-        if self.witness.get().is_some() {
-            spec.policy.slice = NO_SLICE;
-        }
-        spec
-    }
-
-    /// A generation is about to be started; instead, it may be struck.
-    pub(crate) fn begins(&self, id: &str, generation: u64) {
-        self.tell(id, Happening::Began(generation));
-        let spared = self.take(id, Place::Started).is_none();
-        assert!(spared, "injected panic");
-    }
-
-    pub(crate) fn ended(&self, id: &str, exit: Exit) {
-        self.tell(id, Happening::Ended(exit));
-    }
-
     fn take(&self, id: &str, place: Place) -> Option<Fault> {
         if self.waiting.load(Ordering::Acquire) == 0 {
             return None;
         }
-        let fault = {
-            let mut orders = lock(&self.orders);
-            let fault = orders.take(id, place);
-            self.waiting.store(orders.len(), Ordering::Release);
-            fault?
-        };
-        self.tell(id, Happening::Struck(fault));
-        Some(fault)
+        let mut orders = lock(&self.orders);
+        let fault = orders.take(id, place);
+        self.waiting.store(orders.len(), Ordering::Release);
+        fault
     }
+}
 
-    fn tell(&self, id: &str, what: Happening) {
-        if let Some(witness) = self.witness.get() {
-            witness(id, what);
-        }
-    }
+/// A generation is about to be started; instead, it may be struck.
+pub(crate) fn before_started<A: Supervised>(core: &Core<A>, generation: u64) {
+    core.settings.witness.began(&core.id, generation);
+    let struck = struck(core, Place::Started).is_some();
+    assert!(!struck, "injected panic");
 }
 
 /// Gives the message in hand to its handler, or to the fault that was ordered.
@@ -96,8 +52,7 @@ pub(crate) fn around<A: Supervised>(
     ctx: &mut SupervisedContext<A>,
     handle: impl FnOnce(&mut SupervisedContext<A>),
 ) {
-    let core = ctx.core();
-    match core.settings.faults.take(&core.id, Place::Message) {
+    match struck(ctx.core(), Place::Message) {
         None => handle(ctx),
         Some(Fault::Panic | Fault::PanicInStarted) => panic!("injected panic"),
         Some(Fault::BlockMs(ms)) => {
@@ -110,4 +65,10 @@ pub(crate) fn around<A: Supervised>(
         }
         Some(Fault::Error) => ctx.fail("injected error"),
     }
+}
+
+fn struck<A: Supervised>(core: &Core<A>, place: Place) -> Option<Fault> {
+    let fault = core.settings.faults.take(&core.id, place)?;
+    core.settings.witness.struck(&core.id, fault);
+    Some(fault)
 }

@@ -85,9 +85,7 @@ impl Stage {
         let began = Instant::now();
         BEGAN.set(Some(began));
         let (tree, trace) = (Tree::with_clock(storm.seed, virtual_ms), Trace::new());
-        let writer = trace.clone();
-        tree.faults()
-            .watched_by(move |actor, what| writer.happened(actor, what));
+        tree.witness().write_to(trace.clone());
         Self {
             tree,
             trace,

@@ -1,7 +1,8 @@
 //! What happened in a run, and a number that is the same whenever the same happened.
 
-use crate::faults::{Fault, Happening};
+use crate::faults::Fault;
 use crate::lock::lock;
+use crate::outcome::Exit;
 use std::fmt;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -51,8 +52,8 @@ pub enum What {
     Struck(Fault),
     /// A generation began.
     Began(u64),
-    /// The actor ended; its exit in words.
-    Ended(String),
+    /// The actor ended.
+    Ended(Exit),
     /// The test's own note.
     Note(String),
 }
@@ -74,17 +75,6 @@ impl Trace {
     /// Writes something of the test's own, so that it becomes a part of the digest.
     pub fn note(&self, actor: &str, note: impl Into<String>) {
         self.write(actor, What::Note(note.into()));
-    }
-
-    pub(crate) fn happened(&self, actor: &str, what: Happening) {
-        self.write(
-            actor,
-            match what {
-                Happening::Began(generation) => What::Began(generation),
-                Happening::Struck(fault) => What::Struck(fault),
-                Happening::Ended(exit) => What::Ended(exit.to_string()),
-            },
-        );
     }
 
     pub(crate) fn write(&self, actor: &str, what: What) {
@@ -170,7 +160,7 @@ impl fmt::Display for What {
             }
             Self::Struck(fault) => write!(f, "struck by {fault}"),
             Self::Began(generation) => write!(f, "generation {generation}"),
-            Self::Ended(exit) => f.write_str(exit),
+            Self::Ended(exit) => exit.fmt(f),
             Self::Note(note) => f.write_str(note),
         }
     }
