@@ -11,6 +11,7 @@ use std::fmt;
 use std::future::poll_fn;
 use std::pin::{Pin, pin};
 use std::rc::Rc;
+use std::thread;
 use std::time::Duration;
 use tokio::time::{Instant, sleep_until};
 
@@ -59,11 +60,12 @@ type Background = Pin<Box<dyn Future<Output = ()>>>;
 /// adds its own checks with [`Stage::check`].
 ///
 /// # Panics
-/// When the test or a check does.
+/// When the test or a check does; the end of the trace then goes to standard error.
 pub fn play<T>(storm: &Storm, test: impl AsyncFnOnce(Stage) -> T) -> Played<T> {
     let began = clock::monotonic();
     let (value, trace, virtual_time) = super::run(async {
         let stage = Stage::set(storm.clone());
+        let _last_words = LastWords(stage.trace.clone());
         let background = [
             Box::pin(strike_all(stage.clone())) as Background,
             Box::pin(check_all(stage.clone())),
@@ -199,6 +201,25 @@ async fn beside<T>(background: [Background; 2], main: impl Future<Output = T>) -
         main.as_mut().poll(cx)
     })
     .await
+}
+
+/// Tells how the trace of a failed run ended.
+struct LastWords(Trace);
+
+/// Records that are told.
+const TOLD: usize = 20;
+
+impl Drop for LastWords {
+    #[expect(clippy::print_stderr, reason = "a failed test speaks there")]
+    fn drop(&mut self) {
+        if thread::panicking() {
+            let records = self.0.records();
+            let unsaid = records.len().saturating_sub(TOLD);
+            for record in records.iter().skip(unsaid) {
+                eprintln!("{record}");
+            }
+        }
+    }
 }
 
 thread_local!(static BEGAN: Cell<Option<Instant>> = const { Cell::new(None) });
