@@ -79,8 +79,19 @@ fn victim(tree: &Tree, id: &str, trap: &Trap) -> Handle<Victim> {
     })
 }
 
-fn is_crash(outcome: &Result<(), Failure>, of: u64) -> bool {
-    matches!(outcome, Err(Failure::Crashed { generation, .. }) if *generation == of)
+/// What those are told whose answer the generation owed when it panicked at `place`.
+fn told(place: Place, generation: u64) -> Result<(), Failure> {
+    let message = match place {
+        Place::Handler | Place::RestartedStarted | Place::Factory => {
+            "it::containment::victim::Trip"
+        }
+        Place::MessageDrop => "it::containment::victim::Fragile",
+        _ => "a timer or future",
+    };
+    Err(Failure::Crashed {
+        message,
+        generation,
+    })
 }
 
 /// Makes the victim panic at `place`. Whoever waited for an answer learns of the crash; what waited in
@@ -101,11 +112,10 @@ async fn provoke(victim: &Handle<Victim>, place: Place) {
         | Place::Factory
         | Place::Response
         | Place::AtomicResponse
-        | Place::MessageDrop => assert!(is_crash(&provoked, generation), "{place:?} {provoked:?}"),
+        | Place::MessageDrop => assert_eq!(provoked, told(place, generation), "{place:?}"),
         _ => assert_eq!(provoked, Ok(()), "{place:?}"),
     }
-    let pending = pending.await;
-    assert!(is_crash(&pending, generation), "{place:?} {pending:?}");
+    assert_eq!(pending.await, told(place, generation), "{place:?}");
     let answered_by = queued.await.unwrap();
     let last = generation + place.falls();
     assert!((generation..=last).contains(&answered_by), "{place:?}");

@@ -6,6 +6,8 @@ mod client;
 mod ledger;
 
 use crate::storms::client::{Office, Totals};
+use crate::worker::{LONG, Note, quick, run_in, worker_in};
+use actix::prelude::*;
 use std::time::Duration;
 use vyrox_supervision::testing::{Played, Storm, What, each_seed, play};
 use vyrox_supervision::{Fault, install_panic_hook};
@@ -73,6 +75,28 @@ fn storms_of_many_seeds_break_no_promise() {
         let played = storm_over_an_office(seed, 1);
         assert!(played.value.struck > 50, "{:?}", played.value);
     });
+}
+
+/// A harness whose actors kept their slices of real time gave another order of events whenever the
+/// machine was busy: a seed then told another story each time.
+#[test]
+fn real_time_moves_nothing_on_a_stage() {
+    const MESSAGES: u64 = 8;
+    let storm = Storm::new(1, Duration::from_hours(1));
+    let played = play(&storm, async |stage| {
+        let (slow, first) = worker_in(stage.tree(), "slow", quick(), &Arbiter::current());
+        let (quick, second) = worker_in(stage.tree(), "quick", quick(), &Arbiter::current());
+        // Longer each than a slice, all together shorter than a budget.
+        stage.tree().inject("slow", Fault::BlockMs(1), 8);
+        for n in 0..MESSAGES {
+            slow.try_cast(Note(n)).unwrap();
+        }
+        let count = run_in(move |quick, _| quick.note(first.notes().len() as u64));
+        quick.ask(count, LONG).await.unwrap();
+        (second.notes(), stage.elapsed())
+    });
+    assert_eq!(played.value, (vec![MESSAGES], Duration::ZERO));
+    assert!(played.wall_time >= Duration::from_millis(MESSAGES));
 }
 
 #[test]
