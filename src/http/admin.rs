@@ -14,7 +14,7 @@ use vyrox_actors::{
         UpdateTenant,
     },
     router::Activate,
-    supervision::{Classified, Failure, Handle, Reason},
+    supervision::{Classified, Failure, Handle, Reason, Serves},
 };
 use vyrox_domain::{
     host::HostRefusal,
@@ -241,7 +241,7 @@ pub(super) fn known(edge: &Edge, name: &str) -> Answer<TenantId> {
 async fn change<M>(edge: &Edge, message: impl FnOnce(ChangeReply<Issued>) -> M) -> Answer<Issued>
 where
     M: Classified<Result = ()>,
-    Registry: actix::Handler<M>,
+    Registry: Serves<M>,
 {
     let (reply, answer) = oneshot::channel();
     let registry: &Handle<Registry> = &edge.registry;

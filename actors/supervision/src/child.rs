@@ -1,7 +1,7 @@
 //! An actor as the tree knows it, whatever its type.
 
 use crate::context::Supervised;
-use crate::core::{Core, Past};
+use crate::core::{Core, Past, Rest};
 use crate::fall::{Debris, Fall};
 use crate::fence::Run;
 use crate::lock::lock;
@@ -96,7 +96,8 @@ impl<A: Supervised> Child for Core<A> {
 
     fn waiting(&self) -> Option<Waiting> {
         let inner = lock(&self.inner);
-        if inner.exit.is_some() || inner.restart_due.is_some() {
+        let between = inner.restart_due.is_some() || inner.rest != Rest::No;
+        if inner.exit.is_some() || between {
             return None;
         }
         Some(Waiting {

@@ -5,6 +5,8 @@
 
 use crate::clock;
 use crate::context::Supervised;
+#[cfg(feature = "faults")]
+use crate::faults::Faults;
 use crate::fence::{Caller, Run, caller};
 use crate::lane::{Class, Classified, Overflow};
 use crate::latency::Waits;
@@ -19,6 +21,7 @@ use crate::spec::Policy;
 use crate::strategy::Key;
 use crate::supervisors::Supervisors;
 use crate::watchdog::roster::Roster;
+use crate::witness::Witness;
 use actix::dev::OneshotSender;
 use actix::{Actor, ArbiterHandle, Handler};
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
@@ -66,6 +69,9 @@ pub(crate) struct Settings {
     pub(crate) letters_gone: AtomicU64,
     /// What the watchdog looks at.
     pub(crate) roster: Roster,
+    #[cfg(feature = "faults")]
+    pub(crate) faults: Faults,
+    pub(crate) witness: Witness,
 }
 
 impl Settings {

@@ -1,5 +1,6 @@
 //! The stable, typed way to an actor.
 
+use crate::answer::Serves;
 use crate::context::Supervised;
 use crate::core::Core;
 use crate::fall::Fall;
@@ -42,7 +43,7 @@ impl<A: Supervised> Handle<A> {
     /// Sends without waiting for room or for an answer.
     pub fn try_cast<M: Classified>(&self, message: M) -> Result<(), Rejected<M>>
     where
-        A: Handler<M>,
+        A: Serves<M>,
     {
         self.counted(self.submit(message))
     }
@@ -50,7 +51,7 @@ impl<A: Supervised> Handle<A> {
     /// Sends, waiting for room as long as the lane allows ([`Overflow::Wait`]).
     pub async fn cast<M: Classified>(&self, message: M) -> Result<(), Rejected<M>>
     where
-        A: Handler<M>,
+        A: Serves<M>,
     {
         self.counted(
             self.with_room(message, |message| self.submit(message))
@@ -61,7 +62,7 @@ impl<A: Supervised> Handle<A> {
     /// Asks without waiting for room. The answer has no deadline of its own.
     pub fn try_ask<M: Classified>(&self, message: M) -> Result<Ask<A, M>, Rejected<M>>
     where
-        A: Handler<M>,
+        A: Serves<M>,
     {
         self.counted(self.submit_ask(message))
     }
@@ -74,7 +75,7 @@ impl<A: Supervised> Handle<A> {
         deadline: Duration,
     ) -> Result<M::Result, Failure>
     where
-        A: Handler<M>,
+        A: Serves<M>,
     {
         let answer = async {
             let admitted = self

@@ -67,15 +67,24 @@
 //!
 //! # What to keep in mind
 //!
-//! * Answer asynchronously with `ResponseActFuture` or `AtomicResponse`, never with `ResponseFuture`: actix
-//!   runs that one outside of the context, where it is neither fenced nor supervised.
+//! * Answer asynchronously with `ResponseActFuture` or `AtomicResponse`. A handler that answers with
+//!   `ResponseFuture`, which actix runs outside of the context, cannot be sent to: see [`Contained`].
 //! * A message that is being handled when its actor falls is not handled again. Whoever needs that asks
 //!   and asks again.
-//! * A panic in a `Drop` while another panic unwinds aborts the process; no layer can contain it.
+//! * A panic in a `Drop` while another panic unwinds aborts the process; no layer can contain it. So
+//!   acknowledge only what is durable, and an abort loses nothing that was acknowledged.
+//! * `panic = "abort"` takes all of this away: the crate does not compile with it.
+//!
+//! # Features
+//!
+//! * `faults`: `Tree::inject` orders panics, blocks, stops and errors for an actor by its id. Only for
+//!   tests and trial builds; without it not even the hooks are there.
+//! * `testing`: the module `testing`, with a paused clock and storms of faults that a seed repeats.
 
 #[cfg(panic = "abort")]
 compile_error!("supervision needs panics that unwind: leave `panic` at its default");
 
+mod answer;
 mod lane;
 mod outcome;
 mod spec;
@@ -112,11 +121,16 @@ mod watchdog;
 mod zone;
 
 mod clock;
+mod faults;
 mod lock;
 #[cfg(feature = "testing")]
 pub mod testing;
+mod witness;
 
+pub use answer::{Contained, Serves};
 pub use context::{Supervised, SupervisedContext};
+#[cfg(feature = "faults")]
+pub use faults::{Fault, UnknownFault};
 pub use fence::Fence;
 pub use handle::Handle;
 pub use lane::{Class, Classified, Lane, Overflow};

@@ -138,7 +138,7 @@ impl<A: Supervised> Core<A> {
             if inner.exit.is_some() || inner.run.generation != run.generation {
                 return None;
             }
-            inner.exit = Some(exit);
+            inner.exit = Some(exit.clone());
             inner.run.fence(Failure::Closed);
             inner.rest = Rest::No;
             inner.restart_due = None;
@@ -158,6 +158,7 @@ impl<A: Supervised> Core<A> {
         if let Some(key) = self.supervised.get() {
             self.settings.supervisors.ended(*key);
         }
+        self.settings.witness.ended(&self.id, exit);
         self.wake_waiting();
         self.exited.notify_waiters();
         Some(debris)

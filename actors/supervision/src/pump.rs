@@ -3,6 +3,7 @@
 use crate::clock;
 use crate::context::Supervised;
 use crate::core::Next;
+use crate::faults;
 use crate::fence::leave;
 use crate::lock::lock;
 use crate::spec::Policy;
@@ -77,7 +78,7 @@ impl<A: Supervised> ActorFuture<A> for Pump<A> {
             match ctx.core().next(ctx.run(), ctx.turn.now) {
                 Next::Handle(envelope) => {
                     ctx.turn.messages_left = ctx.turn.messages_left.saturating_sub(1);
-                    envelope.run(actor, ctx);
+                    faults::around(ctx, |ctx| envelope.run(actor, ctx));
                     ctx.turn.now = clock::monotonic();
                 }
                 Next::PutAway => {

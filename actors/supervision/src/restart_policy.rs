@@ -182,7 +182,7 @@ pub(crate) fn seed_of(tree_seed: u64, id: &str) -> u64 {
 
 /// The finaliser of `SplitMix64`. Written out, so that a seed means the same run in every version of
 /// every library.
-const fn mix(seed: u64) -> u64 {
+pub(crate) const fn mix(seed: u64) -> u64 {
     let z = seed.wrapping_add(0x9e37_79b9_7f4a_7c15);
     let z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     let z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);

@@ -6,6 +6,7 @@ use crate::context::{Supervised, SupervisedContext};
 use crate::core::Core;
 use crate::desk::Polling;
 use crate::fall::{Cause, Fall};
+use crate::faults;
 use crate::fence::{Entered, FencedOut, Run};
 use crate::life::Orders;
 use crate::outcome::{Exit, Stop};
@@ -110,6 +111,7 @@ impl<A: Supervised> Supervisor<A> {
             let actor = self.core.begin(&self.run)?(self.run.generation);
             let (core, run) = (Arc::clone(&self.core), Arc::clone(&self.run));
             self.generation = Some(SupervisedContext::wrap(actor, core, run, turn));
+            faults::before_started(&self.core, self.run.generation);
         }
         self.generation.as_mut()
     }

@@ -4,6 +4,8 @@ use crate::child::Child;
 use crate::clock;
 use crate::context::Supervised;
 use crate::core::{Core, Factory, Settings};
+#[cfg(feature = "faults")]
+use crate::faults::{Fault, Faults};
 use crate::handle::Handle;
 use crate::lock::lock;
 use crate::node::Node;
@@ -12,6 +14,7 @@ use crate::registry::{Before, Mark, Registry, Sketch};
 use crate::spec::{Group, Spec};
 use crate::supervisors::{GroupHandle, Supervisors};
 use crate::watchdog::roster::Roster;
+use crate::witness::Witness;
 use actix::ArbiterHandle;
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -47,6 +50,9 @@ impl Tree {
             letters: AtomicU64::new(0),
             letters_gone: AtomicU64::new(0),
             roster: Roster::new(),
+            #[cfg(feature = "faults")]
+            faults: Faults::default(),
+            witness: Witness::default(),
         };
         let tree = Self {
             settings: Arc::new(settings),
@@ -95,6 +101,7 @@ impl Tree {
         arbiter: &ArbiterHandle,
         factory: impl Fn(u64) -> A + Send + Sync + 'static,
     ) -> Handle<A> {
+        let spec = self.settings.witness.attuned(spec);
         let (id, kind, parent) = (spec.id.clone(), spec.kind, spec.parent.clone());
         let factory: Factory<A> = Arc::new(factory);
         let now_ms = (self.settings.clock)();
@@ -180,6 +187,20 @@ impl Tree {
 
     pub(crate) fn roster(&self) -> &Roster {
         &self.settings.roster
+    }
+
+    /// Orders `fault` for the actor of that id, `times` times: it strikes at the actor's next messages,
+    /// whatever the actor's type. False if there is no such actor at present; then the order waits for
+    /// one to come. Orders of one actor strike in turn. At most 1,024 wait, the oldest give way.
+    #[cfg(feature = "faults")]
+    pub fn inject(&self, id: &str, fault: Fault, times: u32) -> bool {
+        self.settings.faults.order(id, fault, times);
+        self.child(id).is_some_and(|child| child.ended().is_none())
+    }
+
+    #[cfg(feature = "testing")]
+    pub(crate) fn witness(&self) -> &Witness {
+        &self.settings.witness
     }
 
     /// From now on nothing new is started, and only actors and insiders may send.

@@ -124,3 +124,98 @@ impl Suspect {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::lane::{Class, Classified};
+    use crate::spec::Spec;
+    use crate::tree::Tree;
+    use crate::watchdog::patrol;
+    use actix::prelude::*;
+    use std::sync::mpsc::{Receiver, Sender, channel};
+    use std::time::Duration;
+
+    struct Idler;
+
+    impl Actor for Idler {
+        type Context = crate::context::SupervisedContext<Self>;
+    }
+
+    #[derive(Message)]
+    #[rtype(result = "()")]
+    struct Nudge;
+
+    impl Classified for Nudge {
+        const CLASS: Class = Class::Bulk;
+    }
+
+    impl Handler<Nudge> for Idler {
+        type Result = ();
+
+        fn handle(&mut self, _: Nudge, _: &mut Self::Context) {}
+    }
+
+    /// Keeps what it is told; true stands for noticed.
+    struct Owner(Sender<(bool, Stall)>);
+
+    impl OnStall for Owner {
+        fn noticed(&mut self, stall: &Stall) {
+            self.0.send((true, stall.clone())).unwrap();
+        }
+
+        fn spare(&mut self, _: &Stall) -> Option<ArbiterHandle> {
+            None
+        }
+
+        fn recovered(&mut self, stall: &Stall, _: Duration) {
+            self.0.send((false, stall.clone())).unwrap();
+        }
+    }
+
+    /// Judges after each of so many seconds, and gives what the owner was told.
+    fn rounds(
+        progress: &mut Progress,
+        duty: &mut Duty<Owner>,
+        told: &Receiver<(bool, Stall)>,
+        seconds: impl IntoIterator<Item = u64>,
+    ) -> Vec<(bool, Stall)> {
+        for second in seconds {
+            let now = clock::later(patrol::now(), Duration::from_secs(second));
+            progress.judge(duty, now);
+        }
+        told.try_iter().collect()
+    }
+
+    /// The system is not being run, so the actor is neither polled nor does it hold anything back.
+    #[test]
+    fn a_queue_that_nobody_serves_is_reported_once_until_it_is_served() {
+        let (tree, system) = (Tree::new(1), System::new());
+        let idler = system.block_on(async {
+            let spec = Spec::new("idler", "idler");
+            let idler = tree.supervise(spec, &Arbiter::current(), |_| Idler);
+            idler.ask(Nudge, Duration::from_secs(9)).await.unwrap();
+            idler
+        });
+        let (tell, told) = channel();
+        let plan = Plan::default();
+        let mut progress = Progress::new(&plan, patrol::now());
+        let mut duty = Duty::new(tree, plan, Owner(tell));
+        assert_eq!(rounds(&mut progress, &mut duty, &told, [10, 20, 30]), []);
+        idler.try_cast(Nudge).unwrap();
+        assert_eq!(rounds(&mut progress, &mut duty, &told, [40, 43]), []);
+        let noticed = rounds(&mut progress, &mut duty, &told, [46, 50, 60]);
+        let [(true, stall)] = noticed.as_slice() else {
+            panic!("{noticed:?}");
+        };
+        assert_eq!(stall.kind, StallKind::NoProgress { held_back: false });
+        assert_eq!((stall.id.as_deref(), stall.generation), (Some("idler"), 1));
+        assert!(stall.message.unwrap().ends_with("Nudge"));
+        assert!(stall.busy_for >= plan.progress_after);
+        system
+            .block_on(idler.ask(Nudge, Duration::from_secs(9)))
+            .unwrap();
+        let passed = rounds(&mut progress, &mut duty, &told, [70, 80]);
+        assert_eq!(passed, [(false, stall.clone())]);
+    }
+}

@@ -3,15 +3,22 @@
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::panic,
+    clippy::indexing_slicing,
     reason = "a test that cannot go on has to panic, and so do the actors that it crashes"
 )]
 
 mod keeper;
 mod worker;
 
+mod abort;
 mod admission;
+mod bounds;
+mod containment;
 mod crashes;
+mod faults;
 mod generations;
+mod handles;
+mod herd;
 mod otp;
 mod poison;
 mod refuges;
@@ -20,6 +27,7 @@ mod service;
 mod shutdown;
 mod stalls;
 mod stopping;
+mod storms;
 mod threads;
 mod tree;
 mod watchdog;

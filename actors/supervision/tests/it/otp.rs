@@ -32,11 +32,8 @@ enum Step {
 
 #[test]
 fn random_trees_agree_with_the_reference() {
-    // The runner is told the number of cases by PROPTEST_CASES; ten thousand traces by default.
-    let cases = std::env::var("PROPTEST_CASES").ok();
-    let cases = cases.and_then(|cases| cases.parse().ok()).unwrap_or(10_000);
     let mut runner = proptest::test_runner::TestRunner::new(ProptestConfig {
-        cases,
+        cases: ProptestConfig::default().cases.max(10_000),
         failure_persistence: None,
         ..ProptestConfig::default()
     });

@@ -102,6 +102,10 @@ pub(crate) struct Boom;
 pub(crate) struct Tagged(pub(crate) u64);
 /// Runs in the handler.
 pub(crate) struct Do(Action);
+/// The same, before everything else.
+pub(crate) struct Promptly(pub(crate) Do);
+/// The same, before all bulk.
+pub(crate) struct Pressing(pub(crate) Do);
 
 type Action = Box<dyn FnOnce(&mut Worker, &mut SupervisedContext<Worker>) + Send>;
 
@@ -155,6 +159,8 @@ message!(Note => u64, Bulk);
 message!(Urgent => u64, Control);
 message!(Boom => (), Bulk);
 message!(Do => (), Bulk);
+message!(Promptly => (), Control);
+message!(Pressing => (), Containment);
 message!(Later => u64, Bulk);
 message!(Block => u64, Bulk);
 
@@ -210,6 +216,22 @@ impl Handler<Do> for Worker {
 
     fn handle(&mut self, message: Do, ctx: &mut Self::Context) {
         (message.0)(self, ctx);
+    }
+}
+
+impl Handler<Promptly> for Worker {
+    type Result = ();
+
+    fn handle(&mut self, message: Promptly, ctx: &mut Self::Context) {
+        self.handle(message.0, ctx);
+    }
+}
+
+impl Handler<Pressing> for Worker {
+    type Result = ();
+
+    fn handle(&mut self, message: Pressing, ctx: &mut Self::Context) {
+        self.handle(message.0, ctx);
     }
 }
 

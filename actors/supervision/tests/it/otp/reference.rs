@@ -163,7 +163,7 @@ impl Reference {
                 Strategy::OneForOne => {}
                 Strategy::OneForAll => all.into_iter().for_each(|other| self.terminate(other)),
                 Strategy::RestForOne => {
-                    all[place..].iter().for_each(|other| self.terminate(*other))
+                    all[place..].iter().for_each(|other| self.terminate(*other));
                 }
             }
             return;
