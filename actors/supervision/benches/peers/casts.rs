@@ -1,0 +1,45 @@
+//! What a message without an answer takes, its handling included.
+
+use crate::contest::Contest;
+use crate::ours::{self, Worker};
+use crate::runtimes::here;
+use crate::stock::{self, Bare};
+use crate::{Outcome, Plan, kameos, ractors};
+use actix::{Actor as _, Arbiter, System};
+use std::time::Instant;
+use vyrox_supervision::Tree;
+
+/// All are queued, then all are handled.
+pub(crate) fn run(plan: &Plan) -> Outcome<()> {
+    let (system, runtime, tree, n) = (System::new(), here()?, Tree::new(1), plan.casts);
+    let (bare, worker) = system.block_on(async {
+        let worker = Worker::start(&tree, "ours", &Arbiter::current(), n + 1);
+        (Bare::default().start(), worker)
+    });
+    let ractor = runtime.block_on(ractors::start())?;
+    let kameo = runtime.block_on(async { kameos::start_unbounded() });
+    Contest::new(
+        "ns a cast with its handling, 300,000 queued and drained",
+        &[""],
+    )
+    .entry("stock actix, do_send", "", || {
+        system.block_on(per(n, stock::drain(&bare, n)))
+    })
+    .entry("ours, try_cast", "3x or less", || {
+        system.block_on(per(n, ours::drain(&worker, n)))
+    })
+    .entry("ractor, cast", "", || {
+        runtime.block_on(per(n, ractors::drain(&ractor, n)))
+    })
+    .entry("kameo, tell", "", || {
+        runtime.block_on(per(n, kameos::drain(&kameo, n)))
+    })
+    .run(plan.rounds)
+}
+
+/// Nanoseconds that each of `count` takes in `all`.
+async fn per(count: u32, all: impl Future<Output = Outcome<()>>) -> Outcome<Vec<f64>> {
+    let began = Instant::now();
+    all.await?;
+    Ok(vec![began.elapsed().as_nanos() as f64 / f64::from(count)])
+}
