@@ -1,6 +1,6 @@
 //! The context of a supervised actor.
 
-use crate::core::Core;
+use crate::core::{Core, Next};
 use crate::fence::{Fence, Run, leave};
 use crate::handle::Handle;
 use crate::panics::Failed;
@@ -114,6 +114,11 @@ impl<A: Supervised> SupervisedContext<A> {
 
     pub(crate) const fn run(&self) -> &Arc<Run> {
         &self.run
+    }
+
+    /// The next message for this generation.
+    pub(crate) fn next(&mut self) -> Next<A> {
+        self.core.next(&self.run, &mut self.turn)
     }
 
     pub(crate) fn is_fenced(&self) -> bool {

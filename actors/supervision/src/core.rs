@@ -12,12 +12,12 @@ use crate::lock::lock;
 use crate::mailbox::Lanes;
 use crate::node::{Crash, Mailbox, Node, State};
 use crate::outcome::{Exit, Failure, Reason, Rejected, Stop};
-use crate::parcel::{Envelope, Parcel};
+use crate::parcel::{Envelope, Packed};
 use crate::poison::{DeadLetter, Quarantine};
+use crate::pump::Turn;
 use crate::restart_policy::Falls;
 use crate::spec::Policy;
-use actix::dev::OneshotSender;
-use actix::{Actor, Handler};
+use actix::Actor;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::task::Waker;
@@ -89,12 +89,17 @@ pub(crate) struct Inner<A: Actor> {
 #[derive(Default)]
 pub(crate) struct Record {
     pub(crate) handled: u64,
+    /// Counts the messages that were admitted, to tell which of them are samples.
+    admitted: u32,
     pub(crate) restarts: u64,
     pub(crate) waits: Waits,
     pub(crate) started_at_ms: Option<u64>,
     pub(crate) next_restart_at_ms: Option<u64>,
     pub(crate) last_crash: Option<Crash>,
 }
+
+/// One message in so many has its wait in the queue measured: a clock costs as much as a queue.
+const SAMPLED: u32 = 8;
 
 /// What outlives an actor under its id.
 #[derive(Clone, Default)]
@@ -115,6 +120,8 @@ impl Past {
 /// What the pump does next.
 pub(crate) enum Next<A: Actor> {
     Handle(Arc<dyn Envelope<A>>),
+    /// Messages wait, but it is the neighbours' turn.
+    Later,
     Idle,
     /// The lanes are empty and nothing more is admitted.
     Drained,
@@ -122,26 +129,23 @@ pub(crate) enum Next<A: Actor> {
 }
 
 impl<A: Supervised> Core<A> {
-    /// Queues a message if it is admitted, and wakes the actor.
-    pub(crate) fn submit<M: Classified>(
+    /// Queues a message if it is admitted, and wakes the actor. `pack` makes the envelope, and what the
+    /// sender keeps of it; nobody's code but ours runs in there.
+    pub(crate) fn submit<M: Classified, T>(
         &self,
         message: M,
-        reply: Option<OneshotSender<M::Result>>,
         insider: bool,
-    ) -> Result<Arc<Parcel<M>>, Rejected<M>>
-    where
-        A: Handler<M>,
-    {
-        let (digest, queued_at) = (message.digest(), clock::monotonic());
+        pack: impl FnOnce(M, u64, Option<Instant>) -> Packed<A, T>,
+    ) -> Result<T, Rejected<M>> {
+        let digest = message.digest();
         let mut inner = lock(&self.inner);
         let evicted = match inner.admit(M::CLASS, insider) {
             Ok(evicted) => evicted,
             Err(reason) => return Err(Rejected { reason, message }),
         };
-        let parcel = Parcel::new(message, reply, digest, queued_at);
-        inner
-            .lanes
-            .push(M::CLASS, Arc::clone(&parcel) as Arc<dyn Envelope<A>>);
+        let queued_at = inner.record.is_sample().then(clock::monotonic);
+        let Packed { envelope, kept } = pack(message, digest, queued_at);
+        inner.lanes.push(M::CLASS, envelope);
         let waker = if std::mem::take(&mut inner.idle) {
             inner.waker.clone()
         } else {
@@ -154,19 +158,20 @@ impl<A: Supervised> Core<A> {
         if let Some(oldest) = evicted {
             oldest.fail(Failure::Evicted);
         }
-        Ok(parcel)
+        Ok(kept)
     }
 
     /// The next message for this generation. Fence and queue are read under one lock: a generation
     /// that was replaced can take nothing more.
-    pub(crate) fn next(&self, run: &Run, now: Instant) -> Next<A> {
+    pub(crate) fn next(&self, run: &Run, turn: &mut Turn) -> Next<A> {
         loop {
+            turn.look_ahead();
             let mut inner = lock(&self.inner);
             if run.is_fenced() {
                 return Next::Fenced;
             }
             inner.current = None;
-            let Some((class, envelope)) = inner.lanes.take() else {
+            if inner.lanes.is_empty() {
                 inner.lanes.give_memory_back();
                 inner.idle = true;
                 return if inner.stop.is_some() {
@@ -174,6 +179,12 @@ impl<A: Supervised> Core<A> {
                 } else {
                     Next::Idle
                 };
+            }
+            if turn.is_over() {
+                return Next::Later;
+            }
+            let Some((class, envelope)) = inner.lanes.take() else {
+                continue; // never: they are not empty
             };
             let (key, generation) = (envelope.key(), run.generation);
             let sound = inner.quarantine.admits(
@@ -183,11 +194,10 @@ impl<A: Supervised> Core<A> {
                 self.settings.clock,
             );
             if sound {
-                inner
-                    .record
-                    .taken(now.saturating_duration_since(envelope.queued_at()));
+                inner.record.taken(envelope.queued_at(), turn);
                 inner.current = Some(Arc::clone(&envelope));
             }
+            turn.took(!inner.lanes.is_empty());
             drop(inner);
             if let Overflow::Wait(_) = self.policy.lane(class).overflow {
                 self.room(class).notify_one();
@@ -305,8 +315,17 @@ impl<A: Actor> Inner<A> {
 }
 
 impl Record {
-    fn taken(&mut self, waited: Duration) {
+    /// Whether the next message's wait is to be measured.
+    const fn is_sample(&mut self) -> bool {
+        let is_sample = self.admitted.is_multiple_of(SAMPLED);
+        self.admitted = self.admitted.wrapping_add(1);
+        is_sample
+    }
+
+    fn taken(&mut self, queued_at: Option<Instant>, turn: &mut Turn) {
         self.handled = self.handled.saturating_add(1);
-        self.waits.record(waited);
+        if let Some(at) = queued_at {
+            self.waits.record(turn.now().saturating_duration_since(at));
+        }
     }
 }

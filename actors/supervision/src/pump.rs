@@ -19,6 +19,10 @@ use std::time::Instant;
 /// a neighbour may wait for 31 turns.
 pub(crate) struct Turn {
     messages_left: u32,
+    /// A message was handled since `now` was read.
+    is_stale: bool,
+    /// More messages waited when the last one was taken.
+    more: bool,
     now: Instant,
     until: Instant,
     /// The pump has been polled: `started` and what it waited for are over.
@@ -29,6 +33,8 @@ impl Turn {
     pub(crate) fn new(policy: &Policy, now: Instant) -> Self {
         Self {
             messages_left: policy.budget.max(1),
+            is_stale: false,
+            more: false,
             now,
             until: now + policy.slice,
             pumped: false,
@@ -43,8 +49,31 @@ impl Turn {
         };
     }
 
-    fn is_over(&self) -> bool {
-        self.messages_left == 0 || self.now >= self.until
+    /// Now, as far as messages go: the clock is read once for each of them, at most.
+    pub(crate) fn now(&mut self) -> Instant {
+        if std::mem::take(&mut self.is_stale) {
+            self.now = clock::monotonic();
+        }
+        self.now
+    }
+
+    /// Reads the clock, if that is going to be needed, before the lanes are locked.
+    pub(crate) fn look_ahead(&mut self) {
+        if self.more {
+            self.now();
+        }
+    }
+
+    /// A message was taken, and `more` of them wait.
+    pub(crate) const fn took(&mut self, more: bool) {
+        self.messages_left = self.messages_left.saturating_sub(1);
+        self.more = more;
+        self.is_stale = true;
+    }
+
+    /// Whether the neighbours have a turn before the next message.
+    pub(crate) fn is_over(&mut self) -> bool {
+        self.messages_left == 0 || self.now() >= self.until
     }
 }
 
@@ -68,15 +97,11 @@ impl<A: Supervised> ActorFuture<A> for Pump<A> {
     ) -> Poll<()> {
         ctx.turn.pumped = true;
         while !ctx.waiting() {
-            if ctx.turn.is_over() {
-                cx.waker().wake_by_ref();
-                break;
-            }
-            match ctx.core().next(ctx.run(), ctx.turn.now) {
-                Next::Handle(envelope) => {
-                    ctx.turn.messages_left = ctx.turn.messages_left.saturating_sub(1);
-                    envelope.run(actor, ctx);
-                    ctx.turn.now = clock::monotonic();
+            match ctx.next() {
+                Next::Handle(envelope) => envelope.run(actor, ctx),
+                Next::Later => {
+                    cx.waker().wake_by_ref();
+                    return Poll::Pending;
                 }
                 // Ready, not pending: after `Running::Continue` a pending pump would spin.
                 Next::Drained if ctx.is_quiet() => {

@@ -52,6 +52,9 @@ impl<A: Supervised> Future for Supervisor<A> {
 
 impl<A: Supervised> Supervisor<A> {
     fn step(&mut self, cx: &mut Context<'_>) -> Step {
+        if self.goes_on() {
+            return self.poll_generation(cx);
+        }
         let orders = self.core.orders(&self.run, cx.waker());
         if orders.fenced {
             self.discard();
@@ -71,17 +74,23 @@ impl<A: Supervised> Supervisor<A> {
         self.poll_generation(cx)
     }
 
+    /// Whether there are no orders but to poll the generation, whose waker the core has had since the
+    /// orders by which it was made.
+    fn goes_on(&self) -> bool {
+        self.generation.is_some() && !self.core.is_stopping() && !self.run.is_fenced()
+    }
+
     /// Polls the generation, made first if need be, and judges how that ended.
     fn poll_generation(&mut self, cx: &mut Context<'_>) -> Step {
         let now = clock::monotonic();
-        let run = Arc::clone(&self.run);
         let polled = {
-            let _entered = Entered::new(&run);
-            let _polling = Polling::new(&run, now);
+            let (core, run, generation) = (&self.core, &self.run, &mut self.generation);
+            let _entered = Entered::new(run);
+            let _polling = Polling::new(run, now);
             panics::forget_place();
             catch_unwind(AssertUnwindSafe(|| {
-                let turn = Turn::new(&self.core.policy, now);
-                let Some(generation) = self.generation_or_new(turn) else {
+                let turn = Turn::new(&core.policy, now);
+                let Some(generation) = generation_or_new(generation, core, run, turn) else {
                     return Poll::Pending; // fenced meanwhile: the next step sees it
                 };
                 Pin::new(generation).poll(cx)
@@ -95,20 +104,6 @@ impl<A: Supervised> Supervisor<A> {
             Err(payload) if payload.is::<FencedOut>() => Step::Again,
             Err(payload) => self.unwound(payload),
         }
-    }
-
-    fn generation_or_new(
-        &mut self,
-        turn: Turn,
-    ) -> Option<&mut ContextFut<A, SupervisedContext<A>>> {
-        if let Some(generation) = &mut self.generation {
-            generation.ctx().turn.take_over(&turn);
-        } else {
-            let actor = self.core.begin(&self.run)?(self.run.generation);
-            let (core, run) = (Arc::clone(&self.core), Arc::clone(&self.run));
-            self.generation = Some(SupervisedContext::wrap(actor, core, run, turn));
-        }
-        self.generation.as_mut()
     }
 
     fn unwound(&mut self, payload: Box<dyn Any + Send>) -> Step {
@@ -194,6 +189,22 @@ impl<A: Supervised> Supervisor<A> {
             drop(generation);
         });
     }
+}
+
+fn generation_or_new<'a, A: Supervised>(
+    generation: &'a mut Option<ContextFut<A, SupervisedContext<A>>>,
+    core: &Arc<Core<A>>,
+    run: &Arc<Run>,
+    turn: Turn,
+) -> Option<&'a mut ContextFut<A, SupervisedContext<A>>> {
+    if let Some(generation) = generation {
+        generation.ctx().turn.take_over(&turn);
+    } else {
+        let actor = core.begin(run)?(run.generation);
+        let (core, run) = (Arc::clone(core), Arc::clone(run));
+        *generation = Some(SupervisedContext::wrap(actor, core, run, turn));
+    }
+    generation.as_mut()
 }
 
 /// The arbiter stopped under the actor, draining nothing. No asker may hang.

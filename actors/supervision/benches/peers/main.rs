@@ -111,8 +111,9 @@ fn run(arguments: &[String]) -> Outcome<()> {
 }
 
 /// By name: a name as argument measures that section alone.
-const SECTIONS: [(&str, fn(&Plan) -> Outcome<()>); 8] = [
+const SECTIONS: [(&str, fn(&Plan) -> Outcome<()>); 9] = [
     ("asks", asks::on_one_thread),
+    ("asks-among-tasks", asks::among_tasks),
     ("asks-across", asks::across_threads),
     ("casts", casts::run),
     ("falls", falls::run),
