@@ -16,10 +16,11 @@ use crate::parcel::{Envelope, Packed};
 use crate::poison::{DeadLetter, Quarantine};
 use crate::pump::Turn;
 use crate::restart_policy::Falls;
+use crate::shared::Shared;
 use crate::spec::Policy;
 use actix::Actor;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::task::Waker;
 use std::time::{Duration, Instant};
 use tokio::sync::Notify;
@@ -31,7 +32,7 @@ pub(crate) type Factory<A> = Arc<dyn Fn(u64) -> A + Send + Sync>;
 pub(crate) struct Core<A: Actor> {
     pub(crate) id: Arc<str>,
     pub(crate) kind: &'static str,
-    pub(crate) policy: Policy,
+    pub(crate) policy: Arc<Policy>,
     pub(crate) seed: u64,
     pub(crate) settings: Arc<Settings>,
     /// The runtime's clock when the actor was first supervised.
@@ -42,9 +43,19 @@ pub(crate) struct Core<A: Actor> {
     pub(crate) stopping: AtomicBool,
     /// Messages that were not admitted, for any reason.
     pub(crate) rejected: AtomicU64,
-    pub(crate) room: [Notify; 3],
-    pub(crate) exited: Notify,
+    /// Made by the first who waits for anything: most never see anybody wait.
+    pub(crate) bells: OnceLock<Box<Bells>>,
     pub(crate) inner: Mutex<Inner<A>>,
+}
+
+/// What those hear who wait for an actor. Whoever takes hold of a bell and then looks once more at what
+/// he waits for misses nothing.
+#[derive(Default)]
+pub(crate) struct Bells {
+    /// A message was taken from the lane of a class, or the door was closed.
+    pub(crate) room: [Notify; 3],
+    /// The actor has ended.
+    pub(crate) exited: Notify,
 }
 
 /// What all actors of a tree share.
@@ -54,6 +65,8 @@ pub(crate) struct Settings {
     pub(crate) clock: fn() -> u64,
     /// A poll that takes longer counts as a stall. Nanoseconds.
     pub(crate) stall_after_ns: AtomicU64,
+    /// Most actors of a tree have one of few policies.
+    pub(crate) policies: Shared<Policy>,
 }
 
 impl Settings {
@@ -95,7 +108,7 @@ pub(crate) struct Record {
     pub(crate) waits: Waits,
     pub(crate) started_at_ms: Option<u64>,
     pub(crate) next_restart_at_ms: Option<u64>,
-    pub(crate) last_crash: Option<Crash>,
+    pub(crate) last_crash: Option<Box<Crash>>,
 }
 
 /// One message in so many has its wait in the queue measured: a clock costs as much as a queue.
@@ -106,7 +119,7 @@ const SAMPLED: u32 = 8;
 pub(crate) struct Past {
     pub(crate) generation: u64,
     pub(crate) restarts: u64,
-    pub(crate) last_crash: Option<Crash>,
+    pub(crate) last_crash: Option<Box<Crash>>,
     pub(crate) quarantine: Quarantine,
 }
 
@@ -194,14 +207,12 @@ impl<A: Supervised> Core<A> {
                 self.settings.clock,
             );
             if sound {
-                inner.record.taken(envelope.queued_at(), turn);
+                inner.record.taken(envelope.queued_at());
                 inner.current = Some(Arc::clone(&envelope));
             }
             turn.took(!inner.lanes.is_empty());
             drop(inner);
-            if let Overflow::Wait(_) = self.policy.lane(class).overflow {
-                self.room(class).notify_one();
-            }
+            self.made_room(class);
             if sound {
                 return Next::Handle(envelope);
             }
@@ -209,13 +220,22 @@ impl<A: Supervised> Core<A> {
         }
     }
 
-    /// Notified when a message of the class was taken.
-    pub(crate) const fn room(&self, class: Class) -> &Notify {
-        let [control, containment, bulk] = &self.room;
-        match class {
-            Class::Control => control,
-            Class::Containment => containment,
-            Class::Bulk => bulk,
+    pub(crate) fn bells(&self) -> &Bells {
+        self.bells.get_or_init(Box::default)
+    }
+
+    fn made_room(&self, class: Class) {
+        if let Overflow::Wait(_) = self.policy.lane(class).overflow
+            && let Some(bells) = self.bells.get()
+        {
+            bells.room(class).notify_one();
+        }
+    }
+
+    /// Whoever waits for room looks again and finds the door closed.
+    pub(crate) fn wake_waiting(&self) {
+        if let Some(bells) = self.bells.get() {
+            bells.room.iter().for_each(Notify::notify_waiters);
         }
     }
 
@@ -245,10 +265,21 @@ impl<A: Supervised> Core<A> {
             handled: record.handled,
             queue_wait_us_p99: record.waits.p99_us(),
             restarts: record.restarts,
-            last_crash: record.last_crash.clone(),
+            last_crash: record.last_crash.as_deref().cloned(),
             next_restart_at_ms: record.next_restart_at_ms,
             poisoned: inner.quarantine.total(),
             children: Vec::new(),
+        }
+    }
+}
+
+impl Bells {
+    pub(crate) const fn room(&self, class: Class) -> &Notify {
+        let [control, containment, bulk] = &self.room;
+        match class {
+            Class::Control => control,
+            Class::Containment => containment,
+            Class::Bulk => bulk,
         }
     }
 }
@@ -322,10 +353,11 @@ impl Record {
         is_sample
     }
 
-    fn taken(&mut self, queued_at: Option<Instant>, turn: &mut Turn) {
+    fn taken(&mut self, queued_at: Option<Instant>) {
         self.handled = self.handled.saturating_add(1);
         if let Some(at) = queued_at {
-            self.waits.record(turn.now().saturating_duration_since(at));
+            let waited = clock::monotonic().saturating_duration_since(at);
+            self.waits.record(waited);
         }
     }
 }

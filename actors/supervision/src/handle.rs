@@ -173,7 +173,7 @@ impl<A: Supervised> Handle<A> {
         };
         let deadline = time::Instant::now() + patience;
         loop {
-            let mut room = pin!(self.core.room(M::CLASS).notified());
+            let mut room = pin!(self.core.bells().room(M::CLASS).notified());
             room.as_mut().enable(); // before another look, so that no wake is lost
             refused = match submit(refused.message) {
                 Err(rejected) if rejected.reason == Reason::Full => rejected,

@@ -101,6 +101,7 @@ mod watchdog;
 
 mod clock;
 mod lock;
+mod shared;
 #[cfg(feature = "testing")]
 pub mod testing;
 

@@ -12,10 +12,9 @@ use crate::spec::Spec;
 use crate::supervisor::Launch;
 use actix::ArbiterHandle;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::task::Waker;
 use std::time::Duration;
-use tokio::sync::Notify;
 use tokio::time;
 
 /// The end of a generation.
@@ -107,14 +106,13 @@ impl<A: Supervised> Core<A> {
             seed: seed_of(settings.seed, &id),
             id,
             kind: spec.kind,
-            policy: spec.policy,
+            policy: settings.policies.share(spec.policy),
             settings,
             origin: time::Instant::now(),
             handles: AtomicUsize::new(0),
             stopping: AtomicBool::new(false),
             rejected: AtomicU64::new(0),
-            room: [Notify::new(), Notify::new(), Notify::new()],
-            exited: Notify::new(),
+            bells: OnceLock::new(),
             inner: Mutex::new(Inner::new(run, &spec.policy, factory, past)),
         })
     }
@@ -183,7 +181,7 @@ impl<A: Supervised> Core<A> {
             if let Some(envelope) = &current {
                 inner.quarantine.crashed(envelope.key(), &crash);
             }
-            inner.record.last_crash = Some(crash);
+            inner.record.last_crash = Some(Box::new(crash));
         }
         let next = self.successor(&mut inner, fall.cause, now, now_ms);
         let waker = inner.waker.take(); // the task of a moved generation must wake up to drop it
@@ -268,7 +266,9 @@ impl<A: Supervised> Core<A> {
         }
         panics::contained("factory", move || drop(factory));
         self.wake_waiting();
-        self.exited.notify_waiters();
+        if let Some(bells) = self.bells.get() {
+            bells.exited.notify_waiters();
+        }
     }
 
     /// Asks the actor to stop. A drain does not weaken an earlier order to stop at once.
@@ -306,13 +306,6 @@ impl<A: Supervised> Core<A> {
         }
     }
 
-    /// Whoever waits for room looks again and finds the door closed.
-    fn wake_waiting(&self) {
-        for room in &self.room {
-            room.notify_waiters();
-        }
-    }
-
     /// Ends the actor whatever its thread does, and whichever generation is the current one.
     pub(crate) fn kill(&self) {
         while self.ended().is_none() {
@@ -328,7 +321,7 @@ impl<A: Supervised> Core<A> {
 
     pub(crate) async fn wait_exited(&self) -> Exit {
         loop {
-            let notified = self.exited.notified();
+            let notified = self.bells().exited.notified();
             if let Some((exit, _)) = self.ended() {
                 return exit;
             }

@@ -16,15 +16,16 @@ use std::time::Instant;
 /// What one poll of an actor may use up before its neighbours have a turn.
 ///
 /// Both limits have to be small: a `LocalSet` looks at wakes from other threads only every 31 polls, so
-/// a neighbour may wait for 31 turns.
+/// a neighbour may wait for 31 turns. Every actor keeps one of these, so it is small as well.
 pub(crate) struct Turn {
+    /// [`clock::ticks`] from which on no further message is taken.
+    until: u64,
+    /// None are left either once the clock has been seen beyond `until`.
     messages_left: u32,
-    /// A message was handled since `now` was read.
+    /// A message was taken since the clock was read.
     is_stale: bool,
     /// More messages waited when the last one was taken.
     more: bool,
-    now: Instant,
-    until: Instant,
     /// The pump has been polled: `started` and what it waited for are over.
     pub(crate) pumped: bool,
 }
@@ -32,11 +33,10 @@ pub(crate) struct Turn {
 impl Turn {
     pub(crate) fn new(policy: &Policy, now: Instant) -> Self {
         Self {
+            until: clock::ticks(now + policy.slice),
             messages_left: policy.budget.max(1),
             is_stale: false,
             more: false,
-            now,
-            until: now + policy.slice,
             pumped: false,
         }
     }
@@ -49,19 +49,17 @@ impl Turn {
         };
     }
 
-    /// Now, as far as messages go: the clock is read once for each of them, at most.
-    pub(crate) fn now(&mut self) -> Instant {
-        if std::mem::take(&mut self.is_stale) {
-            self.now = clock::monotonic();
-        }
-        self.now
-    }
-
-    /// Reads the clock, if that is going to be needed, before the lanes are locked.
+    /// Looks at the clock, if that is going to be needed, before the lanes are locked.
     pub(crate) fn look_ahead(&mut self) {
         if self.more {
-            self.now();
+            self.look_at_the_clock();
         }
+    }
+
+    /// Whether the neighbours have a turn before the next message. There always is a first one.
+    pub(crate) fn is_over(&mut self) -> bool {
+        self.look_at_the_clock();
+        self.messages_left == 0
     }
 
     /// A message was taken, and `more` of them wait.
@@ -71,9 +69,12 @@ impl Turn {
         self.is_stale = true;
     }
 
-    /// Whether the neighbours have a turn before the next message.
-    pub(crate) fn is_over(&mut self) -> bool {
-        self.messages_left == 0 || self.now() >= self.until
+    /// At most once a message, and not after the last one, for a clock costs as much as a queue.
+    fn look_at_the_clock(&mut self) {
+        let useful = std::mem::take(&mut self.is_stale) && self.messages_left > 0;
+        if useful && clock::ticks(clock::monotonic()) >= self.until {
+            self.messages_left = 0;
+        }
     }
 }
 

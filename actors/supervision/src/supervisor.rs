@@ -24,6 +24,12 @@ pub(crate) struct Supervisor<A: Supervised> {
     core: Arc<Core<A>>,
     run: Arc<Run>,
     generation: Option<ContextFut<A, SupervisedContext<A>>>,
+    /// None while the actor is in service.
+    timers: Option<Box<Timers>>,
+}
+
+#[derive(Default)]
+struct Timers {
     backoff: Option<Pin<Box<Sleep>>>,
     drain_deadline: Option<Pin<Box<Sleep>>>,
 }
@@ -67,7 +73,7 @@ impl<A: Supervised> Supervisor<A> {
             Some(Stop::Drain) if self.generation.is_none() && orders.queue_empty => {
                 return self.finish(Exit::Normal);
             }
-            Some(Stop::Drain) => self.backoff = None,
+            Some(Stop::Drain) => self.forget_backoff(),
             None if self.is_backing_off(&orders, cx) => return Step::Sleep,
             None => {}
         }
@@ -140,7 +146,7 @@ impl<A: Supervised> Supervisor<A> {
                 run.settle_here();
                 self.run = run;
                 // Each run has a pause of its own; one that has elapsed holds up nobody.
-                self.backoff = None;
+                self.forget_backoff();
                 Step::Again
             }
             None => Step::Done,
@@ -160,18 +166,26 @@ impl<A: Supervised> Supervisor<A> {
 
     fn is_backing_off(&mut self, orders: &Orders, cx: &mut Context<'_>) -> bool {
         let Some(due) = orders.restart_due else {
-            self.backoff = None;
+            self.timers = None;
             return false;
         };
-        let sleep = self
+        let timers = self.timers.get_or_insert_default();
+        let sleep = timers
             .backoff
             .get_or_insert_with(|| Box::pin(sleep_until(due)));
         sleep.as_mut().poll(cx).is_pending()
     }
 
+    fn forget_backoff(&mut self) {
+        if let Some(timers) = &mut self.timers {
+            timers.backoff = None;
+        }
+    }
+
     fn drain_is_overdue(&mut self, cx: &mut Context<'_>) -> bool {
         let deadline = self.core.policy.stop_deadline;
-        let sleep = self
+        let timers = self.timers.get_or_insert_default();
+        let sleep = timers
             .drain_deadline
             .get_or_insert_with(|| Box::pin(sleep(deadline)));
         sleep.as_mut().poll(cx).is_ready()
@@ -231,13 +245,11 @@ impl<A: Supervised> Launch<A> {
             return;
         };
         run.settle_here();
-        let (generation, backoff, drain_deadline) = (None, None, None);
         drop(actix::spawn(Supervisor {
             core,
             run,
-            generation,
-            backoff,
-            drain_deadline,
+            generation: None,
+            timers: None,
         }));
     }
 }

@@ -9,6 +9,7 @@ use crate::lock::lock;
 use crate::node::Node;
 use crate::outcome::Stop;
 use crate::registry::{Mark, Registry, Sketch};
+use crate::shared::Shared;
 use crate::spec::Spec;
 use actix::ArbiterHandle;
 use std::fmt;
@@ -41,6 +42,7 @@ impl Tree {
             seed,
             clock,
             stall_after_ns: AtomicU64::new(0),
+            policies: Shared::default(),
         };
         let tree = Self {
             settings: Arc::new(settings),
@@ -81,7 +83,7 @@ impl Tree {
             let mut registry = lock(&self.registry);
             let past = registry.past_of(&id);
             let core = Core::new(spec, Arc::clone(&self.settings), factory, past);
-            let before = registry.enter(&id, kind, parent.as_deref(), now_ms);
+            let before = registry.enter(&core.id, kind, parent.as_deref(), now_ms);
             registry.settle(&id, Arc::clone(&core) as Arc<dyn Child>);
             (core, before, registry.closing)
         };
@@ -161,7 +163,7 @@ impl Tree {
 
     fn enter_group(&self, id: &str, kind: &'static str, parent: Option<&str>) {
         let now_ms = (self.settings.clock)();
-        let before = lock(&self.registry).enter(id, kind, parent, now_ms);
+        let before = lock(&self.registry).enter(&id.into(), kind, parent, now_ms);
         if let Some(before) = before {
             before.request_stop(Stop::Drain);
         }

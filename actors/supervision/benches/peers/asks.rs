@@ -1,17 +1,16 @@
 //! What a question and its answer take.
 
-use crate::contest::Contest;
-use crate::messages::Ping;
-use crate::ours::{LONG, Worker};
+use crate::contest::{Contest, timed};
+use crate::ours::{self, Worker};
 use crate::runtimes::{Elsewhere, here};
-use crate::stock::Bare;
+use crate::stock::{self, Bare};
 use crate::{Outcome, Plan, kameos, ractors};
 use actix::{Actor as _, Arbiter, System};
-use std::hint::black_box;
-use std::time::Instant;
+use std::pin::Pin;
 use vyrox_supervision::Tree;
 
-/// Asker and actor share a thread.
+/// The asker is the main future of the actor's thread, so each answer comes with a look at the system's
+/// events: tokio's price, which everybody pays.
 pub(crate) fn on_one_thread(plan: &Plan) -> Outcome<()> {
     let (system, runtime, tree, n) = (System::new(), here()?, Tree::new(1), plan.asks);
     let (bare, ours) = system.block_on(async {
@@ -20,27 +19,28 @@ pub(crate) fn on_one_thread(plan: &Plan) -> Outcome<()> {
     });
     let ractor = runtime.block_on(ractors::start())?;
     let kameo = runtime.block_on(async { kameos::start() });
-    Contest::new("ns an ask, asker and actor on one thread", &[""])
+    Contest::new("ns an ask, of an actor on the asker's thread", &[""])
         .entry("stock actix, send", "", || {
-            system.block_on(per(n, async || Ok(bare.send(Ping(1)).await?)))
+            system.block_on(timed(n, stock::sends(bare.clone(), n)))
         })
         .entry("ours, try_ask", "1.3x or less", || {
-            system.block_on(per(n, async || Ok(ours.try_ask(Ping(1))?.await?)))
+            system.block_on(timed(n, ours::try_asks(ours.clone(), n)))
         })
         .entry("ours, ask with a deadline", "1.3x or less", || {
-            system.block_on(per(n, async || Ok(ours.ask(Ping(1), LONG).await?)))
+            system.block_on(timed(n, ours::asks(ours.clone(), n)))
         })
         .entry("ractor, call", "", || {
-            runtime.block_on(per(n, async || ractors::ping(&ractor).await))
+            runtime.block_on(timed(n, ractors::calls(ractor.clone(), n)))
         })
         .entry("kameo, ask", "", || {
-            runtime.block_on(per(n, async || kameos::ping(&kameo).await))
+            runtime.block_on(timed(n, kameos::asks(kameo.clone(), n)))
         })
         .run(plan.rounds)
 }
 
-/// Asker and actor share a thread, and the asker is a task as others, not the thread's main future, which
-/// tokio looks after the system's events for at each turn.
+type Asks = Pin<Box<dyn Future<Output = Outcome<Vec<f64>>> + Send>>;
+
+/// The asker is a task beside the actor: nothing but the messages is paid for.
 pub(crate) fn among_tasks(plan: &Plan) -> Outcome<()> {
     let (system, runtime, tree, n) = (System::new(), here()?, Tree::new(1), plan.asks);
     let (bare, ours) = system.block_on(async {
@@ -49,55 +49,28 @@ pub(crate) fn among_tasks(plan: &Plan) -> Outcome<()> {
     });
     let ractor = runtime.block_on(ractors::start())?;
     let kameo = runtime.block_on(async { kameos::start() });
-    Contest::new("ns an ask, asker and actor are tasks of one thread", &[""])
-        .entry("stock actix, send", "", || {
-            let bare = bare.clone();
-            system.block_on(async {
-                let asks = per(n, async move || Ok(bare.send(Ping(1)).await?));
-                actix::spawn(asks).await?
-            })
-        })
-        .entry("ours, try_ask", "1.3x or less", || {
-            let ours = ours.clone();
-            system.block_on(async {
-                let asks = per(n, async move || Ok(ours.try_ask(Ping(1))?.await?));
-                actix::spawn(asks).await?
-            })
-        })
-        .entry("ours, ask with a deadline", "1.3x or less", || {
-            let ours = ours.clone();
-            system.block_on(async {
-                let asks = per(n, async move || Ok(ours.ask(Ping(1), LONG).await?));
-                actix::spawn(asks).await?
-            })
-        })
-        .entry("ractor, call", "", || {
-            let ractor = ractor.clone();
-            runtime.block_on(async {
-                let asks = async move {
-                    let began = Instant::now();
-                    for _ in 0..n {
-                        black_box(ractors::ping(&ractor).await?);
-                    }
-                    Outcome::Ok(vec![began.elapsed().as_nanos() as f64 / f64::from(n)])
-                };
-                tokio::spawn(asks).await?
-            })
-        })
-        .entry("kameo, ask", "", || {
-            let kameo = kameo.clone();
-            runtime.block_on(async {
-                let asks = async move {
-                    let began = Instant::now();
-                    for _ in 0..n {
-                        black_box(kameos::ping(&kameo).await?);
-                    }
-                    Outcome::Ok(vec![began.elapsed().as_nanos() as f64 / f64::from(n)])
-                };
-                tokio::spawn(asks).await?
-            })
-        })
-        .run(plan.rounds)
+    let on_actix = |asks: Asks| system.block_on(async { actix::spawn(asks).await? });
+    let on_tokio = |asks: Asks| runtime.block_on(async { tokio::spawn(asks).await? });
+    Contest::new(
+        "ns an ask, of an actor that is a task of the asker's thread",
+        &[""],
+    )
+    .entry("stock actix, send", "", || {
+        on_actix(Box::pin(timed(n, stock::sends(bare.clone(), n))))
+    })
+    .entry("ours, try_ask", "", || {
+        on_actix(Box::pin(timed(n, ours::try_asks(ours.clone(), n))))
+    })
+    .entry("ours, ask with a deadline", "", || {
+        on_actix(Box::pin(timed(n, ours::asks(ours.clone(), n))))
+    })
+    .entry("ractor, call", "", || {
+        on_tokio(Box::pin(timed(n, ractors::calls(ractor.clone(), n))))
+    })
+    .entry("kameo, ask", "", || {
+        on_tokio(Box::pin(timed(n, kameos::asks(kameo.clone(), n))))
+    })
+    .run(plan.rounds)
 }
 
 /// Every question wakes another thread, and so does every answer.
@@ -111,28 +84,19 @@ pub(crate) fn across_threads(plan: &Plan) -> Outcome<()> {
     let kameo = runtime.block_on(there.run(async { kameos::start() }))?;
     Contest::new("ns an ask, across threads", &[""])
         .entry("stock actix, send", "", || {
-            system.block_on(per(n, async || Ok(bare.send(Ping(1)).await?)))
+            system.block_on(timed(n, stock::sends(bare.clone(), n)))
         })
         .entry("ours, try_ask", "", || {
-            system.block_on(per(n, async || Ok(ours.try_ask(Ping(1))?.await?)))
+            system.block_on(timed(n, ours::try_asks(ours.clone(), n)))
         })
         .entry("ours, ask with a deadline", "", || {
-            system.block_on(per(n, async || Ok(ours.ask(Ping(1), LONG).await?)))
+            system.block_on(timed(n, ours::asks(ours.clone(), n)))
         })
         .entry("ractor, call", "", || {
-            runtime.block_on(per(n, async || ractors::ping(&ractor).await))
+            runtime.block_on(timed(n, ractors::calls(ractor.clone(), n)))
         })
         .entry("kameo, ask", "", || {
-            runtime.block_on(per(n, async || kameos::ping(&kameo).await))
+            runtime.block_on(timed(n, kameos::asks(kameo.clone(), n)))
         })
         .run(plan.rounds)
-}
-
-/// Nanoseconds that each of `count` takes, one after the other.
-async fn per(count: u32, ask: impl AsyncFn() -> Outcome<u64>) -> Outcome<Vec<f64>> {
-    let began = Instant::now();
-    for _ in 0..count {
-        black_box(ask().await?);
-    }
-    Ok(vec![began.elapsed().as_nanos() as f64 / f64::from(count)])
 }

@@ -1,12 +1,11 @@
 //! What a message without an answer takes, its handling included.
 
-use crate::contest::Contest;
+use crate::contest::{Contest, timed};
 use crate::ours::{self, Worker};
 use crate::runtimes::here;
 use crate::stock::{self, Bare};
 use crate::{Outcome, Plan, kameos, ractors};
 use actix::{Actor as _, Arbiter, System};
-use std::time::Instant;
 use vyrox_supervision::Tree;
 
 /// All are queued, then all are handled.
@@ -23,23 +22,16 @@ pub(crate) fn run(plan: &Plan) -> Outcome<()> {
         &[""],
     )
     .entry("stock actix, do_send", "", || {
-        system.block_on(per(n, stock::drain(&bare, n)))
+        system.block_on(timed(n, stock::drain(&bare, n)))
     })
     .entry("ours, try_cast", "3x or less", || {
-        system.block_on(per(n, ours::drain(&worker, n)))
+        system.block_on(timed(n, ours::drain(&worker, n)))
     })
     .entry("ractor, cast", "", || {
-        runtime.block_on(per(n, ractors::drain(&ractor, n)))
+        runtime.block_on(timed(n, ractors::drain(&ractor, n)))
     })
     .entry("kameo, tell", "", || {
-        runtime.block_on(per(n, kameos::drain(&kameo, n)))
+        runtime.block_on(timed(n, kameos::drain(&kameo, n)))
     })
     .run(plan.rounds)
-}
-
-/// Nanoseconds that each of `count` takes in `all`.
-async fn per(count: u32, all: impl Future<Output = Outcome<()>>) -> Outcome<Vec<f64>> {
-    let began = Instant::now();
-    all.await?;
-    Ok(vec![began.elapsed().as_nanos() as f64 / f64::from(count)])
 }

@@ -2,6 +2,7 @@
 
 use crate::Outcome;
 use std::io::{self, Write as _};
+use std::time::Instant;
 
 /// Writes a line to standard output.
 pub(crate) fn line(text: &str) {
@@ -155,6 +156,13 @@ fn spread(mut values: Vec<f64>) -> (f64, f64, f64) {
     let last = values.len().saturating_sub(1);
     let median = f64::midpoint(at(last / 2), at(values.len() / 2));
     (at(0), median, at(last))
+}
+
+/// Nanoseconds that each of `count` takes in `all`.
+pub(crate) async fn timed(count: u32, all: impl Future<Output = Outcome<()>>) -> Outcome<Vec<f64>> {
+    let began = Instant::now();
+    all.await?;
+    Ok(vec![began.elapsed().as_nanos() as f64 / f64::from(count)])
 }
 
 /// The value that `share` of all values do not exceed.

@@ -7,6 +7,7 @@ use kameo::error::Infallible;
 use kameo::mailbox;
 use kameo::message::{Context, Message};
 use kameo::supervision::RestartPolicy;
+use std::hint::black_box;
 use std::time::Duration;
 
 #[derive(Clone)]
@@ -83,14 +84,14 @@ pub(crate) async fn ping(worker: &ActorRef<Worker>) -> Outcome<u64> {
     worker
         .ask(Ping(1))
         .await
-        .map_err(|_| "kameo: no answer".into())
+        .map_err(|error| error.to_string().into())
 }
 
 /// Handles `count` pings, the last of them asked for.
 pub(crate) async fn drain(worker: &ActorRef<Worker>, count: u32) -> Outcome<()> {
     for _ in 0..count {
         let sent = worker.tell(Ping(1)).try_send();
-        sent.map_err(|_| "kameo: not sent")?;
+        sent.map_err(|error| error.to_string())?;
     }
     ping(worker).await?;
     Ok(())
@@ -98,7 +99,15 @@ pub(crate) async fn drain(worker: &ActorRef<Worker>, count: u32) -> Outcome<()> 
 
 /// Nanoseconds from a crash until the next message was handled.
 pub(crate) async fn fall(worker: &ActorRef<Worker>) -> Outcome<u64> {
-    worker.tell(Boom).await.map_err(|_| "kameo: not sent")?;
+    worker.tell(Boom).await.map_err(|error| error.to_string())?;
     let stamp = worker.ask(Stamp).await;
-    stamp.map_err(|_| "kameo: no answer".into())
+    stamp.map_err(|error| error.to_string().into())
+}
+
+/// Asks `count` times, one after the other.
+pub(crate) async fn asks(worker: ActorRef<Worker>, count: u32) -> Outcome<()> {
+    for _ in 0..count {
+        black_box(ping(&worker).await?);
+    }
+    Ok(())
 }

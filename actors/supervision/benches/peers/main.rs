@@ -110,8 +110,10 @@ fn run(arguments: &[String]) -> Outcome<()> {
     Ok(())
 }
 
+type Section = fn(&Plan) -> Outcome<()>;
+
 /// By name: a name as argument measures that section alone.
-const SECTIONS: [(&str, fn(&Plan) -> Outcome<()>); 9] = [
+const SECTIONS: [(&str, Section); 9] = [
     ("asks", asks::on_one_thread),
     ("asks-among-tasks", asks::among_tasks),
     ("asks-across", asks::across_threads),

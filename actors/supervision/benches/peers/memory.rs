@@ -32,7 +32,10 @@ fn in_a_child(kind: &str, count: u32) -> Outcome<Vec<f64>> {
         .args([ARGUMENT, kind, &count.to_string()])
         .output()?;
     let text = String::from_utf8(output.stdout)?;
-    let bytes: f64 = text.trim().parse().map_err(|_| text.clone())?;
+    let bytes: f64 = text
+        .trim()
+        .parse()
+        .map_err(|error| format!("{text}: {error}"))?;
     Ok(vec![bytes])
 }
 

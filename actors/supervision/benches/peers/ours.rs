@@ -3,6 +3,7 @@
 use crate::Outcome;
 use crate::messages::{Boom, Ping, Stamp, Work, boom, since_crash, work};
 use actix::{Actor, ArbiterHandle, Handler, Message};
+use std::hint::black_box;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -11,7 +12,7 @@ use vyrox_supervision::{
 };
 
 /// A deadline that nothing here comes near.
-pub(crate) const LONG: Duration = Duration::from_secs(60);
+pub(crate) const LONG: Duration = Duration::from_mins(1);
 
 #[derive(Default)]
 pub(crate) struct Worker {
@@ -159,6 +160,22 @@ impl Handler<Block> for Worker {
     fn handle(&mut self, message: Block, _: &mut Self::Context) {
         message.0.recv().ok();
     }
+}
+
+/// Asks `count` times, one after the other, without a deadline.
+pub(crate) async fn try_asks(worker: Handle<Worker>, count: u32) -> Outcome<()> {
+    for _ in 0..count {
+        black_box(worker.try_ask(Ping(1))?.await?);
+    }
+    Ok(())
+}
+
+/// Asks `count` times, one after the other.
+pub(crate) async fn asks(worker: Handle<Worker>, count: u32) -> Outcome<()> {
+    for _ in 0..count {
+        black_box(worker.ask(Ping(1), LONG).await?);
+    }
+    Ok(())
 }
 
 /// Handles `count` pings, the last of them asked for.

@@ -4,6 +4,7 @@ use crate::Outcome;
 use crate::messages::{boom, since_crash};
 use ractor::rpc::CallResult;
 use ractor::{Actor, ActorProcessingErr, ActorRef, RpcReplyPort, SupervisionEvent};
+use std::hint::black_box;
 
 pub(crate) struct Worker;
 
@@ -49,6 +50,14 @@ pub(crate) async fn start() -> Outcome<ActorRef<Job>> {
 
 pub(crate) async fn ping(worker: &ActorRef<Job>) -> Outcome<u64> {
     answered(worker.call(|reply| Job::Ping(1, reply), None).await?)
+}
+
+/// Calls `count` times, one after the other.
+pub(crate) async fn calls(worker: ActorRef<Job>, count: u32) -> Outcome<()> {
+    for _ in 0..count {
+        black_box(ping(&worker).await?);
+    }
+    Ok(())
 }
 
 /// Handles `count` pings, the last of them asked for.

@@ -33,7 +33,8 @@ pub(crate) fn run(plan: &Plan) -> Outcome<()> {
         .entry("one arbiter stuck", "about 10", || while_stuck(&tree, &all))
         .run(plan.rounds)?;
     drop(all);
-    (free.stop(), stuck.stop());
+    free.stop();
+    stuck.stop();
     Ok(())
 }
 
@@ -43,7 +44,7 @@ fn while_stuck(tree: &Tree, all: &[Handle<Worker>]) -> Outcome<Vec<f64>> {
     let victim = all.get(1).ok_or("too few actors")?;
     let stuck = victim
         .try_ask(Block(blocked))
-        .map_err(|_| "the actor is full")?;
+        .map_err(|rejected| rejected.reason)?;
     while victim.depth() > 0 {
         std::hint::spin_loop(); // until its thread has taken the message
     }

@@ -4,6 +4,7 @@ use crate::Outcome;
 use crate::messages::{Ping, Work, work};
 use crate::ours::Probe;
 use actix::{Actor, Addr, Context, Handler};
+use std::hint::black_box;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -48,6 +49,14 @@ impl Handler<Probe> for Bare {
     fn handle(&mut self, _: Probe, _: &mut Self::Context) -> u64 {
         self.handled.load(Ordering::Relaxed)
     }
+}
+
+/// Sends `count` times, and waits for each answer.
+pub(crate) async fn sends(bare: Addr<Bare>, count: u32) -> Outcome<()> {
+    for _ in 0..count {
+        black_box(bare.send(Ping(1)).await?);
+    }
+    Ok(())
 }
 
 /// Handles `count` pings, the last of them asked for.
