@@ -127,3 +127,52 @@ fn rest<A: Supervised>(ctx: &A::Context) {
     }
     inner.current = None;
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::Duration;
+
+    fn turn(budget: u32, slice: Duration) -> Turn {
+        let policy = Policy {
+            budget,
+            slice,
+            ..Policy::default()
+        };
+        Turn::new(&policy, clock::monotonic())
+    }
+
+    #[test]
+    fn a_turn_ends_with_its_budget() {
+        for (budget, messages) in [(0, 1), (1, 1), (5, 5)] {
+            let mut turn = turn(budget, Duration::from_hours(1));
+            for more in 0..messages {
+                assert!(!turn.is_over(), "{more} of {messages}");
+                turn.took(true);
+                turn.look_ahead();
+            }
+            assert!(turn.is_over());
+        }
+    }
+
+    #[test]
+    fn a_turn_ends_with_its_slice_but_never_before_its_first_message() {
+        for more in [false, true] {
+            let mut turn = turn(16, Duration::ZERO);
+            assert!(!turn.is_over());
+            turn.took(more);
+            turn.look_ahead();
+            assert!(turn.is_over(), "found out in advance: {more}");
+        }
+    }
+
+    #[test]
+    fn the_next_poll_has_limits_of_its_own() {
+        let mut turn = turn(1, Duration::from_hours(1));
+        turn.pumped = true;
+        turn.took(true);
+        assert!(turn.is_over());
+        turn.take_over(&self::turn(1, Duration::from_hours(1)));
+        assert!(!turn.is_over() && turn.pumped);
+    }
+}

@@ -18,7 +18,7 @@ pub(crate) fn run(plan: &Plan) -> Outcome<()> {
     let ractor = runtime.block_on(ractors::start())?;
     let kameo = runtime.block_on(async { kameos::start_unbounded() });
     Contest::new(
-        "ns a cast with its handling, 300,000 queued and drained",
+        format!("ns a cast with its handling, {n} queued and drained"),
         &[""],
     )
     .entry("stock actix, do_send", "", || {

@@ -11,14 +11,10 @@ pub(crate) fn line(text: &str) {
 }
 
 /// Writes what stands over the columns.
-pub(crate) fn head(rounds: usize) {
+pub(crate) fn head() {
     line(&format!(
         "{:54}{:>11}{:>11}{:>11}{:>9}   aim",
-        format!("median of {rounds} rounds"),
-        "median",
-        "lowest",
-        "highest",
-        "ratio"
+        "", "median", "lowest", "highest", "ratio"
     ));
 }
 
@@ -26,7 +22,7 @@ type Measure<'a> = Box<dyn FnMut() -> Outcome<Vec<f64>> + 'a>;
 
 /// Several ways to do one thing, measured by turns.
 pub(crate) struct Contest<'a> {
-    title: &'static str,
+    title: String,
     /// What each figure of a turn is; a turn gives one a name.
     figures: &'static [&'static str],
     digits: usize,
@@ -52,9 +48,9 @@ struct Entry<'a> {
 }
 
 impl<'a> Contest<'a> {
-    pub(crate) fn new(title: &'static str, figures: &'static [&'static str]) -> Self {
+    pub(crate) fn new(title: impl Into<String>, figures: &'static [&'static str]) -> Self {
         Self {
-            title,
+            title: title.into(),
             figures,
             digits: 0,
             against: Against::First,
@@ -101,12 +97,12 @@ impl<'a> Contest<'a> {
                 }
             }
         }
-        self.print();
+        self.print(rounds);
         Ok(())
     }
 
-    fn print(&self) {
-        line(&format!("\n{}", self.title));
+    fn print(&self, rounds: usize) {
+        line(&format!("\n{} ({rounds} rounds)", self.title));
         for entry in &self.entries {
             for (at, figure) in self.figures.iter().enumerate() {
                 let values: Vec<_> = entry.turns.iter().filter_map(|turn| turn.get(at)).collect();
@@ -140,12 +136,21 @@ impl<'a> Contest<'a> {
 
     fn row(&self, name: &str, values: Vec<f64>, ratios: Vec<f64>, aim: &str) {
         let (low, middle, high) = spread(values);
-        let ratio = spread(ratios).1;
+        let ratio = multiple(spread(ratios).1);
         let digits = self.digits;
         let text = format!(
-            "  {name:52}{middle:>11.digits$}{low:>11.digits$}{high:>11.digits$}{ratio:>8.2}x   {aim}"
+            "  {name:52}{middle:>11.digits$}{low:>11.digits$}{high:>11.digits$}{ratio:>9}   {aim}"
         );
         line(text.trim_end());
+    }
+}
+
+/// A ratio as people say it.
+fn multiple(ratio: f64) -> String {
+    if ratio > 0.0 && ratio < 0.1 {
+        format!("1/{:.0}", 1.0 / ratio)
+    } else {
+        format!("{ratio:.2}x")
     }
 }
 

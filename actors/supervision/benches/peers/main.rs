@@ -101,7 +101,7 @@ fn run(arguments: &[String]) -> Outcome<()> {
     let plan = if quick { Plan::QUICK } else { Plan::FULL };
     let wanted = arguments.iter().find(|argument| !argument.starts_with('-'));
     falls::silence_panics();
-    contest::head(plan.rounds);
+    contest::head();
     for (name, section) in SECTIONS {
         if wanted.is_none_or(|wanted| wanted == name) {
             section(&plan)?;

@@ -17,7 +17,7 @@ pub(crate) const ARGUMENT: &str = "--memory-of";
 pub(crate) fn run(plan: &Plan) -> Outcome<()> {
     let count = plan.actors;
     Contest::new(
-        "bytes an idle actor (resident, 10,000 actors after a message each)",
+        format!("bytes an idle actor, resident; {count} actors after a message each"),
         &[""],
     )
     .entry("stock actix", "", || in_a_child("stock", count))

@@ -14,7 +14,7 @@ use vyrox_supervision::Tree;
 pub(crate) fn run(plan: &Plan) -> Outcome<()> {
     let (system, backlog) = (System::new(), plan.backlog);
     Contest::new(
-        "a probe from another thread, behind 100,000 bulk messages of 2 us",
+        format!("a probe from another thread, behind {backlog} bulk messages of 2 us"),
         &["bulk messages before it", "us until its answer"],
     )
     .entry("stock actix", "", || system.block_on(stock(backlog)))

@@ -25,13 +25,16 @@ pub(crate) fn run(plan: &Plan) -> Outcome<()> {
         }
         Outcome::Ok(())
     })?;
-    Contest::new("ms a snapshot of the tree, 10,000 actors", &[""])
-        .digits(2)
-        .entry("all arbiters free", "about 10", || {
-            Ok(vec![snapshot(&tree)])
-        })
-        .entry("one arbiter stuck", "about 10", || while_stuck(&tree, &all))
-        .run(plan.rounds)?;
+    Contest::new(
+        format!("ms a snapshot of the tree, {} actors", plan.actors),
+        &[""],
+    )
+    .digits(2)
+    .entry("all arbiters free", "about 10", || {
+        Ok(vec![snapshot(&tree)])
+    })
+    .entry("one arbiter stuck", "about 10", || while_stuck(&tree, &all))
+    .run(plan.rounds)?;
     drop(all);
     free.stop();
     stuck.stop();

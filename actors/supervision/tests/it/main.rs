@@ -9,6 +9,7 @@
 mod worker;
 
 mod admission;
+mod asks;
 mod crashes;
 mod generations;
 mod restarts;
