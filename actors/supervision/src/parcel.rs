@@ -18,7 +18,6 @@ use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, ready};
 use std::time::Instant;
 use tokio::sync::oneshot;
-use tokio::sync::oneshot::error::TryRecvError;
 use tokio::time;
 
 /// A pending answer. Dropping it before the message's turn takes the message back.
@@ -42,42 +41,28 @@ impl<A: Supervised, M: Message> Ask<A, M> {
         }
     }
 
-    /// The answer, if it comes by `deadline`. A timer costs more than the rest of an ask, so it is made
-    /// only if the asker has given way in vain.
+    /// The answer, if it comes by `deadline`. A timer costs as much as all the rest of an ask, so it is
+    /// made only if the asker has given way in vain.
     pub(crate) async fn until(mut self, deadline: time::Instant) -> Result<M::Result, Failure> {
-        let early = poll_fn(|cx| {
-            if !self.yielded {
-                return self.give_way(cx).map(Some);
-            }
-            Poll::Ready(self.look())
-        });
-        match early.await {
-            Some(answer) => answer,
-            None => time::timeout_at(deadline, self)
-                .await
-                .unwrap_or(Err(Failure::Deadline)),
+        poll_fn(|cx| self.give_way(cx)).await;
+        if !self.reply.is_empty() {
+            return self.await;
         }
+        time::timeout_at(deadline, self)
+            .await
+            .unwrap_or(Err(Failure::Deadline))
     }
 
-    /// The answer, if it is there already. Without one the asker, this once, only lets others have their
-    /// turn: who shares the actor's thread mostly finds the answer when it is its own again, and has been
-    /// spared the registration of a waker, and of a timer.
-    fn give_way(&mut self, cx: &Context<'_>) -> Poll<Result<M::Result, Failure>> {
-        self.yielded = true;
-        if let Some(answer) = self.look() {
-            return Poll::Ready(answer);
+    /// Ready once there is an answer, or once the asker has let others have their turn: who shares the
+    /// actor's thread mostly finds the answer when it is its own again, and has been spared the
+    /// registration of a waker, and of a timer.
+    fn give_way(&mut self, cx: &Context<'_>) -> Poll<()> {
+        if self.yielded || !self.reply.is_empty() {
+            return Poll::Ready(());
         }
+        self.yielded = true;
         cx.waker().wake_by_ref();
         Poll::Pending
-    }
-
-    /// The answer, if it is there, without leaving a waker.
-    fn look(&mut self) -> Option<Result<M::Result, Failure>> {
-        match self.reply.try_recv() {
-            Ok(answer) => Some(Ok(answer)),
-            Err(TryRecvError::Closed) => Some(Err(self.failure())),
-            Err(TryRecvError::Empty) => None,
-        }
     }
 
     /// Why the answer will not come. One that was pending in a future of the actor died with the
@@ -96,9 +81,7 @@ impl<A: Supervised, M: Message> Future for Ask<A, M> {
     type Output = Result<M::Result, Failure>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        if !self.yielded {
-            return self.give_way(cx);
-        }
+        ready!(self.give_way(cx));
         let answer = ready!(Pin::new(&mut self.reply).poll(cx));
         Poll::Ready(answer.map_err(|_closed| self.failure()))
     }
