@@ -1,6 +1,6 @@
 //! The context of a supervised actor.
 
-use crate::core::Core;
+use crate::core::{Core, Next};
 use crate::fence::{Fence, Holding, Run, leave};
 use crate::handle::Handle;
 use crate::panics::Failed;
@@ -34,7 +34,7 @@ pub struct SupervisedContext<A: Actor<Context = Self>> {
     run: Arc<Run>,
     pub(crate) turn: Turn,
     /// Spawned futures that a drain waits for.
-    pending: Rc<Cell<usize>>,
+    pending: Option<Rc<Cell<usize>>>,
 }
 
 impl<A: Supervised> SupervisedContext<A> {
@@ -54,7 +54,7 @@ impl<A: Supervised> SupervisedContext<A> {
             core,
             run,
             turn,
-            pending: Rc::default(),
+            pending: None,
         };
         ContextFut::new(ctx, actor, mailbox)
     }
@@ -116,13 +116,18 @@ impl<A: Supervised> SupervisedContext<A> {
         &self.run
     }
 
+    /// The next message for this generation.
+    pub(crate) fn next(&mut self) -> Next<A> {
+        self.core.next(&self.run, &mut self.turn)
+    }
+
     pub(crate) fn is_fenced(&self) -> bool {
         self.run.is_fenced()
     }
 
     /// Whether a drain has nothing left to wait for.
     pub(crate) fn is_quiet(&self) -> bool {
-        self.pending.get() == 0
+        self.pending.as_ref().is_none_or(|count| count.get() == 0)
     }
 }
 
@@ -149,7 +154,8 @@ impl<A: Supervised> AsyncContext<A> for SupervisedContext<A> {
     where
         F: ActorFuture<A, Output = ()> + 'static,
     {
-        self.parts.spawn(Guarded::counted(fut, &self.pending))
+        let pending = self.pending.get_or_insert_default();
+        self.parts.spawn(Guarded::counted(fut, pending))
     }
 
     fn wait<F>(&mut self, fut: F)

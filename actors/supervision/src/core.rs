@@ -14,16 +14,17 @@ use crate::lock::lock;
 use crate::mailbox::Lanes;
 use crate::node::{Crash, Mailbox, Node, State};
 use crate::outcome::{Exit, Failure, Reason, Rejected, Stop};
-use crate::parcel::{Envelope, Parcel};
+use crate::parcel::{Envelope, Packed};
 use crate::poison::Quarantine;
+use crate::pump::Turn;
 use crate::restart_policy::Falls;
+use crate::shared::Shared;
 use crate::spec::Policy;
 use crate::strategy::Key;
 use crate::supervisors::Supervisors;
 use crate::watchdog::roster::Roster;
 use crate::witness::Witness;
-use actix::dev::OneshotSender;
-use actix::{Actor, ArbiterHandle, Handler};
+use actix::{Actor, ArbiterHandle};
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
 use std::task::Waker;
@@ -37,7 +38,7 @@ pub(crate) type Factory<A> = Arc<dyn Fn(u64) -> A + Send + Sync>;
 pub(crate) struct Core<A: Actor> {
     pub(crate) id: Arc<str>,
     pub(crate) kind: &'static str,
-    pub(crate) policy: Policy,
+    pub(crate) policy: Arc<Policy>,
     pub(crate) seed: u64,
     pub(crate) settings: Arc<Settings>,
     /// The runtime's clock when the actor was first supervised.
@@ -48,11 +49,21 @@ pub(crate) struct Core<A: Actor> {
     pub(crate) stopping: AtomicBool,
     /// Messages that were not admitted, for any reason.
     pub(crate) rejected: AtomicU64,
-    pub(crate) room: [Notify; 3],
-    pub(crate) exited: Notify,
     /// Its place under a supervisor, if it has one.
     pub(crate) supervised: OnceLock<Key>,
+    /// Made by the first who waits for anything: most never see anybody wait.
+    pub(crate) bells: OnceLock<Box<Bells>>,
     pub(crate) inner: Mutex<Inner<A>>,
+}
+
+/// What those hear who wait for an actor. Whoever takes hold of a bell and then looks once more at what
+/// he waits for misses nothing.
+#[derive(Default)]
+pub(crate) struct Bells {
+    /// A message was taken from the lane of a class, or the door was closed.
+    pub(crate) room: [Notify; 3],
+    /// The actor has ended.
+    pub(crate) exited: Notify,
 }
 
 /// What all actors of a tree share.
@@ -72,6 +83,8 @@ pub(crate) struct Settings {
     #[cfg(feature = "faults")]
     pub(crate) faults: Faults,
     pub(crate) witness: Witness,
+    /// Most actors of a tree have one of few policies.
+    pub(crate) policies: Shared<Policy>,
 }
 
 impl Settings {
@@ -124,19 +137,24 @@ pub(crate) enum Rest {
 #[derive(Default)]
 pub(crate) struct Record {
     pub(crate) handled: u64,
+    /// Counts the messages that were admitted, to tell which of them are samples.
+    admitted: u32,
     pub(crate) restarts: u64,
     pub(crate) waits: Waits,
     pub(crate) started_at_ms: Option<u64>,
     pub(crate) next_restart_at_ms: Option<u64>,
-    pub(crate) last_crash: Option<Crash>,
+    pub(crate) last_crash: Option<Box<Crash>>,
 }
+
+/// One message in so many has its wait in the queue measured: a clock costs as much as a queue.
+const SAMPLED: u32 = 8;
 
 /// What outlives an actor under its id.
 #[derive(Default)]
 pub(crate) struct Past {
     pub(crate) generation: u64,
     pub(crate) restarts: u64,
-    pub(crate) last_crash: Option<Crash>,
+    pub(crate) last_crash: Option<Box<Crash>>,
     pub(crate) quarantine: Quarantine,
 }
 
@@ -152,6 +170,8 @@ pub(crate) enum Next<A: Actor> {
     Handle(Arc<dyn Envelope<A>>),
     /// A message was put away instead.
     PutAway,
+    /// Messages wait, but it is the neighbours' turn.
+    Later,
     Idle,
     /// The lanes are empty and nothing more is admitted.
     Drained,
@@ -159,26 +179,23 @@ pub(crate) enum Next<A: Actor> {
 }
 
 impl<A: Supervised> Core<A> {
-    /// Queues a message if it is admitted, and wakes the actor.
-    pub(crate) fn submit<M: Classified>(
+    /// Queues a message if it is admitted, and wakes the actor. `pack` makes the envelope, and what the
+    /// sender keeps of it; nobody's code but ours runs in there.
+    pub(crate) fn submit<M: Classified, T>(
         &self,
         message: M,
-        reply: Option<OneshotSender<M::Result>>,
         insider: bool,
-    ) -> Result<Arc<Parcel<M>>, Rejected<M>>
-    where
-        A: Handler<M>,
-    {
-        let (digest, queued_at) = (message.digest(), clock::monotonic());
+        pack: impl FnOnce(M, u64, Option<Instant>) -> Packed<A, T>,
+    ) -> Result<T, Rejected<M>> {
+        let digest = message.digest();
         let mut inner = lock(&self.inner);
         let evicted = match inner.admit(M::CLASS, insider) {
             Ok(evicted) => evicted,
             Err(reason) => return Err(Rejected { reason, message }),
         };
-        let parcel = Parcel::new(message, reply, digest, queued_at);
-        inner
-            .lanes
-            .push(M::CLASS, Arc::clone(&parcel) as Arc<dyn Envelope<A>>);
+        let queued_at = inner.record.is_sample().then(clock::monotonic);
+        let Packed { envelope, kept } = pack(message, digest, queued_at);
+        inner.lanes.push(M::CLASS, envelope);
         let waker = if std::mem::take(&mut inner.idle) {
             inner.waker.clone()
         } else {
@@ -191,17 +208,21 @@ impl<A: Supervised> Core<A> {
         if let Some(oldest) = evicted {
             oldest.fail(Failure::Evicted);
         }
-        Ok(parcel)
+        Ok(kept)
     }
 
     /// The next message for this generation. Fence and queue are read under one lock: a generation
     /// that was replaced can take nothing more.
-    pub(crate) fn next(&self, run: &Run, now: Instant) -> Next<A> {
+    pub(crate) fn next(&self, run: &Run, turn: &mut Turn) -> Next<A> {
+        turn.look_ahead();
         let mut inner = lock(&self.inner);
         if run.is_fenced() {
             return Next::Fenced;
         }
         inner.current = None;
+        if !inner.lanes.is_empty() && turn.is_over() {
+            return Next::Later;
+        }
         let Some((class, envelope)) = inner.lanes.take() else {
             inner.lanes.give_memory_back();
             inner.idle = true;
@@ -215,15 +236,12 @@ impl<A: Supervised> Core<A> {
             .quarantine
             .catches(envelope.key(), self.policy.poison_after);
         if caught.is_none() {
-            inner
-                .record
-                .taken(now.saturating_duration_since(envelope.queued_at()));
+            inner.record.taken(envelope.queued_at());
         }
+        turn.took(!inner.lanes.is_empty());
         inner.current = Some(Arc::clone(&envelope));
         drop(inner);
-        if let Overflow::Wait(_) = self.policy.lane(class).overflow {
-            self.room(class).notify_one();
-        }
+        self.made_room(class);
         let Some(evidence) = caught else {
             return Next::Handle(envelope);
         };
@@ -231,13 +249,22 @@ impl<A: Supervised> Core<A> {
         Next::PutAway
     }
 
-    /// Notified when a message of the class was taken.
-    pub(crate) const fn room(&self, class: Class) -> &Notify {
-        let [control, containment, bulk] = &self.room;
-        match class {
-            Class::Control => control,
-            Class::Containment => containment,
-            Class::Bulk => bulk,
+    pub(crate) fn bells(&self) -> &Bells {
+        self.bells.get_or_init(Box::default)
+    }
+
+    fn made_room(&self, class: Class) {
+        if let Overflow::Wait(_) = self.policy.lane(class).overflow
+            && let Some(bells) = self.bells.get()
+        {
+            bells.room(class).notify_one();
+        }
+    }
+
+    /// Whoever waits for room looks again and finds the door closed.
+    pub(crate) fn wake_waiting(&self) {
+        if let Some(bells) = self.bells.get() {
+            bells.room.iter().for_each(Notify::notify_waiters);
         }
     }
 
@@ -263,11 +290,22 @@ impl<A: Supervised> Core<A> {
             handled: record.handled,
             queue_wait_us_p99: record.waits.p99_us(),
             restarts: record.restarts,
-            last_crash: record.last_crash.clone(),
+            last_crash: record.last_crash.as_deref().cloned(),
             next_restart_at_ms: record.next_restart_at_ms,
             poisoned: inner.quarantine.total(),
             strategy: None,
             children: Vec::new(),
+        }
+    }
+}
+
+impl Bells {
+    pub(crate) const fn room(&self, class: Class) -> &Notify {
+        let [control, containment, bulk] = &self.room;
+        match class {
+            Class::Control => control,
+            Class::Containment => containment,
+            Class::Bulk => bulk,
         }
     }
 }
@@ -336,8 +374,18 @@ impl<A: Actor> Inner<A> {
 }
 
 impl Record {
-    fn taken(&mut self, waited: Duration) {
+    /// Whether the next message's wait is to be measured.
+    pub(crate) const fn is_sample(&mut self) -> bool {
+        let is_sample = self.admitted.is_multiple_of(SAMPLED);
+        self.admitted = self.admitted.wrapping_add(1);
+        is_sample
+    }
+
+    fn taken(&mut self, queued_at: Option<Instant>) {
         self.handled = self.handled.saturating_add(1);
-        self.waits.record(waited);
+        if let Some(at) = queued_at {
+            let waited = clock::monotonic().saturating_duration_since(at);
+            self.waits.record(waited);
+        }
     }
 }

@@ -102,13 +102,13 @@ impl<A: Supervised> Core<A> {
 
     /// Forgives the message of a letter and queues it again, at the end of its lane.
     pub(crate) fn redrive(&self, number: u64, insider: bool) -> Result<(), RedriveError> {
-        let queued_at = clock::monotonic();
         let mut inner = lock(&self.inner);
         let class = inner.quarantine.letters.class_of::<A>(number)?;
         let evicted = inner.admit(class, insider).map_err(|reason| {
             self.rejected.fetch_add(1, Ordering::Relaxed);
             RedriveError::NotAdmitted(reason)
         })?;
+        let queued_at = inner.record.is_sample().then(clock::monotonic);
         let waker = inner.take_letter(number).and_then(|message| {
             let envelope = message.wake(queued_at);
             inner.queue(class, envelope)

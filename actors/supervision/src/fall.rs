@@ -243,7 +243,7 @@ impl<A: Supervised> Core<A> {
                 let limit = self.policy.poison_after;
                 blame = inner.quarantine.crashed(envelope.key(), &crash, limit);
             }
-            inner.record.last_crash = Some(crash.clone());
+            inner.record.last_crash = Some(Box::new(crash.clone()));
         }
         let debris = Debris::new(inner.waker.take(), move || {
             if let Some(envelope) = current {

@@ -7,7 +7,7 @@ use crate::fall::Fall;
 use crate::lane::{Classified, Overflow};
 use crate::node::Node;
 use crate::outcome::{Exit, Failure, Reason, Rejected, Stop};
-use crate::parcel::Ask;
+use crate::parcel::{Ask, Parcel};
 use crate::poison::{DeadLetter, RedriveError};
 use actix::{ArbiterHandle, Handler};
 use std::fmt;
@@ -15,8 +15,10 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
-use tokio::sync::oneshot;
 use tokio::time;
+
+/// The longest deadline: no clock overflows by it, and nobody outlives it.
+const FOREVER: Duration = Duration::from_hours(24 * 365 * 30);
 
 /// The way to an actor: the same before and after every restart and move.
 ///
@@ -53,10 +55,14 @@ impl<A: Supervised> Handle<A> {
     where
         A: Serves<M>,
     {
-        self.counted(
-            self.with_room(message, |message| self.submit(message))
-                .await,
-        )
+        let admitted = match self.submit(message) {
+            Err(refused) if refused.reason == Reason::Full => {
+                self.wait_for_room(refused, |message| self.submit(message))
+                    .await
+            }
+            done => done,
+        };
+        self.counted(admitted)
     }
 
     /// Asks without waiting for room. The answer has no deadline of its own.
@@ -77,18 +83,21 @@ impl<A: Supervised> Handle<A> {
     where
         A: Serves<M>,
     {
-        let answer = async {
-            let admitted = self
-                .with_room(message, |message| self.submit_ask(message))
-                .await;
-            match self.counted(admitted) {
-                Ok(ask) => ask.await,
-                Err(rejected) => Err(Failure::Rejected(rejected.reason)),
+        let deadline = time::Instant::now() + deadline.min(FOREVER);
+        let admitted = match self.submit_ask(message) {
+            Err(refused) if refused.reason == Reason::Full => {
+                let room = self.wait_for_room(refused, |message| self.submit_ask(message));
+                match time::timeout_at(deadline, room).await {
+                    Ok(admitted) => admitted,
+                    Err(_elapsed) => return Err(Failure::Deadline),
+                }
             }
+            done => done,
         };
-        time::timeout(deadline, answer)
-            .await
-            .unwrap_or(Err(Failure::Deadline))
+        match self.counted(admitted) {
+            Ok(ask) => ask.until(deadline).await,
+            Err(rejected) => Err(Failure::Rejected(rejected.reason)),
+        }
     }
 
     /// Asks the actor to stop; [`Self::exited`] tells when it has.
@@ -155,16 +164,14 @@ impl<A: Supervised> Handle<A> {
     where
         A: Handler<M>,
     {
-        self.core.submit(message, None, self.insider).map(drop)
+        self.core.submit(message, self.insider, Parcel::cast)
     }
 
     fn submit_ask<M: Classified>(&self, message: M) -> Result<Ask<A, M>, Rejected<M>>
     where
         A: Handler<M>,
     {
-        let (reply, answer) = oneshot::channel();
-        let parcel = self.core.submit(message, Some(reply), self.insider)?;
-        Ok(Ask::new(parcel, answer))
+        self.core.submit(message, self.insider, Parcel::ask)
     }
 
     /// A rejection counts once, however often the sender looked for room.
@@ -175,22 +182,18 @@ impl<A: Supervised> Handle<A> {
         outcome
     }
 
-    /// Submits, and while the lane is full submits again whenever a message was taken from it.
-    async fn with_room<M: Classified, T>(
+    /// Submits again whenever a message was taken from the lane, as long as that allows.
+    async fn wait_for_room<M: Classified, T>(
         &self,
-        message: M,
+        mut refused: Rejected<M>,
         submit: impl Fn(M) -> Result<T, Rejected<M>>,
     ) -> Result<T, Rejected<M>> {
-        let mut refused = match submit(message) {
-            Err(rejected) if rejected.reason == Reason::Full => rejected,
-            done => return done,
-        };
         let Overflow::Wait(patience) = self.core.policy.lane(M::CLASS).overflow else {
             return Err(refused);
         };
         let deadline = time::Instant::now() + patience;
         loop {
-            let mut room = pin!(self.core.room(M::CLASS).notified());
+            let mut room = pin!(self.core.bells().room(M::CLASS).notified());
             room.as_mut().enable(); // before another look, so that no wake is lost
             refused = match submit(refused.message) {
                 Err(rejected) if rejected.reason == Reason::Full => rejected,

@@ -58,7 +58,7 @@ pub enum Overflow {
 /// One lane's bound. It is a true bound, however many handles send.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Lane {
-    /// Messages that may wait at once; 0 counts as 1.
+    /// Messages that may wait at once; 0 counts as 1, and more than 2^32 - 1 as that many.
     pub capacity: usize,
     /// What happens to the message after those.
     pub overflow: Overflow,

@@ -6,41 +6,44 @@ use std::time::Duration;
 const STEPS: usize = 4;
 /// Powers of two of a microsecond: up to about 16 s, longer waits count as that.
 const OCTAVES: usize = 24;
-/// Entries after which all counts are halved, so that the quantile speaks of the recent past.
-const MEMORY: u16 = 4096;
 
 /// How long messages waited in their queue.
+///
+/// Each actor has one, so it is kept small: a count that is about to overflow halves all of them, by
+/// which the quantile speaks of the recent past.
 pub(crate) struct Waits {
-    counts: [u16; STEPS * OCTAVES],
-    total: u16,
+    counts: [u8; STEPS * OCTAVES],
 }
 
 impl Default for Waits {
     fn default() -> Self {
         Self {
             counts: [0; STEPS * OCTAVES],
-            total: 0,
         }
     }
 }
 
 impl Waits {
     pub(crate) fn record(&mut self, wait: Duration) {
-        if let Some(count) = self.counts.get_mut(bucket(wait)) {
-            *count = count.saturating_add(1);
-            self.total = self.total.saturating_add(1);
-        }
-        if self.total >= MEMORY {
+        let Some(count) = self.counts.get_mut(bucket(wait)) else {
+            return;
+        };
+        *count = count.saturating_add(1);
+        if *count == u8::MAX {
             for count in &mut self.counts {
                 *count /= 2;
             }
-            self.total = self.counts.iter().sum();
         }
     }
 
     /// The 99th percentile in microseconds, rounded up to its bucket; 0 before the first message.
     pub(crate) fn p99_us(&self) -> u64 {
-        let wanted = u32::from(self.total).saturating_mul(99).div_ceil(100);
+        let total = self
+            .counts
+            .iter()
+            .map(|count| u32::from(*count))
+            .sum::<u32>();
+        let wanted = total.saturating_mul(99).div_ceil(100);
         let mut seen = 0u32;
         for (bucket, count) in self.counts.iter().enumerate() {
             seen = seen.saturating_add(u32::from(*count));

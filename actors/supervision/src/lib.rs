@@ -123,6 +123,7 @@ mod zone;
 mod clock;
 mod faults;
 mod lock;
+mod shared;
 #[cfg(feature = "testing")]
 pub mod testing;
 mod witness;

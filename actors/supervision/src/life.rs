@@ -16,7 +16,6 @@ use actix::ArbiterHandle;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
 use std::task::Waker;
-use tokio::sync::Notify;
 use tokio::time;
 
 /// What the task of a generation has to do.
@@ -41,15 +40,14 @@ impl<A: Supervised> Core<A> {
             seed: seed_of(settings.seed, &id),
             id,
             kind: spec.kind,
-            policy: spec.policy,
+            policy: settings.policies.share(spec.policy),
             settings,
             origin: time::Instant::now(),
             handles: AtomicUsize::new(0),
             stopping: AtomicBool::new(false),
             rejected: AtomicU64::new(0),
-            room: [Notify::new(), Notify::new(), Notify::new()],
-            exited: Notify::new(),
             supervised: OnceLock::new(),
+            bells: OnceLock::new(),
             inner: Mutex::new(Inner::new(
                 run,
                 &spec.policy,
@@ -160,7 +158,9 @@ impl<A: Supervised> Core<A> {
         }
         self.settings.witness.ended(&self.id, exit);
         self.wake_waiting();
-        self.exited.notify_waiters();
+        if let Some(bells) = self.bells.get() {
+            bells.exited.notify_waiters();
+        }
         Some(debris)
     }
 
@@ -207,13 +207,6 @@ impl<A: Supervised> Core<A> {
         }
     }
 
-    /// Whoever waits for room looks again and finds the door closed.
-    fn wake_waiting(&self) {
-        for room in &self.room {
-            room.notify_waiters();
-        }
-    }
-
     /// Ends the actor whatever its thread does, and whichever generation is the current one.
     pub(crate) fn kill(&self) {
         while self.ended().is_none() {
@@ -229,7 +222,7 @@ impl<A: Supervised> Core<A> {
 
     pub(crate) async fn wait_exited(&self) -> Exit {
         loop {
-            let notified = self.exited.notified();
+            let notified = self.bells().exited.notified();
             if let Some((exit, _)) = self.ended() {
                 return exit;
             }

@@ -5,7 +5,7 @@ use crate::spec::Policy;
 use std::collections::VecDeque;
 
 /// After so many messages have overtaken a waiting lane, one of that lane is served.
-const PATIENCE: u32 = 32;
+const PATIENCE: u8 = 32;
 /// Slots that an empty lane keeps; a storm's memory beyond them goes back.
 const KEPT_SLOTS: usize = 64;
 
@@ -19,12 +19,12 @@ pub(crate) struct Lanes<T> {
 }
 
 struct Queue<T> {
-    class: Class,
-    capacity: usize,
-    drops_oldest: bool,
     items: VecDeque<T>,
+    capacity: u32,
+    class: Class,
+    drops_oldest: bool,
     /// Messages of other lanes served since this one, waiting, was served last.
-    overtaken: u32,
+    overtaken: u8,
 }
 
 impl<T> Lanes<T> {
@@ -33,10 +33,10 @@ impl<T> Lanes<T> {
             queues: Class::ALL.map(|class| {
                 let lane = policy.lane(class);
                 Queue {
-                    class,
-                    capacity: lane.capacity.max(1),
-                    drops_oldest: lane.overflow == Overflow::DropOldest,
                     items: VecDeque::new(),
+                    capacity: u32::try_from(lane.capacity).unwrap_or(u32::MAX).max(1),
+                    class,
+                    drops_oldest: lane.overflow == Overflow::DropOldest,
                     overtaken: 0,
                 }
             }),
@@ -46,7 +46,7 @@ impl<T> Lanes<T> {
     /// Makes room for one message of `class`, if need be by giving out the oldest.
     pub(crate) fn make_room(&mut self, class: Class) -> Result<Option<T>, Full> {
         let queue = self.queue(class);
-        if queue.items.len() < queue.capacity {
+        if queue.items.len() < queue.capacity() {
             Ok(None)
         } else if queue.drops_oldest {
             Ok(queue.items.pop_front())
@@ -57,7 +57,11 @@ impl<T> Lanes<T> {
 
     /// Queues a message for which [`Self::make_room`] made room.
     pub(crate) fn push(&mut self, class: Class, item: T) {
-        self.queue(class).items.push_back(item);
+        let queue = self.queue(class);
+        if queue.items.capacity() == 0 {
+            queue.items.reserve_exact(1); // all that most actors ever need
+        }
+        queue.items.push_back(item);
     }
 
     /// The next message: of the most urgent lane, unless another one has waited too long.
@@ -95,7 +99,7 @@ impl<T> Lanes<T> {
     pub(crate) fn capacity(&self) -> usize {
         self.queues
             .iter()
-            .fold(0, |sum, queue| sum.saturating_add(queue.capacity))
+            .fold(0, |sum, queue| sum.saturating_add(queue.capacity()))
     }
 
     /// Everything that still waits, urgent lanes first.
@@ -119,6 +123,12 @@ impl<T> Lanes<T> {
             Class::Containment => containment,
             Class::Bulk => bulk,
         }
+    }
+}
+
+impl<T> Queue<T> {
+    fn capacity(&self) -> usize {
+        usize::try_from(self.capacity).unwrap_or(usize::MAX)
     }
 }
 

@@ -11,12 +11,14 @@ use actix::dev::{MessageResponse, OneshotSender};
 use actix::{Actor, Handler, Message};
 use std::any::type_name;
 use std::fmt;
+use std::future::poll_fn;
 use std::marker::PhantomData;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, ready};
 use std::time::Instant;
 use tokio::sync::oneshot;
+use tokio::time;
 
 /// A pending answer. Dropping it before the message's turn takes the message back.
 ///
@@ -24,16 +26,43 @@ use tokio::sync::oneshot;
 pub struct Ask<A: Supervised, M: Message> {
     parcel: Arc<Parcel<M>>,
     reply: oneshot::Receiver<M::Result>,
+    /// The asker has given way once: see [`Self::give_way`].
+    yielded: bool,
     of: PhantomData<fn(A)>,
 }
 
 impl<A: Supervised, M: Message> Ask<A, M> {
-    pub(crate) const fn new(parcel: Arc<Parcel<M>>, reply: oneshot::Receiver<M::Result>) -> Self {
+    const fn new(parcel: Arc<Parcel<M>>, reply: oneshot::Receiver<M::Result>) -> Self {
         Self {
             parcel,
             reply,
+            yielded: false,
             of: PhantomData,
         }
+    }
+
+    /// The answer, if it comes by `deadline`. A timer costs as much as all the rest of an ask, so it is
+    /// made only if the asker has given way in vain.
+    pub(crate) async fn until(mut self, deadline: time::Instant) -> Result<M::Result, Failure> {
+        poll_fn(|cx| self.give_way(cx)).await;
+        if !self.reply.is_empty() {
+            return self.await;
+        }
+        time::timeout_at(deadline, self)
+            .await
+            .unwrap_or(Err(Failure::Deadline))
+    }
+
+    /// Ready once there is an answer, or once the asker has let others have their turn: who shares the
+    /// actor's thread mostly finds the answer when it is its own again, and has been spared the
+    /// registration of a waker, and of a timer.
+    fn give_way(&mut self, cx: &Context<'_>) -> Poll<()> {
+        if self.yielded || !self.reply.is_empty() {
+            return Poll::Ready(());
+        }
+        self.yielded = true;
+        cx.waker().wake_by_ref();
+        Poll::Pending
     }
 
     /// Why the answer will not come. One that was pending in a future of the actor died with the
@@ -52,6 +81,7 @@ impl<A: Supervised, M: Message> Future for Ask<A, M> {
     type Output = Result<M::Result, Failure>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        ready!(self.give_way(cx));
         let answer = ready!(Pin::new(&mut self.reply).poll(cx));
         Poll::Ready(answer.map_err(|_closed| self.failure()))
     }
@@ -70,7 +100,8 @@ impl<A: Supervised, M: Message> fmt::Debug for Ask<A, M> {
 pub(crate) struct Parcel<M: Message> {
     slot: Mutex<Slot<M>>,
     digest: u64,
-    queued_at: Instant,
+    /// Known for samples alone.
+    queued_at: Option<Instant>,
 }
 
 struct Slot<M: Message> {
@@ -80,12 +111,52 @@ struct Slot<M: Message> {
     failure: Option<Failure>,
 }
 
-impl<M: Message> Parcel<M> {
-    pub(crate) fn new(
+/// A message made ready for its lane.
+pub(crate) struct Packed<A: Actor, T> {
+    pub(crate) envelope: Arc<dyn Envelope<A>>,
+    /// What its sender keeps.
+    pub(crate) kept: T,
+}
+
+/// What came out of a parcel.
+struct Opened<M> {
+    message: M,
+    asked: bool,
+}
+
+impl<M: Classified> Parcel<M> {
+    /// Packs a message that nobody waits for.
+    pub(crate) fn cast<A: Supervised + Handler<M>>(
+        message: M,
+        digest: u64,
+        queued_at: Option<Instant>,
+    ) -> Packed<A, ()> {
+        Packed {
+            envelope: Self::new(message, None, digest, queued_at),
+            kept: (),
+        }
+    }
+
+    /// Packs a message that somebody waits for.
+    pub(crate) fn ask<A: Supervised + Handler<M>>(
+        message: M,
+        digest: u64,
+        queued_at: Option<Instant>,
+    ) -> Packed<A, Ask<A, M>> {
+        let (reply, answer) = oneshot::channel();
+        let parcel = Self::new(message, Some(reply), digest, queued_at);
+        let envelope = Arc::clone(&parcel);
+        Packed {
+            envelope,
+            kept: Ask::new(parcel, answer),
+        }
+    }
+
+    fn new(
         message: M,
         reply: Option<OneshotSender<M::Result>>,
         digest: u64,
-        queued_at: Instant,
+        queued_at: Option<Instant>,
     ) -> Arc<Self> {
         let slot = Slot {
             message: Some(message),
@@ -101,13 +172,18 @@ impl<M: Message> Parcel<M> {
     }
 
     /// The message, unless it was failed or its asker has gone.
-    fn open(&self, run: &Arc<Run>) -> Option<M> {
-        let (message, wanted) = {
+    fn open(&self, run: &Arc<Run>) -> Option<Opened<M>> {
+        let (message, asked, wanted) = {
             let mut slot = lock(&self.slot);
-            slot.taken_by = Some(Arc::clone(run));
-            slot.empty()
+            let (message, wanted) = slot.empty();
+            let asked = slot.reply.is_some();
+            if asked {
+                slot.taken_by = Some(Arc::clone(run));
+            }
+            (message, asked, wanted)
         };
-        message.filter(|_| wanted)
+        let message = message.filter(|_| wanted)?;
+        Some(Opened { message, asked })
     }
 }
 
@@ -122,7 +198,8 @@ impl<M: Message> Slot<M> {
 /// A parcel as its actor sees it.
 pub(crate) trait Envelope<A: Actor>: Send + Sync {
     fn key(&self) -> Key;
-    fn queued_at(&self) -> Instant;
+    /// When it was queued, if it is a sample.
+    fn queued_at(&self) -> Option<Instant>;
     /// Gives the message to its handler and arranges for the answer.
     fn run(&self, actor: &mut A, ctx: &mut A::Context);
     /// Takes the message out of the world and tells its asker why. A panic in the message's own `Drop`
@@ -137,7 +214,7 @@ pub(crate) trait Envelope<A: Actor>: Send + Sync {
 pub(crate) trait Dormant<A: Actor>: Send {
     fn class(&self) -> Class;
     /// Makes a parcel of it that has no asker. Runs no code of the message.
-    fn wake(self: Box<Self>, queued_at: Instant) -> Arc<dyn Envelope<A>>;
+    fn wake(self: Box<Self>, queued_at: Option<Instant>) -> Arc<dyn Envelope<A>>;
 }
 
 struct Asleep<M> {
@@ -150,7 +227,7 @@ impl<A: Supervised + Handler<M>, M: Classified> Dormant<A> for Asleep<M> {
         M::CLASS
     }
 
-    fn wake(self: Box<Self>, queued_at: Instant) -> Arc<dyn Envelope<A>> {
+    fn wake(self: Box<Self>, queued_at: Option<Instant>) -> Arc<dyn Envelope<A>> {
         Parcel::new(self.message, None, self.digest, queued_at)
     }
 }
@@ -163,19 +240,23 @@ impl<A: Supervised + Handler<M>, M: Classified> Envelope<A> for Parcel<M> {
         }
     }
 
-    fn queued_at(&self) -> Instant {
+    fn queued_at(&self) -> Option<Instant> {
         self.queued_at
     }
 
     fn run(&self, actor: &mut A, ctx: &mut SupervisedContext<A>) {
-        let Some(message) = self.open(ctx.run()) else {
+        let Some(Opened { message, asked }) = self.open(ctx.run()) else {
             return;
         };
         let response = A::handle(actor, message, ctx);
         if ctx.is_fenced() {
             return; // the answer of a dead generation is neither spawned nor sent
         }
-        let reply = lock(&self.slot).reply.take();
+        let reply = if asked {
+            lock(&self.slot).reply.take()
+        } else {
+            None
+        };
         response.handle(ctx, reply);
     }
 

@@ -17,11 +17,16 @@ use std::time::Instant;
 /// What one poll of an actor may use up before its neighbours have a turn.
 ///
 /// Both limits have to be small: a `LocalSet` looks at wakes from other threads only every 31 polls, so
-/// a neighbour may wait for 31 turns.
+/// a neighbour may wait for 31 turns. Every actor keeps one of these, so it is small as well.
 pub(crate) struct Turn {
+    /// [`clock::ticks`] from which on no further message is taken.
+    until: u64,
+    /// None are left either once the clock has been seen beyond `until`.
     messages_left: u32,
-    now: Instant,
-    until: Instant,
+    /// A message was taken since the clock was read.
+    is_stale: bool,
+    /// More messages waited when the last one was taken.
+    more: bool,
     /// The pump has been polled: `started` and what it waited for are over.
     pub(crate) pumped: bool,
 }
@@ -29,9 +34,10 @@ pub(crate) struct Turn {
 impl Turn {
     pub(crate) fn new(policy: &Policy, now: Instant) -> Self {
         Self {
+            until: clock::ticks(now + policy.slice),
             messages_left: policy.budget.max(1),
-            now,
-            until: now + policy.slice,
+            is_stale: false,
+            more: false,
             pumped: false,
         }
     }
@@ -44,8 +50,32 @@ impl Turn {
         };
     }
 
-    fn is_over(&self) -> bool {
-        self.messages_left == 0 || self.now >= self.until
+    /// Looks at the clock, if that is going to be needed, before the lanes are locked.
+    pub(crate) fn look_ahead(&mut self) {
+        if self.more {
+            self.look_at_the_clock();
+        }
+    }
+
+    /// Whether the neighbours have a turn before the next message. There always is a first one.
+    pub(crate) fn is_over(&mut self) -> bool {
+        self.look_at_the_clock();
+        self.messages_left == 0
+    }
+
+    /// A message was taken, and `more` of them wait.
+    pub(crate) const fn took(&mut self, more: bool) {
+        self.messages_left = self.messages_left.saturating_sub(1);
+        self.more = more;
+        self.is_stale = true;
+    }
+
+    /// At most once a message, and not after the last one, for a clock costs as much as a queue.
+    fn look_at_the_clock(&mut self) {
+        let useful = std::mem::take(&mut self.is_stale) && self.messages_left > 0;
+        if useful && clock::ticks(clock::monotonic()) >= self.until {
+            self.messages_left = 0;
+        }
     }
 }
 
@@ -71,19 +101,12 @@ impl<A: Supervised> ActorFuture<A> for Pump<A> {
             ctx.core().has_begun();
         }
         while !ctx.waiting() {
-            if ctx.turn.is_over() {
-                cx.waker().wake_by_ref();
-                break;
-            }
-            match ctx.core().next(ctx.run(), ctx.turn.now) {
-                Next::Handle(envelope) => {
-                    ctx.turn.messages_left = ctx.turn.messages_left.saturating_sub(1);
-                    faults::around(ctx, |ctx| envelope.run(actor, ctx));
-                    ctx.turn.now = clock::monotonic();
-                }
-                Next::PutAway => {
-                    ctx.turn.messages_left = ctx.turn.messages_left.saturating_sub(1);
-                    ctx.turn.now = clock::monotonic();
+            match ctx.next() {
+                Next::Handle(envelope) => faults::around(ctx, |ctx| envelope.run(actor, ctx)),
+                Next::PutAway => {}
+                Next::Later => {
+                    cx.waker().wake_by_ref();
+                    return Poll::Pending;
                 }
                 // Ready, not pending: after `Running::Continue` a pending pump would spin.
                 Next::Drained if ctx.is_quiet() => {
@@ -107,4 +130,53 @@ fn rest<A: Supervised>(ctx: &A::Context) {
         leave(); // asked under the lock: `current` may be the next generation's
     }
     inner.current = None;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::Duration;
+
+    fn turn(budget: u32, slice: Duration) -> Turn {
+        let policy = Policy {
+            budget,
+            slice,
+            ..Policy::default()
+        };
+        Turn::new(&policy, clock::monotonic())
+    }
+
+    #[test]
+    fn a_turn_ends_with_its_budget() {
+        for (budget, messages) in [(0, 1), (1, 1), (5, 5)] {
+            let mut turn = turn(budget, Duration::from_hours(1));
+            for more in 0..messages {
+                assert!(!turn.is_over(), "{more} of {messages}");
+                turn.took(true);
+                turn.look_ahead();
+            }
+            assert!(turn.is_over());
+        }
+    }
+
+    #[test]
+    fn a_turn_ends_with_its_slice_but_never_before_its_first_message() {
+        for more in [false, true] {
+            let mut turn = turn(16, Duration::ZERO);
+            assert!(!turn.is_over());
+            turn.took(more);
+            turn.look_ahead();
+            assert!(turn.is_over(), "found out in advance: {more}");
+        }
+    }
+
+    #[test]
+    fn the_next_poll_has_limits_of_its_own() {
+        let mut turn = turn(1, Duration::from_hours(1));
+        turn.pumped = true;
+        turn.took(true);
+        assert!(turn.is_over());
+        turn.take_over(&self::turn(1, Duration::from_hours(1)));
+        assert!(!turn.is_over() && turn.pumped);
+    }
 }

@@ -16,7 +16,7 @@ const REMEMBERED_PASTS: usize = 1024;
 pub(crate) struct Registry {
     created_ms: u64,
     /// All nodes; the root among them.
-    entries: BTreeMap<Arc<str>, Entry>,
+    entries: BTreeMap<Arc<str>, Box<Entry>>,
     pasts: VecDeque<(Arc<str>, Past)>,
     starts: u64,
     pub(crate) closing: bool,
@@ -74,7 +74,7 @@ impl Registry {
         };
         Self {
             created_ms: now_ms,
-            entries: BTreeMap::from([(ROOT.into(), root)]),
+            entries: BTreeMap::from([(ROOT.into(), Box::new(root))]),
             pasts: VecDeque::new(),
             starts: 0,
             closing: false,
@@ -84,15 +84,15 @@ impl Registry {
     /// Enters a node, or enters it anew; its children stay. Gives out what was there before.
     pub(crate) fn enter(
         &mut self,
-        id: &str,
+        id: &Arc<str>,
         kind: &'static str,
         parent: Option<&str>,
         now_ms: u64,
     ) -> Before {
-        if id == ROOT {
+        if **id == *ROOT {
             return self.enter_root(kind, now_ms);
         }
-        let (id, parent) = (Arc::<str>::from(id), self.parent_for(id, parent));
+        let (id, parent) = (Arc::clone(id), self.parent_for(id, parent));
         let before = self.entries.remove(&id);
         let (children, old_parent, before) = before.map_or_else(Default::default, |entry| {
             let (child, supervisor) = (entry.child, entry.supervisor);
@@ -115,7 +115,7 @@ impl Registry {
             mark: Mark::None,
             since_ms: now_ms,
         };
-        self.entries.insert(id, entry);
+        self.entries.insert(id, Box::new(entry));
         before
     }
 

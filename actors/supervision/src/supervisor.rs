@@ -28,6 +28,12 @@ pub(crate) struct Supervisor<A: Supervised> {
     core: Arc<Core<A>>,
     run: Arc<Run>,
     generation: Option<ContextFut<A, SupervisedContext<A>>>,
+    /// None while the actor is in service.
+    timers: Option<Box<Timers>>,
+}
+
+#[derive(Default)]
+struct Timers {
     backoff: Option<Pin<Box<Sleep>>>,
     drain_deadline: Option<Pin<Box<Sleep>>>,
 }
@@ -56,6 +62,9 @@ impl<A: Supervised> Future for Supervisor<A> {
 
 impl<A: Supervised> Supervisor<A> {
     fn step(&mut self, cx: &mut Context<'_>) -> Step {
+        if self.goes_on() {
+            return self.poll_generation(cx);
+        }
         let orders = self.core.orders(&self.run, cx.waker());
         if orders.fenced {
             self.discard();
@@ -68,24 +77,30 @@ impl<A: Supervised> Supervisor<A> {
             Some(Stop::Drain) if self.generation.is_none() && orders.queue_empty => {
                 return self.finish(Exit::Normal);
             }
-            Some(Stop::Drain) => self.backoff = None,
+            Some(Stop::Drain) => self.forget_backoff(),
             None if self.is_backing_off(&orders, cx) => return Step::Sleep,
             None => {}
         }
         self.poll_generation(cx)
     }
 
+    /// Whether there are no orders but to poll the generation, whose waker the core has had since the
+    /// orders by which it was made.
+    fn goes_on(&self) -> bool {
+        self.generation.is_some() && !self.core.is_stopping() && !self.run.is_fenced()
+    }
+
     /// Polls the generation, made first if need be, and judges how that ended.
     fn poll_generation(&mut self, cx: &mut Context<'_>) -> Step {
         let now = clock::monotonic();
-        let run = Arc::clone(&self.run);
         let polled = {
-            let _entered = Entered::new(&run);
-            let _polling = Polling::new(&run, now);
+            let (core, run, generation) = (&self.core, &self.run, &mut self.generation);
+            let _entered = Entered::new(run);
+            let _polling = Polling::new(run, now);
             panics::forget_place();
             catch_unwind(AssertUnwindSafe(|| {
-                let turn = Turn::new(&self.core.policy, now);
-                let Some(generation) = self.generation_or_new(turn) else {
+                let turn = Turn::new(&core.policy, now);
+                let Some(generation) = generation_or_new(generation, core, run, turn) else {
                     return Poll::Pending; // fenced meanwhile: the next step sees it
                 };
                 Pin::new(generation).poll(cx)
@@ -99,21 +114,6 @@ impl<A: Supervised> Supervisor<A> {
             Err(payload) if payload.is::<FencedOut>() => Step::Again,
             Err(payload) => self.unwound(payload),
         }
-    }
-
-    fn generation_or_new(
-        &mut self,
-        turn: Turn,
-    ) -> Option<&mut ContextFut<A, SupervisedContext<A>>> {
-        if let Some(generation) = &mut self.generation {
-            generation.ctx().turn.take_over(&turn);
-        } else {
-            let actor = self.core.begin(&self.run)?(self.run.generation);
-            let (core, run) = (Arc::clone(&self.core), Arc::clone(&self.run));
-            self.generation = Some(SupervisedContext::wrap(actor, core, run, turn));
-            faults::before_started(&self.core, self.run.generation);
-        }
-        self.generation.as_mut()
     }
 
     fn unwound(&mut self, payload: Box<dyn Any + Send>) -> Step {
@@ -153,7 +153,7 @@ impl<A: Supervised> Supervisor<A> {
             Some(run) => {
                 self.run = run;
                 // Each run has a pause of its own; one that has elapsed holds up nobody.
-                self.backoff = None;
+                self.forget_backoff();
                 Step::Again
             }
             None => Step::Done,
@@ -173,18 +173,26 @@ impl<A: Supervised> Supervisor<A> {
 
     fn is_backing_off(&mut self, orders: &Orders, cx: &mut Context<'_>) -> bool {
         let Some(due) = orders.restart_due else {
-            self.backoff = None;
+            self.timers = None;
             return false;
         };
-        let sleep = self
+        let timers = self.timers.get_or_insert_default();
+        let sleep = timers
             .backoff
             .get_or_insert_with(|| Box::pin(sleep_until(due)));
         sleep.as_mut().poll(cx).is_pending()
     }
 
+    fn forget_backoff(&mut self) {
+        if let Some(timers) = &mut self.timers {
+            timers.backoff = None;
+        }
+    }
+
     fn drain_is_overdue(&mut self, cx: &mut Context<'_>) -> bool {
         let deadline = self.core.policy.stop_deadline;
-        let sleep = self
+        let timers = self.timers.get_or_insert_default();
+        let sleep = timers
             .drain_deadline
             .get_or_insert_with(|| Box::pin(sleep(deadline)));
         sleep.as_mut().poll(cx).is_ready()
@@ -203,6 +211,23 @@ impl<A: Supervised> Supervisor<A> {
             drop(generation);
         });
     }
+}
+
+fn generation_or_new<'a, A: Supervised>(
+    generation: &'a mut Option<ContextFut<A, SupervisedContext<A>>>,
+    core: &Arc<Core<A>>,
+    run: &Arc<Run>,
+    turn: Turn,
+) -> Option<&'a mut ContextFut<A, SupervisedContext<A>>> {
+    if let Some(generation) = generation {
+        generation.ctx().turn.take_over(&turn);
+    } else {
+        let actor = core.begin(run)?(run.generation);
+        let context = SupervisedContext::wrap(actor, Arc::clone(core), Arc::clone(run), turn);
+        *generation = Some(context);
+        faults::before_started(core, run.generation);
+    }
+    generation.as_mut()
 }
 
 /// The arbiter stopped under the actor, draining nothing. No asker may hang.
@@ -242,13 +267,11 @@ impl<A: Supervised> Launch<A> {
         self.taken = true;
         let (core, run) = (Arc::clone(&self.core), Arc::clone(&self.run));
         run.settle(&core.settings.roster, child(&core));
-        let (generation, backoff, drain_deadline) = (None, None, None);
         drop(actix::spawn(Supervisor {
             core,
             run,
-            generation,
-            backoff,
-            drain_deadline,
+            generation: None,
+            timers: None,
         }));
     }
 }

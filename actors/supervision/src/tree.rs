@@ -11,6 +11,7 @@ use crate::lock::lock;
 use crate::node::Node;
 use crate::outcome::Stop;
 use crate::registry::{Before, Mark, Registry, Sketch};
+use crate::shared::Shared;
 use crate::spec::{Group, Spec};
 use crate::supervisors::{GroupHandle, Supervisors};
 use crate::watchdog::roster::Roster;
@@ -53,6 +54,7 @@ impl Tree {
             #[cfg(feature = "faults")]
             faults: Faults::default(),
             witness: Witness::default(),
+            policies: Shared::default(),
         };
         let tree = Self {
             settings: Arc::new(settings),
@@ -110,7 +112,7 @@ impl Tree {
             let mut registry = lock(&self.registry);
             let past = registry.past_of(&id);
             let core = Core::new(spec, Arc::clone(&self.settings), factory, past, arbiter);
-            let before = registry.enter(&id, kind, parent.as_deref(), now_ms);
+            let before = registry.enter(&core.id, kind, parent.as_deref(), now_ms);
             registry.settle(&id, Arc::clone(&core) as Arc<dyn Child>);
             let supervisor = registry.supervisor_over(&id);
             (core, before, supervisor, registry.closing)
@@ -223,7 +225,7 @@ impl Tree {
 
     fn enter_group(&self, id: &str, kind: &'static str, parent: Option<&str>) {
         let now_ms = (self.settings.clock)();
-        let before = lock(&self.registry).enter(id, kind, parent, now_ms);
+        let before = lock(&self.registry).enter(&id.into(), kind, parent, now_ms);
         if let Some(child) = &before.child {
             self.dismiss(child.as_ref());
         }

@@ -12,6 +12,7 @@ mod worker;
 
 mod abort;
 mod admission;
+mod asks;
 mod bounds;
 mod containment;
 mod crashes;
