@@ -14,6 +14,7 @@ pub mod chain_name;
 pub mod check;
 pub mod client;
 pub mod completions;
+pub mod dead_letter;
 pub mod demo;
 pub mod export;
 pub mod failure;
@@ -139,6 +140,9 @@ pub enum Command {
     /// Verify, export and look at the audit chain
     #[command(subcommand)]
     Audit(audit::AuditCommand),
+    /// Look at messages that were set aside, have them handled again, or drop them
+    #[command(subcommand)]
+    DeadLetter(dead_letter::DeadLetterCommand),
     /// Watch the supervision tree: every actor, its queue, its restarts and its last crash
     Top(top::TopArgs),
     /// Print a completion script for your shell
@@ -155,6 +159,7 @@ fn run(command: Command, settings: &Settings, out: &mut Out) -> Result<(), Failu
         Command::Simulate(args) => wait_for(simulate::run(args, settings, out)),
         Command::Alert(command) => wait_for(alert::run(command, settings, out)),
         Command::Audit(command) => wait_for(audit::run(command, settings, out)),
+        Command::DeadLetter(command) => wait_for(dead_letter::run(command, settings, out)),
         Command::Top(args) => wait_for(top::run(args, settings, out)),
     }
 }
@@ -210,6 +215,11 @@ mod tests {
             "vyrox audit export acme --format csv --from 3 --to 9 --output f.csv",
             "vyrox audit verify _host",
             "vyrox audit head acme --url http://127.0.0.1:1 --token t",
+            "vyrox dead-letter list",
+            "vyrox dead-letter list --tenant acme --json",
+            "vyrox dead-letter redrive 3 4",
+            "vyrox dead-letter redrive --all --tenant acme",
+            "vyrox dead-letter discard 3",
             "vyrox top",
             "vyrox top --interval 0.2 --sort restarts --filter acme",
             "vyrox top --once --json --state suspended",
@@ -234,6 +244,11 @@ mod tests {
             "vyrox alert list",
             "vyrox audit verify",
             "vyrox audit export acme --format xml",
+            "vyrox dead-letter redrive",
+            "vyrox dead-letter redrive x",
+            "vyrox dead-letter redrive 3 --all",
+            "vyrox dead-letter redrive 3 --tenant acme",
+            "vyrox dead-letter discard",
             "vyrox top --interval 0.1",
             "vyrox top --interval NaN",
             "vyrox top --state unwell",

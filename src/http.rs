@@ -15,6 +15,7 @@ mod export;
 
 mod admin;
 mod alerts;
+mod dead_letters;
 
 mod health;
 mod metrics;
@@ -162,6 +163,19 @@ pub(crate) fn routes(service: &mut ServiceConfig) {
         ))
         .service(only_get("/api/v1/alerts", get().to(alerts::list)))
         .service(only_get("/api/v1/alerts/{alert}", get().to(alerts::show)))
+        .service(only_get(
+            "/api/v1/dead-letters",
+            get().to(dead_letters::list),
+        ))
+        .service(
+            resource("/api/v1/dead-letters/{number}")
+                .route(actix_web::web::delete().to(dead_letters::discard))
+                .default_service(method_not_allowed("DELETE")),
+        )
+        .service(only_post(
+            "/api/v1/dead-letters/{number}/redrive",
+            post().to(dead_letters::redrive),
+        ))
         .service(only_get("/health", get().to(health::live)))
         .service(only_get("/health/live", get().to(health::live)))
         .service(only_get("/health/ready", get().to(health::ready)))

@@ -130,7 +130,7 @@ impl Taker {
         let expected_last = self.state.next_seq.checked_sub(1);
         let before = (alerts.len() > 1 || intake.fallback).then(|| self.state.clone());
         batch.drafts.extend(self.note_fallback(&intake));
-        for parsed in alerts {
+        for parsed in alerts.iter() {
             if let Err(refusal) = self.take(&intake, parsed, &mut batch) {
                 tracing::warn!(tenant = %self.tenant, %refusal, "intake refused");
                 if let Some(before) = before {
@@ -171,17 +171,15 @@ impl Taker {
         cases
     }
 
-    /// Keeps a body that nobody understood, as evidence.
+    /// Keeps a body as evidence of which no alert is made.
     pub fn reject(&mut self, message: Reject, outcome: Box<dyn Outcome>) {
-        let Reject {
-            intake,
-            detail,
-            reply,
-        } = message;
+        let Reject { intake, why, reply } = message;
         let raw = raw_evidence(&intake, None);
         let rejected = IntakeRejected {
             vendor: intake.vendor,
-            detail,
+            detail: why.detail,
+            reason: why.reason,
+            vendor_alert_ids: why.vendor_alert_ids,
             evidence: vec![raw],
         };
         let expected_last = self.state.next_seq.checked_sub(1);
@@ -276,14 +274,14 @@ impl Taker {
     fn take(
         &mut self,
         intake: &Intake,
-        parsed: ParsedAlert,
+        parsed: &ParsedAlert,
         batch: &mut Batch,
     ) -> Result<(), Refusal> {
         let first_seq = batch.fresh.first().map(|fresh| fresh.seq);
         let same = claims::sameness(intake.body_sha256, parsed.sha256);
         let key = claims::key(parsed.alert.vendor, &parsed.alert.vendor_alert_id);
         let (known, hash) = self.known(&key, &same, intake.received_at);
-        let evidence = vec![alert_evidence(&parsed), raw_evidence(intake, first_seq)];
+        let evidence = vec![alert_evidence(parsed), raw_evidence(intake, first_seq)];
         let alert_id = self.world.alert_id(intake.received_at);
         let command = Command::ReceiveAlert(Box::new(ReceiveAlert {
             alert_id,
@@ -330,7 +328,7 @@ impl Taker {
         batch.fresh.push(Fresh {
             alert_id,
             seq,
-            alert: parsed.alert,
+            alert: Arc::clone(&parsed.alert),
         });
         Ok(())
     }

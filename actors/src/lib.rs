@@ -50,8 +50,6 @@ pub mod views;
 
 pub mod audit_writer;
 
-pub mod faults;
-
 pub mod tree;
 
 pub use vyrox_journal as journal;

@@ -1,15 +1,19 @@
 //! Every message between the actors, with its lane.
 
-use std::sync::Arc;
+use std::{fmt, sync::Arc};
 
 use actix::Message;
 use tokio::sync::oneshot;
 use vyrox_domain::{
-    alert::Alert, digest::Digest, ids::AlertId, protocol::AlertTriaged, time::Timestamp,
+    alert::Alert,
+    digest::Digest,
+    ids::AlertId,
+    protocol::{AlertTriaged, RejectReason},
+    time::Timestamp,
     vendor::Vendor,
 };
 use vyrox_journal::AppendError;
-use vyrox_supervision::{Class, Classified, Handle};
+use vyrox_supervision::{Class, Classified, DeadLetter, Handle};
 
 use crate::tenant::Machine;
 
@@ -53,8 +57,10 @@ impl ParsedAlert {
     }
 }
 
-/// What became of an intake, once durable.
-pub type IntakeReply = oneshot::Sender<Result<Vec<Accepted>, IntakeError>>;
+/// Where it is told what became of an intake: once durable, or when it came to nothing. Dropped without
+/// a word if its taker falls before it has handed anything to the journal; what was handed over takes
+/// its reply along. So an intake without an answer has left no trace and may be offered again.
+pub type IntakeReply<T> = oneshot::Sender<Result<T, IntakeError>>;
 
 /// One alert is durable.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -78,46 +84,113 @@ pub enum IntakeError {
     /// The journal did not take it.
     #[error("the journal did not take it: {0}")]
     Journal(AppendError),
+    /// Its taker fell over it more than once and does not touch it again.
+    #[error("set aside: {0}")]
+    Quarantined(Quarantine),
+}
+
+/// Where a message made its actor fall.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Quarantine {
+    /// The message's type, without its path.
+    pub message: &'static str,
+    /// The place of the last fall (`file:line:column`), where it is known.
+    pub location: Option<String>,
+}
+
+impl Quarantine {
+    fn of(letter: &DeadLetter) -> Self {
+        let path = letter.message;
+        Self {
+            message: path.rsplit("::").next().unwrap_or(path),
+            location: letter.location.clone(),
+        }
+    }
+}
+
+/// `Receive at actors/src/intake.rs:120:9`
+impl fmt::Display for Quarantine {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let place = self.location.as_deref().unwrap_or("an unknown place");
+        write!(f, "{} at {place}", self.message)
+    }
 }
 
 /// Take in a verified body with its alerts (at least one).
 #[derive(Message)]
 #[rtype(result = "()")]
 pub struct Receive {
-    /// The body.
-    pub intake: Intake,
+    /// The body; shared, so that it can be offered again at no cost.
+    pub intake: Arc<Intake>,
     /// What stands in it.
-    pub alerts: Vec<ParsedAlert>,
+    pub alerts: Arc<[ParsedAlert]>,
     /// Where the answer goes, once durable.
-    pub reply: IntakeReply,
+    pub reply: IntakeReply<Vec<Accepted>>,
 }
 
 impl Classified for Receive {
     const CLASS: Class = Class::Bulk;
 
     fn digest(&self) -> u64 {
-        let mut first = [0_u8; 8];
-        for (to, from) in first.iter_mut().zip(self.intake.body_sha256.0) {
-            *to = from;
-        }
-        u64::from_be_bytes(first)
+        self.intake.identity()
+    }
+
+    fn quarantined(&mut self, letter: &DeadLetter) {
+        set_aside(&mut self.reply, letter);
     }
 }
 
-/// Keep a verified body that no parser understood.
+/// Keep a verified body as evidence, and make no alert of it.
 #[derive(Message)]
 #[rtype(result = "()")]
 pub struct Reject {
     /// The body.
-    pub intake: Intake,
+    pub intake: Arc<Intake>,
+    /// Why.
+    pub why: Unfit,
+    /// Answered with one receipt, as if it were an alert.
+    pub reply: IntakeReply<(u64, Digest)>,
+}
+
+/// Why no alert is made of a body.
+#[derive(Clone, Debug)]
+pub struct Unfit {
     /// What was wrong, in our words.
     pub detail: String,
-    /// Answered with one receipt, as if it were an alert.
-    pub reply: oneshot::Sender<Result<(u64, Digest), IntakeError>>,
+    /// The same for programs; `None` where the body was of no known shape.
+    pub reason: Option<RejectReason>,
+    /// The vendor's ids of alerts that were read out of it all the same.
+    pub vendor_alert_ids: Vec<String>,
 }
 
 impl Classified for Reject {
     const CLASS: Class = Class::Bulk;
+
+    fn digest(&self) -> u64 {
+        self.intake.identity()
+    }
+
+    fn quarantined(&mut self, letter: &DeadLetter) {
+        set_aside(&mut self.reply, letter);
+    }
+}
+
+impl Intake {
+    /// The first eight bytes of the body's digest: what a dead letter shows of it.
+    fn identity(&self) -> u64 {
+        let first = self.body_sha256.0.first_chunk();
+        first.map_or(0, |bytes| u64::from_be_bytes(*bytes))
+    }
+}
+
+/// Answers instead of the taker, and leaves a reply behind that nobody listens to: what is redriven
+/// has no asker.
+fn set_aside<T>(reply: &mut IntakeReply<T>, letter: &DeadLetter) {
+    let (deaf, _) = oneshot::channel();
+    let told =
+        std::mem::replace(reply, deaf).send(Err(IntakeError::Quarantined(Quarantine::of(letter))));
+    // The caller may have gone; the letter says the same.
+    told.ok();
 }
 
 /// Stage 1 has spoken about an alert.
@@ -148,23 +221,16 @@ impl Classified for AppendFailed {
     const CLASS: Class = Class::Control;
 }
 
-/// Ask stage 1 about alerts whose normal form has to be read from their evidence.
+/// Stage 1 fell over an alert more than once and does not touch it again: leave it to people.
 #[derive(Message)]
 #[rtype(result = "()")]
-pub struct AssessOwed {
-    /// Which, with the seqs of their entries.
-    pub cases: Vec<(AlertId, u64)>,
-    /// Who wants to know.
-    pub machine: Handle<Machine>,
+pub struct LeaveToPeople {
+    /// Which.
+    pub alert_id: AlertId,
 }
 
-impl Classified for AssessOwed {
+impl Classified for LeaveToPeople {
     const CLASS: Class = Class::Bulk;
-
-    fn digest(&self) -> u64 {
-        let ids = self.cases.iter().map(|(id, _)| id.0.as_u64_pair().1);
-        ids.fold(1, |sum, id| sum.rotate_left(7) ^ id)
-    }
 }
 
 /// Ask stage 1 about an alert.
@@ -184,5 +250,11 @@ impl Classified for Assess {
 
     fn digest(&self) -> u64 {
         self.alert_id.0.as_u64_pair().1
+    }
+
+    fn quarantined(&mut self, _: &DeadLetter) {
+        let alert_id = self.alert_id;
+        // If there is no room, the machine finds out that an answer was lost and asks again.
+        self.machine.try_cast(LeaveToPeople { alert_id }).ok();
     }
 }

@@ -5,6 +5,7 @@
 //! between the two leaves rows that nothing names, never an entry whose secret is missing.
 
 mod change;
+mod letters;
 mod notes;
 mod vaulted;
 
@@ -24,6 +25,7 @@ use vyrox_journal::{Append, AppendError, Draft, Receipt, seal::HostKey, vault::V
 use vyrox_supervision::{Class, Classified, Handle, SupervisedContext};
 
 pub use self::change::{AddTenant, Issued, IssuedWebhook, NewWebhook, RotateSecret, UpdateTenant};
+pub use self::letters::SettleLetter;
 pub use self::notes::{NoteRecovery, NoteRules, NoteTenant, NoteToken};
 use self::vaulted::Anew;
 use crate::{
@@ -204,7 +206,8 @@ impl Registry {
             | HostEvent::TokenIssued(_)
             | HostEvent::RulesChanged(_)
             | HostEvent::JournalRecovered(_)
-            | HostEvent::TenantNoted(_) => {}
+            | HostEvent::TenantNoted(_)
+            | HostEvent::LetterSettled(_) => {}
         }
     }
 

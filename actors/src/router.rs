@@ -195,12 +195,14 @@ impl Tenants {
     ) -> Route {
         let tenant = keys.tenant.clone();
         let node = node(&tenant);
+        // Its time is over: a probe has drained it, or an earlier generation of this actor left it behind.
+        self.tree.remove(&format!("{node}/intake_writer"));
         let supervisor = self.tree.supervisor(&self.supervision_of(&node));
         let arbiter = self.arbiters.of(&tenant);
         let triage = {
-            let (world, keys) = (Arc::clone(&self.world), Arc::clone(keys));
+            let world = Arc::clone(&self.world);
             let spec = Spec::new(format!("{node}/triage_engine"), "triage_engine").under(&node);
-            let make = move |_| TriageEngine::new(Arc::clone(&world), Arc::clone(&keys));
+            let make = move |_| TriageEngine::new(Arc::clone(&world));
             self.tree
                 .supervise(spec.policy(self.policy()), &arbiter, make)
         };
@@ -347,8 +349,13 @@ impl Handler<Passivate> for Tenants {
 }
 
 impl Serving {
+    /// Dead letters go with their actors, so a tenant that has some stays until they are settled; one
+    /// on probation, until it is known to be well.
     fn is_idle(&self, generation: u64) -> bool {
-        self.machine.depth() == 0
+        self.probe == 0
+            && self.machine.depth() == 0
+            && self.machine.dead_letters().is_empty()
+            && self.triage.dead_letters().is_empty()
             && self.triage.depth() == 0
             && self.machine.snapshot().generation == generation
             && self.owed.load(Ordering::Acquire) == 0

@@ -3,6 +3,7 @@
 //! fails, everything since is discarded: the generation ends and the next one is rebuilt from what
 //! is durable.
 
+mod kept;
 mod owed;
 
 use std::{
@@ -15,6 +16,7 @@ use std::{
 
 use actix::{Actor, ActorFutureExt as _, AsyncContext as _, Handler, WrapFuture as _};
 use vyrox_domain::{
+    alert::Alert,
     ids::{AlertId, TenantId},
     protocol::{AlertTriaged, Command, Effect, Undecided},
     tenant::outstanding_effects,
@@ -22,13 +24,15 @@ use vyrox_domain::{
 use vyrox_journal::AppendError;
 use vyrox_supervision::{Handle, SupervisedContext};
 
-use self::owed::Owed;
+use self::{
+    kept::read_all,
+    owed::{Case, Owed},
+};
 use crate::{
-    faults,
     intake::{Fresh, Outcome, Taker},
     keyring::TenantKeys,
     loading::{Loaded, after, chain_opened, load},
-    messages::{AppendFailed, Assess, AssessOwed, Receive, RecordVerdict, Reject},
+    messages::{AppendFailed, Assess, LeaveToPeople, Receive, RecordVerdict, Reject},
     ports::World,
     router::{Passivate, Tenants},
     triage_engine::TriageEngine,
@@ -105,7 +109,7 @@ impl Machine {
     }
 
     /// Goes on from what is durable: at the start, and after the journal had no room.
-    fn go_on(&mut self, loaded: Loaded, ctx: &SupervisedContext<Self>) {
+    fn go_on(&mut self, loaded: Loaded, ctx: &mut SupervisedContext<Self>) {
         let effects = outstanding_effects(&loaded.state).into_iter();
         let cases = effects.map(|Effect::Triage { alert_id, seq }| (alert_id, seq));
         self.owed = Owed::new(cases);
@@ -133,22 +137,59 @@ impl Machine {
     }
 
     /// Asks stage 1 about the next alerts whose evidence has to be read, if it has answered the last.
-    fn ask_next(&mut self, ctx: &SupervisedContext<Self>) {
+    /// One job for all of them: however much is owed, a tenant takes one thread.
+    fn ask_next(&mut self, ctx: &mut SupervisedContext<Self>) {
         let cases = self.owed.next();
         if cases.is_empty() {
             return;
         }
+        let parts = Arc::clone(&self.parts);
+        let read = tokio::task::spawn_blocking(move || read_all(&parts.world, &parts.keys, cases));
+        let ask = read.into_actor(self).map(|read, machine, ctx| {
+            // It is cancelled only where the whole process ends.
+            for (case, alert) in read.unwrap_or_default() {
+                machine.ask(case, alert, ctx);
+            }
+            machine.ask_next(ctx);
+        });
+        ctx.spawn(ask);
+    }
+
+    /// A question of its own for each alert, so that a fall of stage 1 is put down to that one alone.
+    fn ask(&mut self, case: Case, alert: Result<Alert, String>, ctx: &mut SupervisedContext<Self>) {
+        let (alert_id, _) = case;
+        if !self.owed.sent(alert_id) {
+            return; // answered meanwhile
+        }
+        let alert = match alert {
+            Ok(alert) => Arc::new(alert),
+            Err(error) => {
+                tracing::warn!(tenant = %self.name(), %alert_id, error, "no evidence to triage by");
+                return self.leave_to_people(alert_id, Undecided::EvidenceUnavailable, ctx);
+            }
+        };
         let machine = ctx.handle();
-        let assess = AssessOwed { cases, machine };
-        if let Err(rejected) = self.parts.triage.try_cast(assess) {
-            self.owed.refused(&rejected.message.cases);
+        let question = Assess {
+            alert_id,
+            alert,
+            machine,
+        };
+        if self.parts.triage.try_cast(question).is_err() {
+            self.owed.refused(case);
         }
     }
 
-    fn leave_to_people(&mut self, alert_id: AlertId, ctx: &SupervisedContext<Self>) {
-        tracing::error!(tenant = %self.name(), %alert_id, "stage 1 never answered; left to people");
+    /// Nothing is closed that nobody has judged.
+    fn leave_to_people(
+        &mut self,
+        alert_id: AlertId,
+        why: Undecided,
+        ctx: &mut SupervisedContext<Self>,
+    ) {
+        tracing::error!(tenant = %self.name(), %alert_id, ?why, "left to people");
+        self.owed.answered(alert_id);
         let rules = self.parts.world.rules.load().digest();
-        let triaged = AlertTriaged::undecided(Undecided::Stage1Unavailable, rules);
+        let triaged = AlertTriaged::undecided(why, rules);
         self.carry_out(Command::RecordVerdict { alert_id, triaged }, ctx);
     }
 
@@ -165,7 +206,7 @@ impl Machine {
         let fell = std::mem::replace(&mut self.stage1, generation) != generation;
         let head = self.parts.world.journal.head(self.name().as_str());
         for alert_id in self.owed.sweep(fell, head.map(|head| head.seq)) {
-            self.leave_to_people(alert_id, ctx);
+            self.leave_to_people(alert_id, Undecided::Stage1Unavailable, ctx);
         }
         self.ask_next(ctx);
         self.idle_sweeps = if busy {
@@ -189,7 +230,6 @@ impl Actor for Machine {
     type Context = SupervisedContext<Self>;
 
     fn started(&mut self, ctx: &mut Self::Context) {
-        faults::strike("machine", self.name(), faults::Place::Started);
         ctx.run_interval(SWEEP, Self::sweep);
         self.reload(ctx);
     }
@@ -207,7 +247,6 @@ impl Handler<Receive> for Machine {
     type Result = ();
 
     fn handle(&mut self, message: Receive, ctx: &mut Self::Context) {
-        faults::strike("machine", self.name(), faults::Place::Message);
         self.idle_sweeps = 0;
         let outcome = self.outcome(ctx);
         if let (Some(taker), Some(outcome)) = (&mut self.taker, outcome) {
@@ -237,6 +276,15 @@ impl Handler<RecordVerdict> for Machine {
         self.owed.answered(message.alert_id);
         let RecordVerdict { alert_id, triaged } = message;
         self.carry_out(Command::RecordVerdict { alert_id, triaged }, ctx);
+        self.ask_next(ctx);
+    }
+}
+
+impl Handler<LeaveToPeople> for Machine {
+    type Result = ();
+
+    fn handle(&mut self, LeaveToPeople { alert_id }: LeaveToPeople, ctx: &mut Self::Context) {
+        self.leave_to_people(alert_id, Undecided::Stage1Unavailable, ctx);
         self.ask_next(ctx);
     }
 }

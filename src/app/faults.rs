@@ -14,7 +14,7 @@ mod armed {
         web::{Data, Payload, ServiceConfig, post},
     };
     use serde::Deserialize;
-    use vyrox_actors::faults::{Fault, inject};
+    use vyrox_actors::supervision::{Fault, UnknownFault};
 
     use crate::http::{
         Edge, input,
@@ -41,18 +41,15 @@ mod armed {
     ) -> Answer<HttpResponse> {
         edge.tokens.require(&request, Scope::FaultsWrite)?;
         let order: Order = input::json(&request, payload, edge.body_patience()).await?;
-        let fault = match order.fault.as_str() {
-            "panic" => Fault::Panic,
-            "panic_in_started" => Fault::PanicInStarted,
-            other => match other.strip_prefix("block_ms:").map(str::parse) {
-                Some(Ok(ms)) => Fault::BlockMs(ms),
-                _ => {
-                    return Err(Problem::new(Code::InvalidRequest)
-                        .detail("fault is panic, panic_in_started or block_ms:N"));
-                }
-            },
-        };
-        inject(&order.actor, fault, order.times);
+        let fault: Fault = order.fault.parse().map_err(|unknown: UnknownFault| {
+            Problem::new(Code::InvalidRequest).detail(unknown.to_string())
+        })?;
+        if !edge.tree.inject(&order.actor, fault, order.times) {
+            tracing::info!(
+                actor = order.actor,
+                "no such actor now; the fault waits for it"
+            );
+        }
         Ok(HttpResponse::NoContent().finish())
     }
 }

@@ -10,7 +10,7 @@ use vyrox_actors::{
     projector::owing,
     registry::{NoteRecovery, NoteRules, NoteToken, Ready},
     router::{Activate, Tenants},
-    supervision::Handle,
+    supervision::{Exit, Handle, ShutdownReport},
 };
 use vyrox_domain::{
     host_protocol::{HeldChain, JournalRecovered, TokenIssued},
@@ -232,14 +232,32 @@ async fn drain(standing: Standing, server: ServerHandle) -> anyhow::Result<()> {
     tracing::info!("draining");
     server.stop(true).await;
     let report = standing.host.tree.shutdown(DRAIN).await;
-    if !report.is_clean() {
-        tracing::warn!(?report, "some actors did not end in time");
-    }
+    tell(&report);
     standing.feed.close();
     let world = Arc::clone(&standing.world);
     let closed = tokio::task::spawn_blocking(move || close(&world)).await;
     standing.threads.stop();
     closed.context("the journal's thread fell")?
+}
+
+/// Says of each actor that did not end in good order what it left; of the others, in the order in which
+/// they ended, only to those who look closely.
+fn tell(report: &ShutdownReport) {
+    let mut left = 0;
+    for child in &report.children {
+        let (actor, exit, unhandled) = (&child.id, &child.exit, child.unhandled);
+        if *exit == Exit::Normal && unhandled == 0 {
+            tracing::debug!(actor, %exit, unhandled, "actor ended");
+        } else {
+            tracing::warn!(actor, %exit, unhandled, "actor ended, not in good order");
+        }
+        left += unhandled;
+    }
+    tracing::info!(
+        actors = report.children.len(),
+        unhandled = left,
+        "actors ended"
+    );
 }
 
 fn close(world: &World) -> anyhow::Result<()> {

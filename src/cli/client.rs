@@ -118,6 +118,13 @@ impl Client {
         self.read(response).await
     }
 
+    /// Removes something.
+    pub async fn delete<T: DeserializeOwned>(&self, path: &[&str]) -> Result<T, Failure> {
+        let request = self.request(Method::DELETE, path, &[])?;
+        let response = self.answered(request).await?;
+        self.read(response).await
+    }
+
     /// Posts an alert as its vendor would: signed over the very bytes sent, and without our token.
     ///
     /// # Errors

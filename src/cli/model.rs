@@ -223,6 +223,55 @@ pub struct Crash {
 pub struct Tree {
     /// The root.
     pub host: Node,
+    /// The threads on which actors live or lived.
+    pub threads: Vec<Thread>,
+    /// How many dead letters there are.
+    pub dead_letters: DeadLetterCount,
+}
+
+/// A thread on which actors live or lived.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(default)]
+pub struct Thread {
+    /// As the operating system knows it.
+    pub name: String,
+    /// For how long it has been stuck, in milliseconds; none if it is well.
+    pub stuck_for_ms: Option<u64>,
+    /// The actor whose code runs there.
+    pub polling: Option<String>,
+    /// The message that this actor handles.
+    pub message: Option<String>,
+    /// Actors that live there.
+    pub actors: u64,
+}
+
+/// How many dead letters there are.
+#[derive(Clone, Copy, Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct DeadLetterCount {
+    /// That can be looked at.
+    pub held: u64,
+}
+
+/// A message that made its actor fall more than once.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct DeadLetter {
+    /// By which it is redriven or discarded.
+    pub number: u64,
+    /// The actor's path.
+    pub actor: String,
+    /// The message's type, with its path.
+    pub message: String,
+    /// When it was set aside, ms since the epoch.
+    #[serde(rename = "at")]
+    pub at_ms: u64,
+    /// What the last fall said.
+    pub panic: String,
+    /// Where that was.
+    pub location: Option<String>,
+    /// Whether it can be redriven.
+    pub kept: bool,
 }
 
 /// A page of alerts.

@@ -202,6 +202,10 @@ fn show_verdict(answer: &Value, out: &mut Out) -> Result<(), Failure> {
 /// What a webhook's refusal means to somebody who plays a sender.
 fn refusal(reply: &WebhookReply) -> Failure {
     let code = reply.text("code").unwrap_or("no code");
+    if reply.is_taken() && reply.text("status") == Some("quarantined") {
+        return Failure::not_so("the server falls over this alert and kept it as evidence alone")
+            .hint("`vyrox dead-letter list` says where it fell");
+    }
     let failure = Failure::not_so(format!("the alert was refused ({} {code})", reply.status));
     match reply.status {
         401 => failure.hint(

@@ -54,10 +54,7 @@ fn node_line(node: &Node, indent: &str, name: &str) -> Line {
         .tone(Tone::Dim, indent)
         .text(format!("{name}{pad}"))
         .tone(state_tone(&node.state), format!("{:<11}", node.state))
-        .tone(
-            Tone::Dim,
-            format!(" life {}  handled {}", node.generation, node.handled),
-        );
+        .tone(Tone::Dim, what_it_does(node));
     if node.mailbox.depth > 0 {
         let waiting = format!("  waiting {}/{}", node.mailbox.depth, node.mailbox.capacity);
         line = line.tone(Tone::Warn, waiting);
@@ -74,6 +71,14 @@ fn node_line(node: &Node, indent: &str, name: &str) -> Line {
     match &node.last_crash {
         Some(crash) => line.tone(Tone::Bad, format!("  {}", crash_text(crash))),
         None => line,
+    }
+}
+
+/// A supervisor handles no messages, but it has a way to answer falls.
+fn what_it_does(node: &Node) -> String {
+    match &node.strategy {
+        Some(strategy) => format!(" restarts {}", strategy.replace('_', " ")),
+        None => format!(" life {}  handled {}", node.generation, node.handled),
     }
 }
 
@@ -119,7 +124,8 @@ mod tests {
             "id": "host", "state": "running", "generation": 1,
             "children": [
                 {"id": "audit_writer", "state": "running", "generation": 1, "handled": 42},
-                {"id": "tenant/acme", "state": "running", "generation": 1, "children": [
+                {"id": "tenant/acme", "state": "running", "generation": 1,
+                 "strategy": "one_for_one", "children": [
                     {"id": "tenant/acme/machine", "state": "backing_off", "generation": 2,
                      "restarts": 1, "last_crash": {"panic": "boom", "location": "a.rs:3"}}
                 ]},
@@ -128,7 +134,7 @@ mod tests {
         let expected = "\
 host                              running     life 1  handled 0
 ├─ audit_writer                   running     life 1  handled 42
-└─ tenant/acme                    running     life 1  handled 0
+└─ tenant/acme                    running     restarts one for one
    └─ machine                     backing_off life 2  handled 0  restarts 1  last crash: boom at a.rs:3
 ";
         assert_eq!(text, expected);

@@ -10,8 +10,7 @@ use serde::Deserialize;
 use tokio::sync::oneshot;
 use vyrox_actors::{
     registry::{
-        AddTenant, ChangeReply, Issued, NewWebhook, Registry, RegistryError, RotateSecret,
-        UpdateTenant,
+        AddTenant, ChangeReply, NewWebhook, Registry, RegistryError, RotateSecret, UpdateTenant,
     },
     router::Activate,
     supervision::{Classified, Failure, Handle, Reason, Serves},
@@ -238,7 +237,10 @@ pub(super) fn known(edge: &Edge, name: &str) -> Answer<TenantId> {
 }
 
 /// Asks the registry for a change and waits until it is durable.
-async fn change<M>(edge: &Edge, message: impl FnOnce(ChangeReply<Issued>) -> M) -> Answer<Issued>
+pub(super) async fn change<M, T>(
+    edge: &Edge,
+    message: impl FnOnce(ChangeReply<T>) -> M,
+) -> Answer<T>
 where
     M: Classified<Result = ()>,
     Registry: Serves<M>,

@@ -20,6 +20,10 @@ pub(crate) enum Scope {
     AuditRead,
     /// Read the state of actors and metrics.
     HealthRead,
+    /// Read which messages were set aside, and why.
+    DeadLettersRead,
+    /// Have them handled again, or drop them.
+    DeadLettersWrite,
     /// Order faults, in builds that have them.
     #[cfg(feature = "fault-injection")]
     FaultsWrite,

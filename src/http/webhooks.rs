@@ -2,43 +2,34 @@
 //! -> answer. Nothing is parsed before it is verified but the one member that names the account.
 
 mod answer;
+mod delivery;
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use actix_web::{
     HttpRequest, HttpResponse,
     http::header::HeaderName,
     web::{Path, Payload},
 };
-use tokio::sync::oneshot;
 use vyrox_actors::{
-    directory::Route,
-    journal::AppendError,
     keyring::TenantKeys,
-    messages::{Intake, IntakeError, ParsedAlert, Receive, Reject},
-    router::Activate,
-    supervision::{Reason, Rejected},
+    messages::{Intake, ParsedAlert},
 };
 use vyrox_domain::{
     alert::{Alert, InvalidPayload},
     digest::Digest,
-    ids::TenantId,
     prescan::account_of,
     vendor::Vendor,
     webhook::{Headers, RawWebhook, VerifiedWebhook, verify},
 };
 
-use self::answer::answered;
+use self::delivery::{keep, take_in};
 use super::{
     Edge, Shared,
     admission::{Class, Decision, Source},
     body,
     problem::{Answer, Code, Problem},
 };
-
-/// How often a tenant that is just being restarted or put away is tried again.
-const TRIES: u32 = 40;
-const BETWEEN_TRIES: Duration = Duration::from_millis(25);
 
 /// `POST /webhook/{vendor}`: the payload names the tenant.
 pub(super) async fn by_payload(
@@ -103,19 +94,23 @@ async fn receive(
     let parsed = parse(&sender.webhook, claim);
     let fallback = sender.fallback;
     let body_sha256 = Digest::of(&bytes);
-    let intake = Intake {
+    let intake = Arc::new(Intake {
         vendor,
         body_sha256,
         received_at: now,
         fallback,
         body: bytes,
+    });
+    let answer = async {
+        match parsed {
+            Ok(alerts) => take_in(edge, &keys, intake, alerts).await,
+            Err(invalid) => keep(edge, &keys, intake, &invalid).await,
+        }
     };
-    let answer = match parsed {
-        Ok(alerts) => take_in(edge, &keys, intake, alerts).await,
-        Err(invalid) => keep(edge, &keys, intake, &invalid).await,
-    };
+    // Should this caller go away or time out meanwhile, nothing changes but that nobody reads the answer.
+    let answer = tokio::time::timeout(edge.patience(), answer).await;
     drop(place);
-    answer
+    answer.unwrap_or_else(|_elapsed| Err(Code::TimedOut.into()))
 }
 
 fn refused(decision: Decision) -> Problem {
@@ -212,119 +207,4 @@ fn parse(webhook: &VerifiedWebhook<'_>, claim: &Claim) -> Result<Vec<ParsedAlert
     }
     let parsed: Result<_, _> = alerts.into_iter().map(ParsedAlert::new).collect();
     parsed.map_err(|_never| invalid("the alert has no normal form"))
-}
-
-async fn take_in(
-    edge: &Edge,
-    keys: &TenantKeys,
-    intake: Intake,
-    alerts: Vec<ParsedAlert>,
-) -> Answer<HttpResponse> {
-    // One was drawn before the body was parsed; the budget is of alerts, so the others count too.
-    let more = alerts.len().saturating_sub(1);
-    edge.admission
-        .spend_more(Class::Webhook, &keys.tenant.shared(), more)
-        .into_result()?;
-    let (reply, answer) = oneshot::channel();
-    let offer = Receive {
-        intake,
-        alerts,
-        reply,
-    };
-    deliver(edge, &keys.tenant, offer, Route::receive).await?;
-    let accepted = wait(edge, answer).await?;
-    edge.metrics.accepted(&keys.tenant, &accepted);
-    answered(&accepted)
-}
-
-/// Authentic, and of no known shape: refused, and kept.
-async fn keep(
-    edge: &Edge,
-    keys: &TenantKeys,
-    intake: Intake,
-    invalid: &InvalidPayload,
-) -> Answer<HttpResponse> {
-    let (reply, answer) = oneshot::channel();
-    let offer = Reject {
-        intake,
-        detail: invalid.detail.clone(),
-        reply,
-    };
-    deliver(edge, &keys.tenant, offer, Route::reject).await?;
-    let (seq, hash) = wait(edge, answer).await?;
-    edge.metrics.rejected(&keys.tenant);
-    let detail = format!(
-        "{}. The body is kept as evidence at seq {seq}.",
-        invalid.detail
-    );
-    let receipt = serde_json::json!({ "seq": seq, "hash": hash });
-    Err(Problem::new(Code::InvalidPayload)
-        .detail(detail)
-        .member("looked_for", invalid.looked_for.to_vec())
-        .member("receipt", receipt))
-}
-
-/// Hands a message to whoever takes in the tenant's alerts now, waking it if needed.
-async fn deliver<M>(
-    edge: &Edge,
-    tenant: &TenantId,
-    mut message: M,
-    offer: impl Fn(&Route, M) -> Result<(), Rejected<M>>,
-) -> Answer<()> {
-    for attempt in 0..TRIES {
-        let route = match edge.directory.get(tenant).filter(|_| attempt == 0) {
-            Some(route) => route,
-            None => activate(edge, tenant).await?,
-        };
-        message = match offer(&route, message) {
-            Ok(()) => return Ok(()),
-            Err(Rejected {
-                reason: Reason::Full,
-                ..
-            }) => return Err(Code::Overloaded.into()),
-            // It is being restarted, put away or suspended: the router has a new way in shortly.
-            Err(rejected) => rejected.message,
-        };
-        tokio::time::sleep(BETWEEN_TRIES).await;
-    }
-    Err(Code::Unavailable.into())
-}
-
-async fn activate(edge: &Edge, tenant: &TenantId) -> Answer<Route> {
-    let asked = edge
-        .tenants
-        .ask(Activate(tenant.clone()), edge.patience())
-        .await;
-    match asked {
-        Ok(Some(route)) => Ok(route),
-        Ok(None) => Err(Problem::unauthenticated()),
-        Err(error) => {
-            tracing::warn!(%tenant, %error, "the router gave no way in");
-            Err(Code::Unavailable.into())
-        }
-    }
-}
-
-/// Waits until it is durable. Should this caller go away meanwhile, nothing changes but that nobody
-/// reads the answer.
-async fn wait<T>(edge: &Edge, answer: oneshot::Receiver<Result<T, IntakeError>>) -> Answer<T> {
-    let outcome = tokio::time::timeout(edge.patience(), answer).await;
-    match outcome {
-        Err(_elapsed) => Err(Code::TimedOut.into()),
-        Ok(Err(_gone)) => Err(Problem::new(Code::Unavailable)
-            .detail("The tenant's machine was restarted; send the same request again.")),
-        Ok(Ok(Ok(taken))) => Ok(taken),
-        Ok(Ok(Err(IntakeError::QuotaExceeded))) => Err(Code::QuotaExceeded.into()),
-        Ok(Ok(Err(IntakeError::Journal(error)))) => Err(journal_problem(&error)),
-    }
-}
-
-fn journal_problem(error: &AppendError) -> Problem {
-    match error {
-        AppendError::Full => Code::Overloaded.into(),
-        AppendError::Conflict { .. } | AppendError::Fenced => Problem::new(Code::Unavailable)
-            .detail("The tenant's machine was restarted; send the same request again."),
-        AppendError::Held | AppendError::Io(_) => Code::JournalUnavailable.into(),
-        AppendError::Invalid(_) => Code::Internal.into(),
-    }
 }

@@ -270,17 +270,17 @@ impl fmt::Display for Times {
 pub(crate) struct Dice(u64);
 
 impl Dice {
-    /// Seeded from `VYROX_TEST_SEED`, else from the clock; the seed is printed.
+    /// Seeded from `VYROX_SEED`, else from the clock; the seed is printed.
     #[expect(
         clippy::disallowed_methods,
         reason = "a run that failed is repeated by its seed"
     )]
     pub(crate) fn announced(test: &str) -> Self {
-        let given = std::env::var("VYROX_TEST_SEED").ok();
+        let given = std::env::var("VYROX_SEED").ok();
         let seed = given
             .and_then(|text| text.parse().ok())
             .unwrap_or_else(unix_s);
-        println!("{test}: VYROX_TEST_SEED={seed}");
+        println!("{test}: VYROX_SEED={seed}");
         Self(seed)
     }
 
@@ -291,6 +291,12 @@ impl Dice {
 
     pub(crate) fn one_in(&mut self, n: u64) -> bool {
         self.next().is_multiple_of(n)
+    }
+
+    /// A place among `len`, which is more than 0.
+    #[cfg(feature = "fault-injection")]
+    pub(crate) fn index(&mut self, len: usize) -> usize {
+        usize::try_from(self.next() % len as u64).expect("it came from a usize")
     }
 
     /// Dice for somebody else.

@@ -21,9 +21,19 @@ mod lifecycle;
 mod load;
 mod metrics;
 mod passivation;
+#[cfg(feature = "fault-injection")]
+mod poison;
+#[cfg(feature = "fault-injection")]
+mod probation;
 mod refusals;
 mod restart;
 mod rotation;
 mod server;
+#[cfg(feature = "fault-injection")]
+mod shutdown;
+#[cfg(feature = "fault-injection")]
+mod storm;
+#[cfg(feature = "fault-injection")]
+mod threads;
 mod tidy;
 mod webhook_to_verdict;

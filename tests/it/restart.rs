@@ -92,8 +92,8 @@ fn send_while_served(sender: &mut Sender, tenant: &Tenant, name: &str, tell: &Te
     }
 }
 
-/// What the server said of its journal when it started.
-fn recovery(server: &Server) -> Value {
+/// What the server said of its journal when it started, in a log of JSON.
+pub(crate) fn recovery(server: &Server) -> Value {
     let log = server.stderr();
     let line = log
         .lines()

@@ -28,6 +28,8 @@ use tempfile::NamedTempFile;
 
 mod client;
 mod tenant;
+#[cfg(feature = "fault-injection")]
+mod trials;
 
 pub(crate) use self::{
     client::{Http, Reply, request_bytes},

@@ -143,6 +143,7 @@ pub fn decide(
             return Err(HostRefusal::UnknownTenant);
         }
         HostCommand::NoteTenant(noted) => HostEvent::TenantNoted(noted),
+        HostCommand::SettleLetter(settled) => HostEvent::LetterSettled(settled),
     };
     Ok(vec![event])
 }
@@ -236,7 +237,10 @@ fn webhook<'a>(
 pub fn apply(state: &mut HostState, event: &HostEvent, at: Timestamp) {
     state.next_seq = state.next_seq.saturating_add(1);
     match event {
-        HostEvent::ChainOpened(_) | HostEvent::TokenIssued(_) | HostEvent::JournalRecovered(_) => {}
+        HostEvent::ChainOpened(_)
+        | HostEvent::TokenIssued(_)
+        | HostEvent::JournalRecovered(_)
+        | HostEvent::LetterSettled(_) => {}
         HostEvent::TenantAdded(added) => {
             let webhooks = added.webhooks.iter().map(fresh_webhook).collect();
             let record = TenantRecord {

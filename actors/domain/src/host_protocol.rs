@@ -32,6 +32,8 @@ pub enum HostCommand {
     NoteRecovery(JournalRecovered),
     /// Write down that a tenant is suspended, was tried again, or serves again.
     NoteTenant(TenantNoted),
+    /// Write down what an operator orders about a dead letter.
+    SettleLetter(LetterSettled),
 }
 
 /// Something that happened to the host.
@@ -55,6 +57,8 @@ pub enum HostEvent {
     JournalRecovered(JournalRecovered),
     /// `tenant.suspended`, `tenant.probed` or `tenant.resumed`
     TenantNoted(TenantNoted),
+    /// `dead_letter.redriven` or `dead_letter.discarded`
+    LetterSettled(LetterSettled),
 }
 
 /// A tenant was taken on.
@@ -204,6 +208,43 @@ impl TenantHealth {
     }
 }
 
+/// An operator ordered what becomes of a message that had made its actor fall. Written before it is
+/// done: an actor that then had no room for the message leaves the letter where it was.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LetterSettled {
+    /// What is to become of it.
+    pub fate: LetterFate,
+    /// The actor that had fallen over it.
+    pub actor: String,
+    /// The type of the message.
+    pub message: String,
+    /// What identifies its content, 16 hex digits.
+    pub digest: String,
+    /// The letter's number; good for one run of the server.
+    pub number: u64,
+    /// Who asked for it.
+    pub by: String,
+}
+
+/// What becomes of a dead letter.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LetterFate {
+    /// Its message goes to the actor once more.
+    Redriven,
+    /// It is dropped.
+    Discarded,
+}
+
+impl LetterFate {
+    const fn event(self) -> &'static str {
+        match self {
+            Self::Redriven => "dead_letter.redriven",
+            Self::Discarded => "dead_letter.discarded",
+        }
+    }
+}
+
 impl HostEvent {
     /// The tenant that it is about.
     pub const fn tenant(&self) -> Option<&TenantId> {
@@ -211,7 +252,8 @@ impl HostEvent {
             Self::ChainOpened(_)
             | Self::TokenIssued(_)
             | Self::RulesChanged(_)
-            | Self::JournalRecovered(_) => None,
+            | Self::JournalRecovered(_)
+            | Self::LetterSettled(_) => None,
             Self::TenantAdded(facts) => Some(&facts.tenant_id),
             Self::TenantUpdated(facts) => Some(&facts.tenant_id),
             Self::SecretRotated(facts) => Some(&facts.tenant_id),
@@ -232,6 +274,7 @@ impl HostEvent {
             Self::RulesChanged(facts) => ("rules.changed", "system", payload(facts)),
             Self::JournalRecovered(facts) => ("journal.recovered", "system", payload(facts)),
             Self::TenantNoted(facts) => (facts.health.event(), "system", payload(facts)),
+            Self::LetterSettled(facts) => (facts.fate.event(), facts.by.as_str(), payload(facts)),
         };
         Entry {
             event,
@@ -259,6 +302,9 @@ impl HostEvent {
             ("journal.recovered", 1) => Self::JournalRecovered(recorded.read()?),
             ("tenant.suspended" | "tenant.probed" | "tenant.resumed", 1) => {
                 Self::TenantNoted(recorded.read()?)
+            }
+            ("dead_letter.redriven" | "dead_letter.discarded", 1) => {
+                Self::LetterSettled(recorded.read()?)
             }
             _ => return Err(recorded.unknown()),
         };

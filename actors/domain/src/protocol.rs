@@ -166,15 +166,29 @@ pub struct SecretFallbackUsed {
     pub vendor: Vendor,
 }
 
-/// A body had a good signature and no known shape.
+/// A body had a good signature and became no alert.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct IntakeRejected {
     /// Which entrance it came in by.
     pub vendor: Vendor,
     /// What was wrong with it, in our words.
     pub detail: String,
+    /// The same for programs; absent where the body was of no known shape.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<RejectReason>,
+    /// The vendor's ids of alerts that were read out of it all the same, so that they can be found.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub vendor_alert_ids: Vec<String>,
     /// The raw body.
     pub evidence: Vec<Evidence>,
+}
+
+/// Why a body of a known shape became no alert.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RejectReason {
+    /// The tenant's machine fell over it more than once, so it was set aside.
+    Quarantined,
 }
 
 /// Stage 1 has spoken.

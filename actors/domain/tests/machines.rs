@@ -11,13 +11,14 @@ use vyrox_domain::{
     entry::{Entry, Recorded, ReplayError},
     host::{self, HostRefusal, HostState},
     host_protocol::{
-        Account, HeldChain, HostCommand, JournalRecovered, SecretRetired, SecretRotated,
-        TenantAdded, TenantHealth, TenantNoted, TenantUpdated, Webhook,
+        Account, HeldChain, HostCommand, JournalRecovered, LetterFate, LetterSettled,
+        SecretRetired, SecretRotated, TenantAdded, TenantHealth, TenantNoted, TenantUpdated,
+        Webhook,
     },
     ids::{AlertId, TenantId},
     protocol::{
         AlertReceived, AlertTriaged, ChainOpened, Command, Effect, Evidence, EvidenceKind,
-        IntakeRejected, Known, ReceiveAlert, Refusal, SecretFallbackUsed,
+        IntakeRejected, Known, ReceiveAlert, Refusal, RejectReason, SecretFallbackUsed,
     },
     tenant::{TenantState, apply, decide, outstanding_effects, replay},
     time::Timestamp,
@@ -88,6 +89,10 @@ fn rejected(length: u64, quota_bytes: Option<u64>) -> Command {
         rejected: IntakeRejected {
             vendor: Vendor::Generic,
             detail: "no known shape".into(),
+            reason: length
+                .is_multiple_of(2)
+                .then_some(RejectReason::Quarantined),
+            vendor_alert_ids: (0..length % 3).map(|n| format!("ldt:{n}")).collect(),
             evidence: vec![raw],
         },
         quota_bytes,
@@ -310,6 +315,14 @@ fn host_command() -> impl Strategy<Value = HostCommand> {
         })),
         1 => (0_u8..5).prop_map(|n| HostCommand::NoteTenant(TenantNoted {
             tenant_id: tenant(n), health: TenantHealth::Suspended,
+        })),
+        1 => any::<bool>().prop_map(|redriven| HostCommand::SettleLetter(LetterSettled {
+            fate: if redriven { LetterFate::Redriven } else { LetterFate::Discarded },
+            actor: "tenant/acme/machine".into(),
+            message: "Receive".into(),
+            digest: "00ff00ff00ff00ff".into(),
+            number: 7,
+            by: "api_token:ops".into(),
         })),
     ]
 }

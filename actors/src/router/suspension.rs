@@ -112,7 +112,6 @@ impl Tenants {
     fn try_again(&mut self, tenant: &TenantId, probe: u32, ctx: &mut SupervisedContext<Self>) {
         let keys = self.world.keyring.load().tenant(tenant.as_str()).cloned();
         let Some(keys) = keys else { return };
-        self.tree.remove(&format!("{}/intake_writer", node(tenant)));
         self.note(tenant, TenantHealth::Probed);
         self.serve(&keys, probe.saturating_add(1), ctx);
         self.put_on_probation(tenant, ctx);

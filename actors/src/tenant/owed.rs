@@ -1,15 +1,16 @@
 //! What stage 1 owes a machine, and whether an answer was lost on the way.
 //!
 //! Stage 1 works in the order in which it was asked. So an alert whose later neighbour was answered
-//! has been lost (its message brought the engine down, or found no room) and is asked about again,
-//! alone; one that is lost time and again is hopeless, and left to people. When stage 1 says nothing
-//! at all for a while, everything that it was asked counts as lost.
+//! has been lost (it brought the engine down, or found no room) and is asked about again, alone; one
+//! that is lost time and again is hopeless, and left to people. Stage 1 mostly says so sooner, when it
+//! sets the alert aside. When it says nothing at all for a while, everything that it was asked counts
+//! as lost.
 
 use std::collections::{HashMap, VecDeque};
 
 use vyrox_domain::ids::AlertId;
 
-/// Alerts that are asked about in one message, where their evidence has to be read.
+/// Alerts whose evidence is read in one go.
 const CHUNK: usize = 64;
 /// How often an alert may be lost.
 const LOST_MAX: u32 = 3;
@@ -25,7 +26,7 @@ pub(super) struct Owed {
     /// Not asked about yet, or lost and to be asked about again.
     backlog: VecDeque<(Case, u32)>,
     asked: HashMap<AlertId, Asked>,
-    /// Asked about from evidence; the next chunk waits for these.
+    /// Asked about from evidence, or about to be; the next chunk waits for these.
     from_evidence: usize,
     order: u64,
     answered: u64,
@@ -34,6 +35,9 @@ pub(super) struct Owed {
 
 struct Asked {
     seq: u64,
+    /// Its evidence is read, if that was needed.
+    sent: bool,
+    /// Among the questions that were sent.
     order: u64,
     sweeps: u32,
     lost: u32,
@@ -63,8 +67,8 @@ impl Owed {
         self.silent = 0;
     }
 
-    /// What to ask about next from evidence: nothing while such a question is open. What was lost
-    /// before is asked about alone, so that it takes no neighbour along.
+    /// Whose evidence to read next, to ask about it then: nothing while such a question is open. What
+    /// was lost before comes alone.
     pub(super) fn next(&mut self) -> Vec<Case> {
         if self.from_evidence > 0 {
             return Vec::new();
@@ -84,13 +88,21 @@ impl Owed {
         chunk
     }
 
-    /// There was no room for this chunk; it comes again.
-    pub(super) fn refused(&mut self, chunk: &[Case]) {
-        for case in chunk.iter().rev() {
-            if let Some(asked) = self.asked.remove(&case.0) {
-                self.from_evidence -= usize::from(asked.from_evidence);
-                self.backlog.push_front((*case, asked.lost));
-            }
+    /// The evidence is read and the question is on its way. False if it is no longer open.
+    pub(super) fn sent(&mut self, alert_id: AlertId) -> bool {
+        self.order = self.order.saturating_add(1);
+        let order = self.order;
+        let asked = self.asked.get_mut(&alert_id).filter(|asked| !asked.sent);
+        asked
+            .map(|asked| (asked.sent, asked.order) = (true, order))
+            .is_some()
+    }
+
+    /// There was no room for this question; it comes again.
+    pub(super) fn refused(&mut self, case: Case) {
+        if let Some(asked) = self.asked.remove(&case.0) {
+            self.from_evidence -= usize::from(asked.from_evidence);
+            self.backlog.push_front((case, asked.lost));
         }
     }
 
@@ -109,7 +121,7 @@ impl Owed {
         let patience = if fell { 1 } else { 2 };
         let mut lost: Vec<AlertId> = Vec::new();
         for (alert_id, asked) in &mut self.asked {
-            if Some(asked.seq) > durable {
+            if !asked.sent || Some(asked.seq) > durable {
                 continue;
             }
             asked.sweeps = asked.sweeps.saturating_add(1);
@@ -118,7 +130,7 @@ impl Owed {
             }
         }
         if fell && lost.is_empty() {
-            lost = self.in_hand(durable);
+            lost.extend(self.in_hand(durable));
         }
         let mut hopeless = Vec::new();
         for alert_id in lost {
@@ -136,26 +148,19 @@ impl Owed {
         hopeless
     }
 
-    /// What stage 1 had in hand when it fell, if nothing was answered since: the oldest question, which
-    /// is a whole chunk if it was one.
-    fn in_hand(&self, durable: Option<u64>) -> Vec<AlertId> {
-        let sent = self.asked.values();
-        let sent = sent.filter(|asked| Some(asked.seq) <= durable);
-        let oldest = sent.min_by_key(|asked| asked.order);
-        let Some(oldest) = oldest else {
-            return Vec::new();
-        };
-        let with = |asked: &Asked| {
-            asked.order == oldest.order || (oldest.from_evidence && asked.from_evidence)
-        };
-        let in_hand = self.asked.iter().filter(|(_, asked)| with(asked));
-        in_hand.map(|(alert_id, _)| *alert_id).collect()
+    /// What stage 1 had in hand when it fell, if nothing was answered since: the oldest question.
+    fn in_hand(&self, durable: Option<u64>) -> Option<AlertId> {
+        let sent = self.asked.iter();
+        let sent = sent.filter(|(_, asked)| asked.sent && Some(asked.seq) <= durable);
+        let oldest = sent.min_by_key(|(_, asked)| asked.order);
+        oldest.map(|(alert_id, _)| *alert_id)
     }
 
     fn ask(&mut self, (alert_id, seq): Case, lost: u32, from_evidence: bool) {
         self.order = self.order.saturating_add(1);
         let asked = Asked {
             seq,
+            sent: !from_evidence,
             order: self.order,
             sweeps: 0,
             lost,
@@ -190,6 +195,34 @@ mod tests {
         assert_eq!(owed.next(), [case(0)], "only this one was");
     }
 
+    /// The next chunk, read and asked about.
+    fn ask_next(owed: &mut Owed) -> Vec<Case> {
+        let chunk = owed.next();
+        assert!(chunk.iter().all(|case| owed.sent(case.0)), "{chunk:?}");
+        chunk
+    }
+
+    #[test]
+    fn a_slow_disk_is_not_taken_for_a_lost_answer() {
+        let mut owed = Owed::new((0..2).map(case));
+        let chunk = owed.next();
+        owed.handed(case(2));
+        owed.answered(case(2).0);
+        for fell in [true, false].repeat(SILENCE as usize) {
+            assert!(owed.sweep(fell, ALL).is_empty());
+            assert!(owed.next().is_empty(), "both are still being read");
+        }
+        owed.answered(chunk[0].0);
+        assert!(
+            !owed.sent(chunk[0].0),
+            "answered by somebody else meanwhile"
+        );
+        assert!(owed.sent(chunk[1].0) && !owed.sent(chunk[1].0), "once");
+        assert!(owed.sweep(false, ALL).is_empty());
+        owed.refused(chunk[1]);
+        assert_eq!(owed.next(), [chunk[1]], "there was no room for it");
+    }
+
     fn case(n: u8) -> Case {
         (AlertId(Uuid::from_bytes([n; 16])), u64::from(n))
     }
@@ -197,7 +230,7 @@ mod tests {
     #[test]
     fn a_backlog_is_worked_off_chunk_by_chunk() {
         let mut owed = Owed::new((0..100).map(case));
-        let first = owed.next();
+        let first = ask_next(&mut owed);
         assert_eq!(first.len(), CHUNK);
         assert!(owed.next().is_empty(), "the first chunk is still open");
         for case in &first {
@@ -212,9 +245,9 @@ mod tests {
         let mut owed = Owed::new((0..10).map(case));
         let (mut answered, mut hopeless) = (0, Vec::new());
         for _ in 0..500 {
-            let chunk = owed.next();
-            // The engine falls over the poison and loses the rest of its message.
-            for case in chunk.iter().take_while(|case| case.0 != poison) {
+            let chunk = ask_next(&mut owed);
+            // The engine falls over the poison, and the next generation finds the others in its queue.
+            for case in chunk.iter().filter(|case| case.0 != poison) {
                 owed.answered(case.0);
                 answered += 1;
             }
@@ -255,7 +288,7 @@ mod tests {
             let mut open: HashMap<AlertId, u32> = (0..60).map(|n| (case(n).0, 0)).collect();
             let mut luck = lossy.iter().cycle();
             for _ in 0..6000 {
-                for (alert_id, _) in owed.next() {
+                for (alert_id, _) in ask_next(&mut owed) {
                     if *luck.next().expect("endless") {
                         owed.answered(alert_id);
                         open.remove(&alert_id);

@@ -52,6 +52,10 @@ fn hint(status: u16, problem: &Problem, credentials: &Credentials) -> Option<Str
         }
         (_, "tenant_not_found") => "`vyrox tenant list` shows the tenants there are",
         (_, "alert_not_found") => "`vyrox alert list --tenant T` shows the alerts of a tenant",
+        (_, "dead_letter_not_found") => "`vyrox dead-letter list` shows the dead letters there are",
+        (_, "dead_letter_not_kept") => {
+            "its alert can be sent again by its vendor; `vyrox dead-letter discard` drops the record"
+        }
         (401, _) => return Some(token_hint(credentials)),
         (403, _) => "the token lacks the scope for this, or is for other tenants",
         (404, _) => "is that address a Vyrox server, and of this version?",

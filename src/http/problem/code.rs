@@ -85,6 +85,9 @@ codes! {
     /// No such tenant.
     TenantNotFound "tenant_not_found" NOT_FOUND "Tenant not found"
         "There is no such tenant.";
+    /// No dead letter of that number, or no longer.
+    DeadLetterNotFound "dead_letter_not_found" NOT_FOUND "Dead letter not found"
+        "There is no such dead letter: it was redriven or discarded, or newer ones pushed it out.";
     /// No such actor in the tree.
     ActorNotFound "actor_not_found" NOT_FOUND "Actor not found"
         "There is no such actor in the tree.";
@@ -103,6 +106,9 @@ codes! {
     /// No room for a further tenant.
     TenantLimit "tenant_limit" CONFLICT "Tenant limit"
         "This host has as many tenants as limits.tenant_max allows.";
+    /// Only the record of the message is there.
+    DeadLetterNotKept "dead_letter_not_kept" CONFLICT "Dead letter not kept"
+        "Only the record of this dead letter was kept, not its message.";
     /// The body is too long.
     PayloadTooLarge "payload_too_large" PAYLOAD_TOO_LARGE "Payload too large"
         "The body is longer than this server takes.";
@@ -124,6 +130,9 @@ codes! {
     /// The server stops or starts.
     Unavailable "unavailable" SERVICE_UNAVAILABLE "Unavailable"
         "The server is not taking requests now; try again after the time in Retry-After.";
+    /// Whoever should keep the body falls over it; an operator has to look.
+    Quarantined "quarantined" SERVICE_UNAVAILABLE "Quarantined"
+        "The server falls over this body and could not even keep it; its dead letters say where.";
     /// The answer was not ready in time; what was asked may still happen.
     TimedOut "timed_out" SERVICE_UNAVAILABLE "Timed out"
         "The answer was not ready in time. Send the same request again: a repeat is recognised.";

@@ -41,7 +41,7 @@ fn a_panicking_machine_is_felt_by_no_other_tenant() {
     assert_eq!(
         kept,
         WINDOWS * ALERTS,
-        "each alert of the panicking tenant was taken in once it was sent again"
+        "each alert of the panicking tenant was taken in at its first sending"
     );
     let [mut quiet, mut shaken] = [Times::default(), Times::default()];
     for seen in neighbours {
@@ -148,8 +148,8 @@ fn go_on(
     seen
 }
 
-/// One window of the tenant whose machine panics, if it does: what is answered with 503 is sent
-/// again, as any sender does.
+/// One window of the tenant whose machine panics, if it does. Its sender notices nothing: an alert over
+/// which the machine fell once is offered to it again.
 fn fall(server: &Server, victim: &Tenant, window: usize, faulty: bool) -> Vec<Receipt> {
     let mut sender = Sender::new(server);
     (0..ALERTS)
@@ -157,11 +157,6 @@ fn fall(server: &Server, victim: &Tenant, window: usize, faulty: bool) -> Vec<Re
             let detect_id = format!("w{window}-{n}");
             if faulty && n % FAULT_EVERY == 0 {
                 order(server, victim, "machine", "panic", 1);
-                let reply = sender
-                    .send(victim, &detect_id)
-                    .expect("an answer in any case");
-                assert_eq!(reply.status, 503, "the machine panicked: {}", reply.text());
-                assert!(reply.header("retry-after").is_some(), "{reply:?}");
             }
             sender.accepted(victim, &detect_id)
         })
