@@ -27,6 +27,8 @@ mod draw;
 mod head;
 mod once;
 mod text;
+mod threads;
+mod wrap;
 
 use self::{
     feed::ACTORS,

@@ -7,9 +7,9 @@ use actix_web::{
     http::{header, uri::Authority},
     web::Path,
 };
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::json;
-use vyrox_actors::supervision::{Node, State};
+use vyrox_actors::supervision::{Node, Stalls, State, ThreadNode};
 use vyrox_domain::{host::TenantRecord, ids::TenantId};
 
 use super::{
@@ -25,7 +25,8 @@ pub(super) async fn live() -> HttpResponse {
     HttpResponse::Ok().json(json!({ "status": "ok" }))
 }
 
-/// `GET /health/ready`: 200, or 503 with the reasons.
+/// `GET /health/ready`: 200, or 503 with the reasons. A stuck thread is none, for its actors move to
+/// another one; whoever asks is told of it.
 pub(super) async fn ready(edge: Shared) -> HttpResponse {
     let mut reasons = Vec::new();
     if edge.world.journal.status().poisoned.is_some() {
@@ -37,13 +38,28 @@ pub(super) async fn ready(edge: Shared) -> HttpResponse {
             reasons.push(actor);
         }
     }
-    if reasons.is_empty() {
-        HttpResponse::Ok().json(json!({ "status": "ready" }))
+    let stuck = edge.tree.stalls().threads_stuck;
+    let (status, mut answer) = if reasons.is_empty() {
+        ("ready", HttpResponse::Ok())
     } else {
-        HttpResponse::ServiceUnavailable()
-            .insert_header((header::RETRY_AFTER, "1"))
-            .json(json!({ "status": "not_ready", "reasons": reasons }))
-    }
+        let mut answer = HttpResponse::ServiceUnavailable();
+        answer.insert_header((header::RETRY_AFTER, "1"));
+        ("not_ready", answer)
+    };
+    answer.json(Readiness {
+        status,
+        reasons,
+        threads_stuck: (stuck > 0).then_some(stuck),
+    })
+}
+
+#[derive(Serialize)]
+struct Readiness {
+    status: &'static str,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    reasons: Vec<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    threads_stuck: Option<usize>,
 }
 
 fn serves(node: &Node) -> bool {
@@ -57,8 +73,9 @@ pub(super) struct Which {
     state: Option<String>,
 }
 
-/// `GET /health/actors[?depth=N][&state=S]`: the whole tree. With `state`, nodes of that state and
-/// those above them.
+/// `GET /health/actors[?depth=N][&state=S]`: the whole tree, and beside it the threads, what the
+/// watchdog has seen and the dead letters. With `state`, nodes of that state and those above them;
+/// what stands beside the tree is whole in any case.
 pub(super) async fn actors(request: HttpRequest, edge: Shared) -> Answer<HttpResponse> {
     may_look(&request, &edge)?;
     let which: Which = input::query(&request)?;
@@ -76,7 +93,30 @@ pub(super) async fn actors(request: HttpRequest, edge: Shared) -> Answer<HttpRes
     if let Some(depth) = which.depth {
         cut(&mut tree, depth);
     }
-    Ok(HttpResponse::Ok().json(json!({ "host": tree })))
+    Ok(HttpResponse::Ok().json(Actors {
+        host: tree,
+        threads: edge.tree.threads(),
+        stalls: edge.tree.stalls(),
+        dead_letters: DeadLetters {
+            held: edge.tree.dead_letters().len(),
+            gone: edge.tree.dead_letters_gone(),
+        },
+    }))
+}
+
+#[derive(Serialize)]
+struct Actors {
+    host: Node,
+    threads: Vec<ThreadNode>,
+    stalls: Stalls,
+    dead_letters: DeadLetters,
+}
+
+/// How many can be looked at, and how many went with their actors.
+#[derive(Serialize)]
+struct DeadLetters {
+    held: usize,
+    gone: u64,
 }
 
 const STATES: [State; 6] = [

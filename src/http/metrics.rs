@@ -8,6 +8,7 @@ mod family;
 mod ledger;
 mod tenants;
 mod tree;
+mod watch;
 
 use std::sync::Arc;
 
@@ -27,6 +28,7 @@ use self::{
     family::{Family, Look, Readings, level},
     tenants::Labels,
     tree::Tree,
+    watch::{LETTERS, Letters, WATCH, Watch},
 };
 use super::{
     Shared,
@@ -66,7 +68,7 @@ struct Outcome {
 
 impl Metrics {
     /// Counters at zero, and readings of what is given. A part that comes to count something of its
-    /// own (the watchdog its stalls, the tree its escalations) adds its readings here.
+    /// own adds its readings here.
     pub(crate) fn new(world: Arc<World>, tree: ActorTree, admission: Arc<Admission>) -> Self {
         let labels = Arc::new(Labels::default());
         let mut metrics = Self {
@@ -80,9 +82,14 @@ impl Metrics {
         metrics.register_own();
         let journal = Readings::new(move || world.journal.status(), JOURNAL);
         let gates = Readings::new(move || admission.usage(), GATES);
+        let (watched, lettered) = (tree.clone(), tree.clone());
+        let watch = Readings::new(move || Watch::over(&watched), WATCH);
+        let letters = Readings::new(move || Letters::of(&lettered), LETTERS);
         let actors = Tree::new(move || tree.snapshot(), labels);
         metrics.registry.register_collector(Box::new(journal));
         metrics.registry.register_collector(Box::new(gates));
+        metrics.registry.register_collector(Box::new(watch));
+        metrics.registry.register_collector(Box::new(letters));
         metrics.registry.register_collector(Box::new(actors));
         metrics
     }
@@ -129,6 +136,10 @@ impl Metrics {
 
     pub(super) fn rejected(&self, tenant: &TenantId) {
         self.count(tenant, "rejected", 1);
+    }
+
+    pub(super) fn quarantined(&self, tenant: &TenantId) {
+        self.count(tenant, "quarantined", 1);
     }
 
     fn count(&self, tenant: &TenantId, outcome: &'static str, by: usize) {

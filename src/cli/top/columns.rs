@@ -213,7 +213,7 @@ trait OrNothing {
 
 impl OrNothing for (Tone, String) {
     fn or_nothing(self, seen: &Seen) -> Self {
-        if seen.node.generation == 0 && self.1 == "0" {
+        if !seen.is_actor() && self.1 == "0" {
             return (Tone::Plain, String::new());
         }
         self

@@ -3,7 +3,10 @@
 use vyrox_domain::time::Timestamp;
 
 use super::{
-    super::{model::Crash, out::Tone},
+    super::{
+        model::{Crash, Node},
+        out::Tone,
+    },
     columns::{Pieces, state_tone, state_word},
     picture::Seen,
     state::State,
@@ -11,9 +14,12 @@ use super::{
 };
 
 /// The keys, as the help page and the documentation name them.
-pub(super) const KEYS: [(&str, &str); 14] = [
+pub(super) const KEYS: [(&str, &str); 15] = [
     ("Up, Down", "move by a row"),
-    ("PgUp, PgDn", "move by a screen"),
+    (
+        "PgUp, PgDn",
+        "move by a screen; with a pane open, scroll it",
+    ),
     ("Home, End", "to the first, the last row"),
     (
         "Left, Right",
@@ -21,6 +27,7 @@ pub(super) const KEYS: [(&str, &str); 14] = [
     ),
     ("Space", "fold or unfold"),
     ("Enter", "details of the selected actor, on or off"),
+    ("w", "threads: who lives and runs there, on or off"),
     ("s", "sort: tree, queue, restarts, wait, rate"),
     ("/", "show only ids with the text you type"),
     ("t", "show only what is in trouble, or all"),
@@ -57,13 +64,14 @@ pub(super) fn lines(seen: &Seen, now_ms: u64) -> Vec<Pieces> {
         vec![(Tone::Strong, seen.node.id.clone())],
         life(seen, now_ms),
     ];
+    lines.extend(supervision(&seen.node));
     if let Some(due_ms) = seen.node.next_restart_at_ms {
         lines.push(next(seen.state, due_ms, now_ms));
     }
     if let Some(crash) = &seen.node.last_crash {
         lines.extend(last_crash(crash, now_ms));
     }
-    if seen.node.generation > 0 {
+    if seen.is_actor() {
         lines.push(mailbox(seen));
     }
     if seen.trouble_below > 0 {
@@ -79,11 +87,7 @@ fn life(seen: &Seen, now_ms: u64) -> Pieces {
     if !node.kind.is_empty() {
         line.push((Tone::Plain, format!("  kind {}", node.kind)));
     }
-    if let Some(strategy) = &node.strategy {
-        let strategy = strategy.replace('_', " ");
-        line.push((Tone::Plain, format!("  restarts {strategy}")));
-    }
-    if node.generation > 0 {
+    if seen.is_actor() {
         let lives = format!(
             "  generation {}  restarts {}",
             node.generation, node.restarts
@@ -95,6 +99,26 @@ fn life(seen: &Seen, now_ms: u64) -> Pieces {
         line.push((Tone::Plain, format!("  up {up}")));
     }
     line
+}
+
+/// How a supervisor answers the fall of a child, and how often it was restarted itself.
+fn supervision(node: &Node) -> Option<Pieces> {
+    let strategy = node.strategy.as_deref()?;
+    let meaning = match strategy {
+        "one_for_one" => ": a child that falls restarts alone",
+        "one_for_all" => ": all children restart with one that falls",
+        "rest_for_one" => ": those started after a child that falls restart with it",
+        _ => "",
+    };
+    let mut line = vec![
+        (Tone::Strong, strategy.replace('_', " ")),
+        (Tone::Plain, meaning.to_owned()),
+    ];
+    if node.restarts > 0 {
+        let whole = format!("  restarted as a whole {}x", node.restarts);
+        line.push((Tone::Warn, whole));
+    }
+    Some(line)
 }
 
 fn mailbox(seen: &Seen) -> Pieces {
@@ -164,12 +188,4 @@ fn last_crash(crash: &Crash, now_ms: u64) -> Vec<Pieces> {
         .filter_map(|(name, text)| Some(vec![(Tone::Dim, name.to_owned()), (Tone::Plain, text?)]));
     lines.extend(known);
     lines
-}
-
-/// How many rows the lines take on a screen of this width, or a few less: words are not cut.
-pub(super) fn rows(lines: &[Pieces], width: usize) -> usize {
-    let length =
-        |line: &Pieces| -> usize { line.iter().map(|(_, text)| text.chars().count()).sum() };
-    let rows = |line| length(line).div_ceil(width.max(1)).max(1);
-    lines.iter().map(rows).sum()
 }

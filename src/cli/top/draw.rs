@@ -5,17 +5,18 @@ use ratatui::{
     layout::Rect,
     style::{Color, Modifier, Style},
     text::{Line, Span},
-    widgets::{Block, Borders, Paragraph, Wrap},
+    widgets::{Block, Borders, Paragraph},
 };
 
 use super::{
     super::out::{Tone, clean},
     columns::{Columns, Pieces},
-    detail, head,
+    detail, head, threads,
     view::{Layer, View},
+    wrap::wrapped,
 };
 
-/// A screen of fewer rows shows the pane about one node or the list, not both.
+/// A screen of fewer rows shows a pane or the list, not both.
 const SPLIT_FROM_ROWS: u16 = 18;
 /// Beside the list the pane has at least so many rows, so that it does not jump with each node.
 const PANE_ROWS_MIN: u16 = 10;
@@ -25,12 +26,12 @@ const LIST_ROWS_MIN: u16 = 6;
 const FOOTER: [(&str, &str); 10] = [
     ("q", "quit"),
     ("?", "help"),
-    ("↑↓", "move"),
     ("←→", "fold"),
     ("⏎", "detail"),
     ("/", "filter"),
     ("s", "sort"),
     ("t", "trouble"),
+    ("w", "threads"),
     ("p", "pause"),
     ("r", "now"),
 ];
@@ -85,22 +86,23 @@ pub(super) fn draw(frame: &mut Frame<'_>, view: &mut View, now_ms: u64, theme: T
         stale: view.away().is_some(),
         ..theme
     };
-    let small = area.height < SPLIT_FROM_ROWS;
     match view.layer() {
-        Layer::Help => page(frame, rest.0, " Keys ", (theme, detail::help())),
-        Layer::Detail if small => {
-            let lines = about_selected(view);
-            page(frame, rest.0, " Details ", (body, lines));
+        Layer::Help => {
+            let lines = wrapped(detail::help(), usize::from(area.width));
+            page(frame, rest.0, " Keys ", (theme, lines));
         }
-        Layer::Detail => {
+        Layer::Detail | Layer::Threads if area.height < SPLIT_FROM_ROWS => {
+            let about = About::new(view, area.width);
+            pane(frame, rest.0, view, (body, about));
+        }
+        Layer::Detail | Layer::Threads => {
             header(frame, &mut rest, view, (now_ms, theme));
-            let lines = about_selected(view);
-            let rows = detail::rows(&lines, usize::from(area.width)) + 2;
+            let about = About::new(view, area.width);
             let most = rest.0.height.saturating_sub(LIST_ROWS_MIN);
-            let rows = u16::try_from(rows).unwrap_or(most);
-            let pane = rest.bottom(rows.max(PANE_ROWS_MIN).min(most));
+            let rows = u16::try_from(about.rows.len() + 1).unwrap_or(most);
+            let lower = rest.bottom(rows.max(PANE_ROWS_MIN).min(most));
             list(frame, rest, view, body);
-            page(frame, pane, " Details ", (body, lines));
+            pane(frame, lower, view, (body, about));
         }
         Layer::List | Layer::Typing => {
             header(frame, &mut rest, view, (now_ms, theme));
@@ -140,22 +142,46 @@ fn list(frame: &mut Frame<'_>, mut rest: Rest, view: &mut View, theme: Theme) {
     }
 }
 
-fn about_selected(view: &View) -> Vec<Pieces> {
-    let now_ms = view.picture().at().server_ms;
-    let lines = view.selected().map(|seen| detail::lines(seen, now_ms));
-    lines.unwrap_or_default()
+/// What a pane says, row by row.
+struct About {
+    title: &'static str,
+    rows: Vec<Pieces>,
 }
 
-fn page(
-    frame: &mut Frame<'_>,
-    area: Rect,
-    title: &'static str,
-    (theme, lines): (Theme, Vec<Pieces>),
-) {
-    let lines: Vec<_> = lines.into_iter().map(|line| theme.line(line)).collect();
-    let page = Paragraph::new(lines)
-        .block(Block::new().borders(Borders::TOP).title(title))
-        .wrap(Wrap { trim: false });
+impl About {
+    fn new(view: &View, width: u16) -> Self {
+        let width = usize::from(width);
+        if view.layer() == Layer::Threads {
+            return Self {
+                title: " Threads ",
+                rows: threads::lines(view.picture().threads(), width),
+            };
+        }
+        let now_ms = view.picture().at().server_ms;
+        let lines = view.selected().map(|seen| detail::lines(seen, now_ms));
+        Self {
+            title: " Details ",
+            rows: wrapped(lines.unwrap_or_default(), width),
+        }
+    }
+}
+
+/// A pane as far as it is scrolled; its title says so if not all of it is in sight.
+fn pane(frame: &mut Frame<'_>, area: Rect, view: &mut View, (theme, about): (Theme, About)) {
+    let (all, height) = (about.rows.len(), usize::from(area.height.saturating_sub(1)));
+    let first = view.fit_pane(all, height);
+    let mut title = about.title.to_owned();
+    if all > height {
+        let last = first + height.min(all);
+        title = format!("{title} {}-{last} of {all}  PgUp PgDn ", first + 1);
+    }
+    let in_sight = about.rows.into_iter().skip(first).take(height);
+    page(frame, area, &title, (theme, in_sight.collect()));
+}
+
+fn page(frame: &mut Frame<'_>, area: Rect, title: &str, (theme, rows): (Theme, Vec<Pieces>)) {
+    let rows: Vec<_> = rows.into_iter().map(|row| theme.line(row)).collect();
+    let page = Paragraph::new(rows).block(Block::new().borders(Borders::TOP).title(title));
     frame.render_widget(page, area);
 }
 

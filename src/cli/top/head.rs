@@ -1,7 +1,10 @@
 //! The lines above the list: which server, how old the picture is, sums, and what is amiss.
 
 use super::{
-    super::out::{Tone, clean},
+    super::{
+        model::Thread,
+        out::{Tone, clean},
+    },
     columns::Pieces,
     rows::Sort,
     text::{beginning, count, span},
@@ -30,6 +33,7 @@ fn identity(view: &View, now_ms: u64) -> Pieces {
     let picture = view.picture();
     let old_ms = now_ms.saturating_sub(picture.at().local_ms);
     let mut parts = vec![(Tone::Strong, "vyrox top".to_owned())];
+    parts.extend(alarms(view));
     parts.extend(modes(view));
     parts.push((Tone::Dim, format!("{} old", span(old_ms))));
     parts.push((Tone::Plain, clean(view.server()).into_owned()));
@@ -39,6 +43,57 @@ fn identity(view: &View, now_ms: u64) -> Pieces {
         parts.push((Tone::Dim, format!("up {}", span(up_ms))));
     }
     parts
+}
+
+/// What is amiss beside the actors' own states: threads that are stuck, and dead letters.
+fn alarms(view: &View) -> Pieces {
+    let totals = view.picture().totals();
+    let alarm = |n: u64, one: &str, many: &str, tone| {
+        let name = if n == 1 { one } else { many };
+        (n > 0).then(|| (tone, format!("{} {name}", whole(n))))
+    };
+    let stuck = alarm(
+        totals.threads_stuck,
+        "thread stuck",
+        "threads stuck",
+        Tone::Bad,
+    );
+    let letters = alarm(
+        totals.dead_letters,
+        "dead letter",
+        "dead letters",
+        Tone::Warn,
+    );
+    stuck.into_iter().chain(letters).collect()
+}
+
+/// A line for each alarm, with what there is to know or to do about it.
+pub(super) fn alarm_lines(view: &View) -> Vec<Pieces> {
+    let stuck = view.picture().threads().iter().filter_map(|thread| {
+        let said = format!(
+            "thread stuck for {}: {}",
+            span(thread.stuck_for_ms?),
+            thread.name
+        );
+        Some(vec![(Tone::Bad, said), (Tone::Plain, running_on(thread))])
+    });
+    let letters = view.picture().totals().dead_letters;
+    let hint = "  `vyrox dead-letter list` shows them".to_owned();
+    let letters = (letters > 0).then(|| {
+        let said = format!("dead letters {}", whole(letters));
+        vec![(Tone::Warn, said), (Tone::Dim, hint)]
+    });
+    stuck.chain(letters).collect()
+}
+
+fn running_on(thread: &Thread) -> String {
+    let Some(actor) = &thread.polling else {
+        return "  in something that is no actor".to_owned();
+    };
+    match &thread.message {
+        Some(message) => format!("  in {actor}, handling {message}"),
+        None => format!("  in {actor}"),
+    }
 }
 
 /// What makes this less than the whole tree as it is now.
@@ -98,7 +153,6 @@ fn totals(view: &View) -> Pieces {
         sum(totals.restarts, "restarts", Tone::Warn),
         sum(totals.queued, "queued", Tone::Plain),
         sum(totals.rejected, "rejected", Tone::Warn),
-        sum(totals.dead_letters, "dead letters", Tone::Warn),
         sum(totals.passive, "passive", Tone::Plain),
     ]
 }

@@ -13,11 +13,14 @@ use super::{
 /// Widest line of sums.
 const WIDTH: usize = 100;
 
-/// Prints the sums and the rows. Of a listing that leaves something out it prints the rows alone,
-/// each a match under its whole id.
+/// Prints the sums, what is amiss with threads and dead letters, and the rows. Of a listing that leaves
+/// something out it prints the rows alone, each a match under its whole id.
 pub(super) fn print(view: &View, out: &mut Out) -> Result<(), Failure> {
     if view.is_whole() {
         for line in head::totals_lines(view, WIDTH) {
+            out.line(line_of(line))?;
+        }
+        for line in head::alarm_lines(view) {
             out.line(line_of(line))?;
         }
         out.gap()?;

@@ -1,10 +1,10 @@
 //! One answer of the server, laid flat: what every row and every total is read from.
 
-use std::{collections::HashMap, mem};
+use std::{borrow::Cow, cmp::Reverse, collections::HashMap, mem};
 
 use super::{
     super::{
-        model::{Node, Tree},
+        model::{Node, Thread, Tree},
         out::clean,
     },
     state::State,
@@ -34,6 +34,7 @@ pub(super) struct Moment {
 pub(super) struct Picture {
     seen: Vec<Seen>,
     places: HashMap<String, usize>,
+    threads: Vec<Thread>,
     totals: Totals,
     at: Moment,
 }
@@ -81,8 +82,10 @@ pub(super) struct Totals {
     pub(super) rejected: u64,
     /// Messages waiting in all queues.
     pub(super) queued: u64,
-    /// Messages in the dead letters.
+    /// Dead letters that can be looked at.
     pub(super) dead_letters: u64,
+    /// Threads that are stuck.
+    pub(super) threads_stuck: u64,
     /// Nodes in trouble.
     pub(super) trouble: u64,
 }
@@ -91,6 +94,7 @@ impl Picture {
     /// The picture of an answer, with rates since `before`.
     pub(super) fn new(tree: Tree, at: Moment, before: Option<&Self>) -> Self {
         let mut picture = Self {
+            threads: worst_first(tree.threads),
             at,
             ..Self::default()
         };
@@ -98,7 +102,11 @@ impl Picture {
         picture.compare(before);
         picture.gather_trouble();
         picture.bring_trouble_forward();
-        picture.totals = Totals::of(&picture.seen);
+        picture.totals = Totals {
+            dead_letters: tree.dead_letters.held,
+            threads_stuck: stuck_in(&picture.threads),
+            ..Totals::of(&picture.seen)
+        };
         picture
     }
 
@@ -110,6 +118,11 @@ impl Picture {
     /// Its sums.
     pub(super) fn totals(&self) -> Totals {
         self.totals
+    }
+
+    /// The threads, those that are stuck first.
+    pub(super) fn threads(&self) -> &[Thread] {
+        &self.threads
     }
 
     /// The node at a place.
@@ -220,6 +233,11 @@ impl Seen {
         Some(server_ms.saturating_sub(at_ms))
     }
 
+    /// Whether it is an actor, and not only a supervisor or group of them.
+    pub(super) fn is_actor(&self) -> bool {
+        self.node.generation > 0 && self.node.strategy.is_none()
+    }
+
     /// Whether its queue takes nothing more.
     pub(super) fn is_full(&self) -> bool {
         let mailbox = &self.node.mailbox;
@@ -231,7 +249,7 @@ impl Totals {
     fn of(all: &[Seen]) -> Self {
         let mut totals = Self::default();
         for seen in all {
-            let is_actor = seen.node.generation > 0;
+            let is_actor = seen.is_actor();
             totals.actors += u64::from(is_actor);
             totals.trouble += u64::from(seen.trouble);
             match seen.state {
@@ -246,7 +264,6 @@ impl Totals {
                 (&mut totals.restarts, seen.node.restarts),
                 (&mut totals.rejected, seen.node.mailbox.rejected),
                 (&mut totals.queued, seen.node.mailbox.depth),
-                (&mut totals.dead_letters, seen.node.poisoned),
             ] {
                 *sum = sum.saturating_add(part);
             }
@@ -271,6 +288,22 @@ fn rate_tenths(earlier: &Seen, now: &Node, elapsed_ms: u64) -> Option<u64> {
     Some(handled.saturating_mul(10_000) / elapsed_ms)
 }
 
+/// Stuck ones first, the longest before all, the others as they came.
+fn worst_first(mut threads: Vec<Thread>) -> Vec<Thread> {
+    for thread in &mut threads {
+        let optional = [&mut thread.polling, &mut thread.message];
+        let texts = optional.into_iter().flatten().chain([&mut thread.name]);
+        texts.for_each(clean_in_place);
+    }
+    threads.sort_by_key(|thread| Reverse(thread.stuck_for_ms));
+    threads
+}
+
+fn stuck_in(threads: &[Thread]) -> u64 {
+    let stuck = threads.iter().map(|thread| thread.stuck_for_ms.is_some());
+    stuck.map(u64::from).sum()
+}
+
 /// Panic texts may quote what an attacker wrote; nothing of them may steer the terminal.
 fn make_harmless(node: &mut Node) {
     let texts = [&mut node.id, &mut node.kind, &mut node.state];
@@ -280,10 +313,13 @@ fn make_harmless(node: &mut Node) {
             .into_iter()
             .flatten()
     });
-    for text in texts.into_iter().chain(strategy).chain(crash) {
-        if let std::borrow::Cow::Owned(harmless) = clean(text) {
-            *text = harmless;
-        }
+    let all = texts.into_iter().chain(strategy).chain(crash);
+    all.for_each(clean_in_place);
+}
+
+fn clean_in_place(text: &mut String) {
+    if let Cow::Owned(harmless) = clean(text) {
+        *text = harmless;
     }
 }
 

@@ -112,7 +112,14 @@ pub(super) fn crash_loop() -> Value {
 pub(super) fn suspended_and_stalled() -> Value {
     let acme = with(
         group("tenant/acme", vec![]),
-        &json!({ "state": "suspended", "strategy": "one_for_all", "next_restart_at": NOW_MS + 28_000 }),
+        &json!({
+            "state": "suspended", "strategy": "one_for_all", "next_restart_at": NOW_MS + 28_000,
+            "generation": 2, "restarts": 1,
+            "last_crash": {
+                "at": NOW_MS - 2_000, "message": "vyrox_actors::messages::Assess",
+                "panic": "panicked at 'no rules' (in Assess)",
+            },
+        }),
     );
     let stuck = with(
         actor("tenant/globex/machine", 99),
@@ -122,6 +129,30 @@ pub(super) fn suspended_and_stalled() -> Value {
         }),
     );
     host(vec![acme, group("tenant/globex", vec![stuck])])
+}
+
+/// The same as a whole answer: what stands beside the tree says which thread is stuck in whom.
+pub(super) fn stuck_thread() -> Value {
+    let thread = |number: u8, actors: u8| {
+        let name = format!("actix-rt|system:0|arbiter:{number}");
+        json!({ "name": name, "stuck_for_ms": null, "polling": null, "message": null, "actors": actors })
+    };
+    let stuck = json!({
+        "stuck_for_ms": 3_217, "polling": "tenant/globex/machine",
+        "message": "vyrox_actors::messages::Receive",
+    });
+    json!({
+        "host": suspended_and_stalled(),
+        "threads": [thread(0, 1), thread(1, 5), with(thread(2, 4), &stuck), thread(3, 2)],
+        "stalls": { "noticed": 1, "threads_stuck": 1 },
+        "dead_letters": { "held": 2, "gone": 0 },
+    })
+}
+
+/// A view of a whole answer.
+pub(super) fn view_of_answer(answer: &Value) -> View {
+    let picture = Picture::new(view(answer), at(NOW_MS), None);
+    View::new("http://127.0.0.1:8001", Listing::default(), picture)
 }
 
 /// Ten thousand tenants, one of which is in trouble.

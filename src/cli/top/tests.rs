@@ -2,7 +2,7 @@ use serde_json::{Value, json};
 
 use super::{
     super::{Global, fake_server::FakeServer, out::tests::Paper},
-    scenes::{crash_loop, healthy, suspended_and_stalled},
+    scenes::{crash_loop, healthy, stuck_thread, suspended_and_stalled},
     *,
 };
 
@@ -20,7 +20,11 @@ fn args(line: &str) -> TopArgs {
 
 /// What `vyrox top --once` prints about a tree, and what it asked for.
 async fn printed(host: &Value, line: &str, json: bool) -> (String, Vec<String>) {
-    let body = format!("{{ \"host\":{host}}}");
+    printed_of(format!("{{ \"host\":{host}}}"), line, json).await
+}
+
+/// The same about a whole answer.
+async fn printed_of(body: String, line: &str, json: bool) -> (String, Vec<String>) {
     let server = FakeServer::new(move |_| (200, body.clone()));
     let settings = Settings::new(Global {
         url: Some(server.client().base().to_owned()),
@@ -55,7 +59,7 @@ async fn once_prints_sums_and_the_tree() {
     assert_eq!(asked, ["GET /health/actors"]);
     let expected = "\
 actors 6  running 5  in trouble 1  backing off 1  suspended 0  stalled 0  restarts 6  queued 12
-rejected 3  dead letters 1  passive 0
+rejected 3  passive 0
 
   ACTOR                 STATE           QUEUE  MSG/S   WAIT  RST  GEN CRASH   UP MSGS  REJ DEAD LAST CRASH SAID
 ↓ ▾ host                running
@@ -70,6 +74,18 @@ rejected 3  dead letters 1  passive 0
           triage_engine running        0/1024         180µs    0    1              77    0    0
 ";
     assert_eq!(text, expected);
+}
+
+#[tokio::test]
+async fn once_tells_of_stuck_threads_and_dead_letters() {
+    let (text, _) = printed_of(stuck_thread().to_string(), "--once", false).await;
+    let beside: Vec<_> = text.lines().skip(2).take(3).collect();
+    let stuck = "thread stuck for 3s: actix-rt|system:0|arbiter:2  \
+                 in tenant/globex/machine, handling vyrox_actors::messages::Receive";
+    let letters = "dead letters 2  `vyrox dead-letter list` shows them";
+    assert_eq!(beside, [stuck, letters, ""], "{text}");
+    let (text, _) = printed_of(stuck_thread().to_string(), "--once --filter acme", false).await;
+    assert_eq!(text.lines().count(), 1, "matches alone: {text}");
 }
 
 #[tokio::test]

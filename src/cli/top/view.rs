@@ -20,6 +20,8 @@ pub(super) enum Layer {
     List,
     /// The pane about the selected node; the list stays in use.
     Detail,
+    /// The pane about threads; the list stays in use.
+    Threads,
     /// The page about the keys.
     Help,
     /// The line in which the filter is typed.
@@ -64,6 +66,14 @@ pub(super) struct View {
     selected: String,
     first: usize,
     page: usize,
+    pane: Pane,
+}
+
+/// How far the pane is scrolled, in rows.
+#[derive(Clone, Copy, Debug, Default)]
+struct Pane {
+    first: usize,
+    height: usize,
 }
 
 impl View {
@@ -83,6 +93,7 @@ impl View {
             selected: String::new(),
             first: 0,
             page: 1,
+            pane: Pane::default(),
         };
         view.list();
         view
@@ -125,6 +136,14 @@ impl View {
         let last_first = self.rows.len().saturating_sub(self.page);
         let lowest = (self.cursor + 1).saturating_sub(self.page);
         self.first = self.first.clamp(lowest, self.cursor).min(last_first);
+    }
+
+    /// Makes the pane `height` rows high for a text of `rows`; gives the first row in sight, which is such
+    /// that the pane is not left empty.
+    pub(super) fn fit_pane(&mut self, rows: usize, height: usize) -> usize {
+        let first = self.pane.first.min(rows.saturating_sub(height));
+        self.pane = Pane { first, height };
+        first
     }
 
     /// The rows in sight, each with whether it is the selected one.
@@ -232,6 +251,9 @@ impl View {
     fn go_to(&mut self, row: usize) {
         self.cursor = row.min(self.rows.len().saturating_sub(1));
         if let Some(id) = self.selected().map(|seen| seen.node.id.clone()) {
+            if self.layer == Layer::Detail && id != self.selected {
+                self.pane.first = 0;
+            }
             self.selected = id;
         }
     }

@@ -36,10 +36,13 @@ pub(super) struct Ledger {
     looks: u64,
     nodes: BTreeMap<(&'static str, &'static str), u64>,
     sums: BTreeMap<Whose, Sum>,
+    /// Restarts of supervisors, each with all of its children.
+    supervisors: BTreeMap<Whose, u64>,
     seen: HashMap<String, Seen>,
 }
 
-/// A set of actors: those of one kind, and of one tenant's label if they are tenants'.
+/// A set of actors, or of supervisors: those of one kind, and of one tenant's label if they are
+/// tenants'.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Whose {
     pub(super) kind: &'static str,
@@ -73,6 +76,8 @@ pub(super) struct Counts {
 struct Seen {
     look: u64,
     counts: Counts,
+    /// Whether it counts on from its falls when it comes back under its id; if not, from zero.
+    lasting: bool,
 }
 
 impl Ledger {
@@ -96,18 +101,27 @@ impl Ledger {
         self.sums.iter()
     }
 
+    /// How often the supervisors of each set restarted with all of their children.
+    pub(super) fn supervisors(&self) -> impl Iterator<Item = (&Whose, &u64)> {
+        self.supervisors.iter()
+    }
+
     fn walk(&mut self, node: &Node, above: Option<&Arc<str>>, labels: &Labels) {
         let own = tenant_of(node).map(|tenant| labels.of(tenant));
         let tenant = own.as_ref().or(above);
         self.count_node(node);
-        // A node that never had a generation has no actor.
-        if node.generation > 0 {
-            let whose = Whose {
-                kind: node.kind,
-                tenant: tenant.cloned(),
-            };
+        let whose = || Whose {
+            kind: node.kind,
+            tenant: tenant.cloned(),
+        };
+        if node.strategy.is_some() {
             let news = self.news_of(node);
-            self.sums.entry(whose).or_default().add(node, news);
+            let restarts = self.supervisors.entry(whose()).or_default();
+            *restarts = restarts.saturating_add(news.restarts);
+        } else if node.generation > 0 {
+            // A node that never had a generation has no actor.
+            let news = self.news_of(node);
+            self.sums.entry(whose()).or_default().add(node, news);
         }
         for child in &node.children {
             self.walk(child, tenant, labels);
@@ -125,7 +139,7 @@ impl Ledger {
         }
     }
 
-    /// What an actor has counted since the last look.
+    /// What an actor or supervisor has counted since the last look.
     fn news_of(&mut self, node: &Node) -> Counts {
         let counts = Counts {
             handled: node.handled,
@@ -133,26 +147,30 @@ impl Ledger {
             restarts: node.restarts,
             poisoned: node.poisoned,
         };
-        let look = self.looks;
+        let fresh = Seen {
+            look: self.looks,
+            counts,
+            lasting: node.strategy.is_none(),
+        };
         if let Some(seen) = self.seen.get_mut(&node.id) {
             let news = counts.since(seen.counts);
-            *seen = Seen { look, counts };
+            *seen = fresh;
             news
         } else {
-            self.seen.insert(node.id.clone(), Seen { look, counts });
+            self.seen.insert(node.id.clone(), fresh);
             counts
         }
     }
 
-    /// Of those who left, only falls matter still: an actor that comes back under its id counts on
-    /// from them, and everything else from zero.
+    /// Of those who left, only actors' falls matter still: an actor that comes back under its id counts
+    /// on from them, and everything else from zero.
     fn forget_the_departed(&mut self) {
         let now = self.looks;
         self.seen.retain(|_, seen| {
             if seen.look < now {
                 (seen.counts.handled, seen.counts.rejected) = (0, 0);
             }
-            seen.look == now || seen.counts != Counts::default()
+            seen.look == now || (seen.lasting && seen.counts != Counts::default())
         });
         let departed = self.seen.values().filter(|seen| seen.look < now);
         let mut last_looks: Vec<_> = departed.map(|seen| seen.look).collect();

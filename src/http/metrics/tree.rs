@@ -74,6 +74,12 @@ const ACTORS: &[Family<Sum>] = &[
     },
 ];
 
+const SUPERVISORS: Family<u64> = Family {
+    name: "supervisor_restarts",
+    help: "How often a supervisor restarted with all of its children.",
+    look: Look::Counter(|restarts| *restarts),
+};
+
 impl Tree {
     pub(super) fn new(
         snapshot: impl Fn() -> Node + Send + Sync + 'static,
@@ -96,6 +102,10 @@ impl Collector for Tree {
         let mut nodes = NODES.describe(&mut encoder)?;
         for (labels, count) in ledger.nodes() {
             NODES.value(count, nodes.encode_family(&labels)?)?;
+        }
+        let mut supervisors = SUPERVISORS.describe(&mut encoder)?;
+        for (whose, restarts) in ledger.supervisors() {
+            SUPERVISORS.value(restarts, supervisors.encode_family(whose)?)?;
         }
         for family in ACTORS {
             let mut actors = family.describe(&mut encoder)?;

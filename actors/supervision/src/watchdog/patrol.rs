@@ -128,7 +128,7 @@ impl<O: OnStall> Duty<O> {
         tracing::warn!(
             actor = stall.id,
             generation = stall.generation,
-            message = stall.message,
+            handling = stall.message,
             thread = stall.thread,
             zone = stall.zone,
             lasted = ?stall.busy_for,
@@ -149,7 +149,7 @@ impl<O: OnStall> Duty<O> {
         self.tree.roster().tally.recovered.add(1);
         tracing::warn!(
             actor = stall.id,
-            message = stall.message,
+            handling = stall.message,
             thread = stall.thread,
             ?after,
             "recovered: {}",

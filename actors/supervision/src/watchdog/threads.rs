@@ -13,6 +13,9 @@ pub struct ThreadNode {
     pub stuck_for_ms: Option<u64>,
     /// The id of the actor whose code runs there at this moment.
     pub polling: Option<String>,
+    /// The message type that this actor handles. None if a timer or future runs, or if the actor goes on
+    /// elsewhere already.
+    pub message: Option<&'static str>,
     /// Actors that live there.
     pub actors: usize,
 }
@@ -59,15 +62,23 @@ impl Tree {
 
 fn node(desk: &Desk) -> ThreadNode {
     let polled = match desk.pulse() {
-        Pulse::Busy(poll) => desk.resident(poll.seat),
+        Pulse::Busy(poll) => desk.resident(poll.seat).map(|resident| (poll, resident)),
         Pulse::Idle(_) => None,
     };
+    let message = polled.as_ref().and_then(|(poll, resident)| {
+        let child = resident.child.upgrade()?;
+        let message = child.current_message()?;
+        // Else it may be the message of a later poll, or of the generation that replaced this one.
+        let is_its_own = desk.is_in(poll) && !resident.run.is_fenced();
+        is_its_own.then_some(message)
+    });
     ThreadNode {
         name: desk.name.clone(),
         stuck_for_ms: desk
             .stuck_for()
             .map(|stuck| u64::try_from(stuck.as_millis()).unwrap_or(u64::MAX)),
-        polling: polled.map(|resident| resident.run.actor.as_ref().to_owned()),
+        polling: polled.map(|(_, resident)| resident.run.actor.as_ref().to_owned()),
+        message,
         actors: desk.population(),
     }
 }

@@ -27,9 +27,13 @@ fn threads_show_who_lives_there_and_who_runs() {
         watched.noticed("a");
         let busy = thread(&tree, &name_of_other(&other, &tree));
         assert_eq!((busy.actors, busy.polling.as_deref()), (2, Some("a")));
+        assert!(busy.message.unwrap().ends_with("Block"), "{busy:?}");
         assert!(busy.stuck_for_ms.unwrap() >= 1);
         let idle = thread(&tree, &name_of(&other));
-        assert_eq!((idle.actors, idle.stuck_for_ms), (1, None));
+        assert_eq!(
+            (idle.actors, idle.stuck_for_ms, idle.message),
+            (1, None, None)
+        );
         drop(gate);
         watched.recovered("a");
         b.stop(Stop::Drain);

@@ -10,7 +10,8 @@ use super::{
     super::{
         super::failure::Failure,
         scenes::{
-            NOW_MS, at, crash_loop, healthy, suspended_and_stalled, ten_thousand, tree, view_of,
+            NOW_MS, at, crash_loop, healthy, stuck_thread, suspended_and_stalled, ten_thousand,
+            tree, view_of, view_of_answer, with,
         },
         view::Key,
     },
@@ -69,7 +70,9 @@ fn no_size_is_too_small() {
             let mut view = view_of(&crash_loop());
             for key in [
                 Key::End,
+                Key::Char('w'),
                 Key::Enter,
+                Key::PageDown,
                 Key::Char('?'),
                 Key::Escape,
                 Key::Char('/'),

@@ -1,9 +1,12 @@
 use serde_json::json;
 
 use super::{
-    super::scenes::{
-        NOW_MS, actor, at, crash_loop, group, host, picture, suspended_and_stalled, ten_thousand,
-        tenant, tree, with,
+    super::{
+        super::model::view,
+        scenes::{
+            NOW_MS, actor, at, crash_loop, group, host, picture, stuck_thread,
+            suspended_and_stalled, ten_thousand, tenant, tree, with,
+        },
     },
     *,
 };
@@ -22,7 +25,6 @@ fn sums_are_over_the_whole_tree() {
         restarts: 6,
         rejected: 3,
         queued: 12,
-        dead_letters: 1,
         trouble: 1,
         ..Totals::default()
     };
@@ -116,12 +118,34 @@ fn among_many_the_troubled_come_first_and_among_few_nothing_moves() {
 }
 
 #[test]
+fn stuck_threads_come_first_and_a_supervisor_is_no_actor() {
+    let picture = Picture::new(view(&stuck_thread()), at(NOW_MS), None);
+    let names: Vec<_> = picture
+        .threads()
+        .iter()
+        .map(|thread| thread.name.as_str())
+        .collect();
+    let order = [2, 0, 1, 3].map(|n| format!("actix-rt|system:0|arbiter:{n}"));
+    assert_eq!(names, order);
+    let totals = picture.totals();
+    assert_eq!((totals.threads_stuck, totals.dead_letters), (1, 2));
+    assert!(seen(&picture, "tenant/acme").node.generation > 0);
+    assert!(!seen(&picture, "tenant/acme").is_actor());
+    assert_eq!(totals.actors, 3);
+}
+
+#[test]
 fn no_text_of_the_server_steers_the_terminal() {
     let hostile = "a\u{1b}[2J\u{202e}b";
-    let picture = picture(&json!({
-        "id": hostile, "kind": hostile, "state": hostile, "strategy": hostile,
-        "last_crash": { "message": hostile, "panic": hostile, "location": hostile },
-    }));
+    let answer = json!({
+        "host": {
+            "id": hostile, "kind": hostile, "state": hostile, "strategy": hostile,
+            "last_crash": { "message": hostile, "panic": hostile, "location": hostile },
+        },
+        "threads": [{ "name": hostile, "polling": hostile, "message": hostile }],
+    });
+    let picture = Picture::new(view(&answer), at(NOW_MS), None);
+    let thread = &picture.threads()[0];
     let node = &picture.root().unwrap().node;
     let crash = node.last_crash.as_ref().unwrap();
     let texts = [
@@ -132,6 +156,9 @@ fn no_text_of_the_server_steers_the_terminal() {
         crash.message.as_ref(),
         crash.panic.as_ref(),
         crash.location.as_ref(),
+        Some(&thread.name),
+        thread.polling.as_ref(),
+        thread.message.as_ref(),
     ];
     for text in texts.map(Option::unwrap) {
         assert!(!text.contains(['\u{1b}', '\u{202e}']), "{text:?}");

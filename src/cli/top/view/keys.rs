@@ -43,7 +43,9 @@ impl View {
             (_, Key::Interrupt) => return Wish::Quit,
             (Layer::Help, _) => self.layer = Layer::List,
             (Layer::Typing, key) => self.type_filter(key),
-            (Layer::List | Layer::Detail, key) => return self.command(key),
+            (Layer::Detail | Layer::Threads, Key::PageUp) => self.scroll_up(),
+            (Layer::Detail | Layer::Threads, Key::PageDown) => self.scroll_down(),
+            (Layer::List | Layer::Detail | Layer::Threads, key) => return self.command(key),
         }
         Wish::Nothing
     }
@@ -58,7 +60,7 @@ impl View {
             Key::End => self.go_to(usize::MAX),
             Key::Left => self.fold_or_leave(),
             Key::Right => self.unfold_or_enter(),
-            Key::Enter => self.toggle_detail(),
+            Key::Enter => self.toggle(Layer::Detail),
             Key::Escape => return self.step_back(),
             Key::Char(letter) => return self.letter(letter),
             Key::Backspace | Key::Interrupt => {}
@@ -84,6 +86,7 @@ impl View {
                 self.listing.only_trouble = !self.listing.only_trouble;
                 self.list();
             }
+            'w' => self.toggle(Layer::Threads),
             ' ' => self.toggle_fold(),
             '/' => self.layer = Layer::Typing,
             '?' => self.layer = Layer::Help,
@@ -92,16 +95,31 @@ impl View {
         Wish::Nothing
     }
 
-    fn toggle_detail(&mut self) {
-        self.layer = match self.layer {
-            Layer::Detail => Layer::List,
-            Layer::List | Layer::Help | Layer::Typing => Layer::Detail,
+    /// Opens a pane at its beginning, in the place of any other, or closes it.
+    fn toggle(&mut self, pane: Layer) {
+        self.layer = if self.layer == pane {
+            Layer::List
+        } else {
+            pane
         };
+        self.pane.first = 0;
+    }
+
+    /// By a row less than the pane has, so that the eye finds its place.
+    fn scroll_up(&mut self) {
+        let rows = self.pane.height.saturating_sub(1).max(1);
+        self.pane.first = self.pane.first.saturating_sub(rows);
+    }
+
+    /// Beyond the end it may go; the next picture fits it.
+    fn scroll_down(&mut self) {
+        let rows = self.pane.height.saturating_sub(1).max(1);
+        self.pane.first = self.pane.first.saturating_add(rows);
     }
 
     /// Takes back the latest thing that hides something; with nothing left, ends.
     fn step_back(&mut self) -> Wish {
-        if self.layer == Layer::Detail {
+        if matches!(self.layer, Layer::Detail | Layer::Threads) {
             self.layer = Layer::List;
         } else if !self.is_whole() {
             self.listing.filter.clear();

@@ -182,6 +182,23 @@ fn escape_takes_things_back_one_by_one_and_then_ends() {
 }
 
 #[test]
+fn one_pane_takes_the_place_of_the_other() {
+    let mut view = view_of(&healthy());
+    for (keys, layer) in [
+        ("w", Layer::Threads),
+        ("\n", Layer::Detail),
+        ("w", Layer::Threads),
+        ("w", Layer::List),
+        ("w\u{1b}", Layer::List),
+    ] {
+        press(&mut view, keys);
+        assert_eq!(view.layer(), layer, "{keys:?}");
+    }
+    press(&mut view, "wv");
+    assert_eq!(selected(&view), "audit_writer", "the list stays in use");
+}
+
+#[test]
 fn some_keys_ask_the_world_for_something() {
     let mut view = view_of(&healthy());
     assert_eq!(view.press(Key::Char('r')), Wish::Refresh);
@@ -247,7 +264,7 @@ fn keys() -> impl Strategy<Value = Key> {
             Key::Up, Key::Down, Key::PageUp, Key::PageDown, Key::Home, Key::End, Key::Left,
             Key::Right, Key::Enter, Key::Escape, Key::Backspace,
         ]),
-        4 => proptest::sample::select(" st/?pr1mx".chars().map(Key::Char).collect::<Vec<_>>()),
+        4 => proptest::sample::select(" st/?pr1mxw".chars().map(Key::Char).collect::<Vec<_>>()),
         1 => any::<char>().prop_map(Key::Char),
     ]
 }

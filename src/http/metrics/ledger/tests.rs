@@ -1,5 +1,5 @@
 use proptest::{collection::vec, prelude::*};
-use vyrox_actors::supervision::{Crash, Mailbox};
+use vyrox_actors::supervision::{self, Crash, Mailbox};
 
 use super::*;
 use crate::http::metrics::tenants::{OTHER, OWN_LABELS_MAX};
@@ -125,6 +125,30 @@ fn falls_that_an_actor_brings_back_are_counted_once() {
     ledger.enter(&fallen(6), &labels);
     let acme = sum_of(&ledger, "machine", Some("acme"));
     assert_eq!((acme.counts.restarts, acme.counts.handled), (6, 80));
+}
+
+/// A supervisor counted among the actors: its restarts stood beside those of its children, with a queue of
+/// nothing.
+#[test]
+fn a_supervisor_is_no_actor_and_begins_anew_when_it_comes_back() {
+    let (mut ledger, labels) = (Ledger::default(), Labels::default());
+    let supervised = |restarts| {
+        let mut root = host(&[("acme", Some(handled(1)))]);
+        let tenant = &mut root.children[0].children[0];
+        tenant.strategy = Some(supervision::Strategy::OneForAll);
+        (tenant.generation, tenant.restarts) = (restarts + 1, restarts);
+        root
+    };
+    for root in [supervised(2), host(&[("acme", None)]), supervised(3)] {
+        ledger.enter(&root, &labels);
+    }
+    let acme = Whose {
+        kind: "tenant",
+        tenant: Some("acme".into()),
+    };
+    let counted: Vec<_> = ledger.supervisors().collect();
+    assert_eq!(counted, [(&acme, &5)]);
+    assert!(ledger.sums().all(|(whose, _)| whose.kind != "tenant"));
 }
 
 #[test]

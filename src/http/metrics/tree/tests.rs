@@ -1,6 +1,7 @@
 use std::{collections::HashSet, sync::Mutex as StdMutex};
 
 use prometheus_client::registry::Registry;
+use vyrox_actors::supervision::Strategy;
 
 use super::*;
 use crate::http::metrics::{
@@ -20,8 +21,10 @@ fn registry(snapshot: impl Fn() -> Node + Send + Sync + 'static) -> Registry {
 fn a_small_tree_in_full() {
     let registry = registry(|| {
         let mut root = host(&[("acme", Some(handled(3)))]);
-        let machine = &mut root.children[0].children[0].children[0];
-        machine.queue_wait_us_p99 = 1500;
+        let tenant = &mut root.children[0].children[0];
+        tenant.strategy = Some(Strategy::OneForOne);
+        (tenant.generation, tenant.restarts) = (3, 2);
+        tenant.children[0].queue_wait_us_p99 = 1500;
         root
     });
     let text = Format::OpenMetrics.write(&registry).unwrap();
@@ -38,6 +41,8 @@ fn a_small_tree_in_full() {
             "vyrox_actors{kind=\"machine\",state=\"running\"} 1",
             "vyrox_actors{kind=\"tenant\",state=\"running\"} 1",
             "vyrox_actors{kind=\"tenants\",state=\"running\"} 1",
+            "# TYPE vyrox_supervisor_restarts counter",
+            "vyrox_supervisor_restarts_total{kind=\"tenant\",tenant=\"acme\"} 2",
             "# TYPE vyrox_actor_messages_handled counter",
             "vyrox_actor_messages_handled_total{kind=\"machine\",tenant=\"acme\"} 3",
             "vyrox_actor_messages_handled_total{kind=\"tenants\"} 7",
