@@ -16,6 +16,7 @@ mod asks;
 mod bounds;
 mod containment;
 mod crashes;
+mod families;
 mod faults;
 mod generations;
 mod handles;
