@@ -32,5 +32,6 @@ mod stopping;
 mod storms;
 mod threads;
 mod tree;
+mod turns;
 mod watchdog;
 mod zones;
