@@ -32,7 +32,7 @@ pub(crate) trait Child: Send + Sync {
     fn rebuild(self: Arc<Self>, run: &Run, arbiter: &ArbiterHandle, fall: &Fall);
     /// Ends the present generation; the actor waits for [`Self::launch`].
     fn cut(&self) -> Option<Debris>;
-    fn launch(self: Arc<Self>, pause: Duration);
+    fn launch(self: Arc<Self>, pause: Duration) -> bool;
     fn give_up(&self, why: &Crash) -> Option<Debris>;
     fn dead_letters(&self) -> Vec<DeadLetter>;
     fn redrive(&self, number: u64) -> Result<(), RedriveError>;
@@ -115,12 +115,12 @@ impl<A: Supervised> Child for Core<A> {
         Self::cut(self)
     }
 
-    fn launch(self: Arc<Self>, pause: Duration) {
-        Self::launch(&self, pause);
+    fn launch(self: Arc<Self>, pause: Duration) -> bool {
+        Self::launch(&self, pause)
     }
 
     fn give_up(&self, why: &Crash) -> Option<Debris> {
-        self.take_down(&self.current_run(), Exit::GaveUp(why.summary()))
+        self.take_down(None, Exit::GaveUp(why.summary()))
     }
 
     fn dead_letters(&self) -> Vec<DeadLetter> {

@@ -127,6 +127,8 @@ pub(crate) struct Inner<A: Actor> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Rest {
     No,
+    /// It has not begun for the first time.
+    New,
     /// It fell.
     Fallen,
     /// It was ended, to be started when its turn comes.

@@ -140,7 +140,9 @@ impl<A: Supervised> Core<A> {
         if next.is_none() {
             let (actor, why) = (&*self.id, &crash.panic);
             tracing::error!(actor, handling = crash.message, why, "gave an actor up");
-            self.end(run, Exit::GaveUp(crash.summary()));
+            if let Some(debris) = self.take_down(None, Exit::GaveUp(crash.summary())) {
+                debris.tell();
+            }
         }
         next
     }
@@ -176,10 +178,11 @@ impl<A: Supervised> Core<A> {
         next
     }
 
-    /// Ends the present generation by its supervisor's order; queue and handles stay.
+    /// Ends the present generation by its supervisor's order; queue and handles stay. One that is on its
+    /// way out is left to that.
     pub(crate) fn cut(&self) -> Option<Debris> {
         let mut inner = lock(&self.inner);
-        if inner.exit.is_some() {
+        if inner.exit.is_some() || inner.stop.is_some() || inner.rest == Rest::New {
             return None;
         }
         let run = Arc::clone(&inner.run);
@@ -189,16 +192,24 @@ impl<A: Supervised> Core<A> {
         left.map(|fallen| fallen.debris)
     }
 
-    /// Starts the next generation by its supervisor's order.
-    pub(crate) fn launch(self: &Arc<Self>, pause: Duration) {
+    /// Starts the first or the next generation by its supervisor's order; false if the actor has ended or
+    /// needs no start.
+    pub(crate) fn launch(self: &Arc<Self>, pause: Duration) -> bool {
         let (next, arbiter) = {
             let mut inner = lock(&self.inner);
             if inner.exit.is_some() || inner.rest == Rest::No {
-                return;
+                return false;
             }
-            (self.open_next(&mut inner, pause), inner.arbiter.clone())
+            let next = if inner.rest == Rest::New {
+                inner.rest = Rest::No;
+                Arc::clone(&inner.run)
+            } else {
+                self.open_next(&mut inner, pause)
+            };
+            (next, inner.arbiter.clone())
         };
         self.start(next, &arbiter);
+        true
     }
 
     /// Replaces generation `run` by one on another arbiter; its queue and its handles stay.

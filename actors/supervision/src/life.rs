@@ -9,13 +9,14 @@ use crate::lock::lock;
 use crate::outcome::{Exit, Failure, Stop};
 use crate::panics;
 use crate::restart_policy::seed_of;
-use crate::spec::Spec;
+use crate::spec::{Restart, Spec};
 use crate::strategy::Key;
 use crate::supervisor::Launch;
 use actix::ArbiterHandle;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
 use std::task::Waker;
+use std::time::Duration;
 use tokio::time;
 
 /// What the task of a generation has to do.
@@ -58,13 +59,21 @@ impl<A: Supervised> Core<A> {
         })
     }
 
-    /// Places the actor under a supervisor, before it is started.
-    pub(crate) fn supervised_by(self: &Arc<Self>, key: Key) {
-        if self.supervised.set(key).is_ok() {
-            let child: Arc<dyn Child> = Arc::clone(self) as Arc<dyn Child>;
-            self.settings
-                .supervisors
-                .settle(key, Arc::downgrade(&child));
+    /// Lets the actor begin, for the first time, under the supervisor `over` if that still judges anybody.
+    pub(crate) fn begin_under(self: &Arc<Self>, over: Key, restart: Restart) {
+        lock(&self.inner).rest = Rest::New;
+        let child: Arc<dyn Child> = Arc::clone(self) as Arc<dyn Child>;
+        let supervisors = &self.settings.supervisors;
+        let placed = supervisors.place(over, restart, &child, |key| {
+            let _first: Result<(), Key> = self.supervised.set(key);
+        });
+        match placed {
+            // Whoever ended it before it had a place has told nobody.
+            Some(key) if self.ended().is_some() => supervisors.ended(key),
+            Some(_) => {}
+            None => {
+                self.launch(Duration::ZERO);
+            }
         }
     }
 
@@ -102,9 +111,9 @@ impl<A: Supervised> Core<A> {
     }
 
     /// `started`, and what it waited for, are over: whoever was to start after this one may.
-    pub(crate) fn has_begun(&self) {
+    pub(crate) fn has_begun(&self, run: &Run) {
         if let Some(key) = self.supervised.get() {
-            self.settings.supervisors.began(*key);
+            self.settings.supervisors.began(*key, run);
         }
     }
 
@@ -122,18 +131,22 @@ impl<A: Supervised> Core<A> {
         inner.factory.clone()
     }
 
-    /// Ends the actor if `run` still is its life: a replaced generation must not end its successor.
+    /// Ends the actor if `run` still is its life: neither a replaced generation nor one that has been
+    /// fenced, to be followed by another, may end it.
     pub(crate) fn end(&self, run: &Run, exit: Exit) {
-        if let Some(debris) = self.take_down(run, exit) {
+        if let Some(debris) = self.take_down(Some(run), exit) {
             debris.tell();
         }
     }
 
-    /// The same, leaving it to the caller to tell those who wait.
-    pub(crate) fn take_down(&self, run: &Run, exit: Exit) -> Option<Debris> {
+    /// Ends the actor, by its generation `by` or by somebody's order. Leaves it to the caller to tell those
+    /// who wait.
+    pub(crate) fn take_down(&self, by: Option<&Run>, exit: Exit) -> Option<Debris> {
         let debris = {
             let mut inner = lock(&self.inner);
-            if inner.exit.is_some() || inner.run.generation != run.generation {
+            let is_its_life =
+                |run: &Run| !run.is_fenced() && run.generation == inner.run.generation;
+            if inner.exit.is_some() || !by.is_none_or(is_its_life) {
                 return None;
             }
             inner.exit = Some(exit.clone());
@@ -173,18 +186,29 @@ impl<A: Supervised> Core<A> {
             }
             // Under the lock: whoever sees the order to stop in there must see this as well.
             self.stopping.store(true, Ordering::Release);
-            let nothing_to_do = inner.stop == Some(Stop::Now) || inner.lanes.is_empty();
-            if inner.rest != Rest::No && nothing_to_do {
-                Err(Arc::clone(&inner.run))
-            } else {
-                Ok(inner.waker.clone())
+            let is_done = inner.stop == Some(Stop::Now) || inner.lanes.is_empty();
+            match (inner.rest, is_done) {
+                (Rest::No, _) => Some(inner.waker.clone()),
+                (_, true) => None,
+                (_, false) => {
+                    drop(inner);
+                    return self.drain_out_of_turn();
+                }
             }
         };
         match waker {
-            Ok(Some(waker)) => waker.wake(),
-            Ok(None) => {}
-            // It has no task at present that would see the order.
-            Err(run) => self.end(&run, how.exit()),
+            Some(waker) => drop(waker.map(Waker::wake)),
+            // Without a task that would see the order.
+            None => drop(self.take_down(None, how.exit()).map(Debris::tell)),
+        }
+        self.wake_waiting();
+    }
+
+    /// It waits for its turn, with messages in its queue: they are not to wait until the deadline has
+    /// passed. It leaves its supervisor and begins.
+    fn drain_out_of_turn(&self) {
+        if let Some(key) = self.supervised.get() {
+            self.settings.supervisors.leave(*key);
         }
         self.wake_waiting();
     }
@@ -209,8 +233,8 @@ impl<A: Supervised> Core<A> {
 
     /// Ends the actor whatever its thread does, and whichever generation is the current one.
     pub(crate) fn kill(&self) {
-        while self.ended().is_none() {
-            self.end(&self.current_run(), Exit::Killed);
+        if let Some(debris) = self.take_down(None, Exit::Killed) {
+            debris.tell();
         }
     }
 

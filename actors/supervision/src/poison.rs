@@ -4,7 +4,7 @@ mod letters;
 #[cfg(test)]
 mod tests;
 
-use crate::lock::remember;
+use crate::lock::{REMEMBERED, remember};
 use crate::node::Crash;
 use crate::outcome::Reason;
 use crate::restart_policy::Blame;
@@ -92,6 +92,9 @@ impl Quarantine {
         if key.digest == 0 || limit == 0 {
             return Blame::Actor;
         }
+        // So many suspects that a known one may have been forgotten: who alternates between them for ever
+        // must not go unpunished, so each fall counts in full.
+        let crowded = self.suspects.len() >= REMEMBERED;
         let before = self.forgive(key);
         let crashes = before.saturating_add(1);
         let last = Evidence {
@@ -101,6 +104,8 @@ impl Quarantine {
         remember(&mut self.suspects, Suspect { key, crashes, last });
         if crashes >= limit {
             Blame::Poison(key)
+        } else if crowded {
+            Blame::Actor
         } else {
             Blame::Suspect(key)
         }

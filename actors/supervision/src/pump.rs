@@ -98,7 +98,7 @@ impl<A: Supervised> ActorFuture<A> for Pump<A> {
         cx: &mut Context<'_>,
     ) -> Poll<()> {
         if !std::mem::replace(&mut ctx.turn.pumped, true) {
-            ctx.core().has_begun();
+            ctx.core().has_begun(ctx.run());
         }
         while !ctx.waiting() {
             match ctx.next() {

@@ -64,7 +64,7 @@ impl Falls {
     ) -> Verdict {
         let pause = self.pause(policy, seed, now);
         let span = (policy.intensity, policy.period);
-        if policy.restart == Restart::Temporary || !self.window.bears(span, now, blame) {
+        if policy.restart == Restart::Temporary || !self.window.bears(span, now, (0, blame)) {
             return Verdict::GiveUp;
         }
         Verdict::RestartAfter(pause)
@@ -77,16 +77,19 @@ impl Falls {
     }
 }
 
+/// Which child fell, where there are several, and what for.
+type Culprit = (u64, Blame);
+
 /// Falls within a sliding period.
 ///
-/// A message has one entry, however often it fells an actor: its latest fall takes the place of those
+/// A message has one entry a child, however often it fells that one: its latest fall takes the place of those
 /// before. The entries of quarantined messages, whose falls have an end, have a budget apart from all
 /// others. Each of the two budgets is the intensity; so one bad message never uses one up, while many
 /// different ones do.
 #[derive(Default)]
 pub(crate) struct Window {
-    /// Oldest first, no key twice.
-    recent: VecDeque<(Duration, Blame)>,
+    /// Oldest first; no key twice for one child.
+    recent: VecDeque<(Duration, Culprit)>,
     /// How many of them are [`Blame::Poison`].
     poisonings: usize,
 }
@@ -97,9 +100,9 @@ impl Window {
         &mut self,
         (intensity, period): (u32, Duration),
         now: Duration,
-        blame: Blame,
+        culprit: Culprit,
     ) -> bool {
-        self.count(now, blame);
+        self.count(now, culprit);
         while self
             .recent
             .front()
@@ -112,21 +115,22 @@ impl Window {
         others.max(self.poisonings) <= intensity.min(MAX_INTENSITY)
     }
 
-    fn count(&mut self, now: Duration, blame: Blame) {
-        let same = blame
-            .key()
-            .and_then(|key| self.recent.iter().position(|(_, b)| b.key() == Some(key)));
+    fn count(&mut self, now: Duration, (child, blame): Culprit) {
+        let same = blame.key().and_then(|key| {
+            let known = |(_, (other, b)): &(_, Culprit)| *other == child && b.key() == Some(key);
+            self.recent.iter().position(known)
+        });
         if let Some(at) = same {
             self.forget(at);
         }
         self.poisonings = self
             .poisonings
             .saturating_add(usize::from(blame.is_poison()));
-        self.recent.push_back((now, blame));
+        self.recent.push_back((now, (child, blame)));
     }
 
     fn forget(&mut self, at: usize) {
-        if let Some((_, blame)) = self.recent.remove(at) {
+        if let Some((_, (_, blame))) = self.recent.remove(at) {
             self.poisonings = self
                 .poisonings
                 .saturating_sub(usize::from(blame.is_poison()));

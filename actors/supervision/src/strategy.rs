@@ -7,19 +7,23 @@
 
 use crate::restart_policy::{Blame, Streak, Window};
 use crate::spec::{Backoff, Group, Restart, Strategy};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 /// Names a child. Never given twice.
 pub(crate) type Key = u64;
+
+/// Names a call of a child.
+pub(crate) type Ticket = u64;
 
 /// What has to be done to a child, in this order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Order {
     /// End its generation; its queue stays, and it is started again later.
     Cut(Key),
-    /// Start its next generation after the pause.
-    Launch(Key, Duration),
+    /// Start its next generation after the pause, unless the child was called again, or is to wait again,
+    /// by the time that the order is carried out: see [`Forest::launching`].
+    Launch(Key, Duration, Ticket),
     /// A worker, or a supervisor whose children are ended by orders of their own, is not started again.
     GiveUp(Key),
     /// A supervisor begins another life: its children's launches follow.
@@ -37,6 +41,8 @@ struct Node {
     parent: Option<Key>,
     restart: Restart,
     phase: Phase,
+    /// Its last call.
+    ticket: Ticket,
     /// Of a supervisor.
     rule: Option<Rule>,
 }
@@ -46,6 +52,11 @@ enum Phase {
     Up,
     /// Ended, to be started when its turn comes.
     Waiting,
+    /// An order to start it is on its way. Until that is carried out nothing that it does counts: it is
+    /// the doing of a generation that is over, or about to be.
+    Called,
+    /// The same, for the first time; nobody waits for it to begin.
+    FirstCalled,
     /// Started, and has not begun yet.
     Starting,
 }
@@ -58,8 +69,8 @@ struct Rule {
     seed: u64,
     window: Window,
     streak: Streak,
-    /// In the order of their start.
-    children: Vec<Key>,
+    /// In the order of their start, which is that of their keys.
+    children: BTreeSet<Key>,
     /// It is being restarted as a whole: its children start one after the other whatever its strategy.
     whole: bool,
 }
@@ -75,24 +86,54 @@ impl Forest {
             seed,
             window: Window::default(),
             streak: Streak::default(),
-            children: Vec::new(),
+            children: BTreeSet::new(),
             whole: false,
         };
         self.enter(parent, group.restart, Some(rule))
     }
 
-    /// A worker under `parent`, already on its way to its thread.
-    pub(crate) fn place(&mut self, parent: Key, restart: Restart) -> Key {
-        self.enter(Some(parent), restart, None)
+    /// A worker under `parent`. It is started at once, or in its turn if `parent` is being restarted.
+    pub(crate) fn place(&mut self, parent: Key, restart: Restart) -> (Key, Vec<Order>) {
+        let waits = self.is_down(parent) || self.is_restarting(parent);
+        let key = self.enter(Some(parent), restart, None);
+        let mut orders = Vec::new();
+        self.set_phase(key, Phase::Waiting);
+        if !waits {
+            self.call(key, Phase::FirstCalled, Duration::ZERO, &mut orders);
+        }
+        (key, orders)
     }
 
-    /// Whether this child, or supervisor, is under supervision.
-    pub(crate) fn knows(&self, key: Key) -> bool {
-        self.nodes.contains_key(&key)
+    /// An order to start `child` is about to be carried out; false if it is out of date.
+    pub(crate) fn launching(&mut self, child: Key, ticket: Ticket) -> bool {
+        let Some(node) = self.nodes.get_mut(&child) else {
+            return false;
+        };
+        if node.ticket != ticket {
+            return false;
+        }
+        node.phase = match node.phase {
+            Phase::Called => Phase::Starting,
+            Phase::FirstCalled => Phase::Up,
+            _ => return false,
+        };
+        true
+    }
+
+    /// Whether this supervisor judges anybody.
+    pub(crate) fn supervises(&self, key: Key) -> bool {
+        self.nodes.get(&key).is_some_and(|node| node.rule.is_some())
+    }
+
+    /// Whether somebody judges the falls of this child.
+    pub(crate) fn judges(&self, key: Key) -> bool {
+        self.nodes
+            .get(&key)
+            .is_some_and(|node| node.parent.is_some())
     }
 
     /// A child fell at `now`; it would pause so long if it were alone. The fall of one that its supervisor
-    /// has ended already says nothing new.
+    /// has ended already, or means to, says nothing new.
     pub(crate) fn fell(
         &mut self,
         child: Key,
@@ -101,7 +142,7 @@ impl Forest {
         blame: Blame,
     ) -> Vec<Order> {
         let mut orders = Vec::new();
-        if self.phase(child) != Some(Phase::Waiting) {
+        if let Some(Phase::Up | Phase::Starting) = self.phase(child) {
             self.judge(child, (now, blame), pause, &mut orders);
         }
         orders
@@ -133,9 +174,6 @@ impl Forest {
             self.launch(child, now, Duration::ZERO, &mut orders);
             if let Some(node) = self.nodes.get_mut(&child) {
                 node.parent = None;
-                if node.rule.is_none() {
-                    self.nodes.remove(&child);
-                }
             }
         }
         orders.extend(self.ended(supervisor, now));
@@ -146,13 +184,14 @@ impl Forest {
         self.last = self.last.saturating_add(1);
         let key = self.last;
         if let Some(rule) = parent.and_then(|parent| self.rule(parent)) {
-            rule.children.push(key);
+            rule.children.insert(key);
         }
-        let phase = Phase::Up;
+        let (phase, ticket) = (Phase::Up, 0);
         let node = Node {
             parent,
             restart,
             phase,
+            ticket,
             rule,
         };
         self.nodes.insert(key, node);
@@ -180,15 +219,20 @@ impl Forest {
             return;
         };
         let span = (rule.intensity, rule.period);
-        if !rule.window.bears(span, now, blame) {
+        if !rule.window.bears(span, now, (child, blame)) {
             return self.falls_itself(parent, now, orders);
         }
+        let alone = rule.strategy == Strategy::OneForOne && !rule.whole;
         let companions = rule.companions_of(child);
         for companion in companions.into_iter().rev() {
             self.cut(companion, orders);
         }
         self.set_phase(child, Phase::Waiting);
-        self.advance(parent, now, pause, orders);
+        if alone {
+            self.launch(child, now, pause, orders);
+        } else {
+            self.advance(parent, now, pause, orders);
+        }
     }
 
     /// A supervisor has had too many falls under it.
@@ -236,23 +280,24 @@ impl Forest {
         } else if std::mem::replace(&mut node.phase, Phase::Waiting) != Phase::Waiting
             && node.rule.is_none()
         {
-            orders.push(Order::Cut(key));
+            orders.push(Order::Cut(key)); // also if it was called: that may have been carried out
         }
     }
 
-    /// Starts whoever's turn it is under `parent`; the first of them after the pause.
+    /// Starts whoever's turn it is under `parent`, after the pause. Children that restart alone need no
+    /// turn.
     fn advance(&mut self, parent: Key, now: Duration, pause: Duration, orders: &mut Vec<Order>) {
         let Some(rule) = self.rule(parent) else {
             return;
         };
-        let one_by_one = rule.whole || rule.strategy != Strategy::OneForOne;
+        if rule.strategy == Strategy::OneForOne && !rule.whole {
+            return;
+        }
         for child in self.children(parent) {
-            match self.phase(child) {
-                Some(Phase::Waiting) => self.launch(child, now, pause, orders),
-                Some(Phase::Starting) if one_by_one => return,
-                _ => {}
+            if self.phase(child) == Some(Phase::Waiting) {
+                self.launch(child, now, pause, orders);
             }
-            if one_by_one && self.phase(child) == Some(Phase::Starting) {
+            if let Some(Phase::Waiting | Phase::Called | Phase::Starting) = self.phase(child) {
                 return;
             }
         }
@@ -261,11 +306,7 @@ impl Forest {
 
     /// A supervisor has begun once all of its children have.
     fn complete(&mut self, supervisor: Key, now: Duration, orders: &mut Vec<Order>) {
-        let all_up = self
-            .children(supervisor)
-            .into_iter()
-            .all(|child| self.phase(child) == Some(Phase::Up));
-        let Some(rule) = self.rule(supervisor).filter(|_| all_up) else {
+        let Some(rule) = self.rule(supervisor) else {
             return;
         };
         if std::mem::take(&mut rule.whole) {
@@ -280,14 +321,20 @@ impl Forest {
         if self.phase(key) != Some(Phase::Waiting) {
             return;
         }
+        let Some(rule) = self.rule(key) else {
+            return self.call(key, Phase::Called, pause, orders);
+        };
+        rule.whole = true;
         self.set_phase(key, Phase::Starting);
-        match self.rule(key) {
-            None => orders.push(Order::Launch(key, pause)),
-            Some(rule) => {
-                rule.whole = true;
-                orders.push(Order::Restarted(key));
-                self.advance(key, now, pause, orders);
-            }
+        orders.push(Order::Restarted(key));
+        self.advance(key, now, pause, orders);
+    }
+
+    fn call(&mut self, child: Key, phase: Phase, pause: Duration, orders: &mut Vec<Order>) {
+        self.last = self.last.saturating_add(1);
+        if let Some(node) = self.nodes.get_mut(&child) {
+            (node.phase, node.ticket) = (phase, self.last);
+            orders.push(Order::Launch(child, pause, self.last));
         }
     }
 
@@ -301,8 +348,29 @@ impl Forest {
     /// Takes a node out; gives its parent.
     fn forget(&mut self, key: Key) -> Option<Key> {
         let parent = self.nodes.remove(&key)?.parent?;
-        self.rule(parent)?.children.retain(|child| *child != key);
+        self.rule(parent)?.children.remove(&key);
         Some(parent)
+    }
+
+    fn is_down(&self, key: Key) -> bool {
+        self.phase(key) != Some(Phase::Up)
+    }
+
+    /// Whether some of its children have to be started one after the other.
+    fn is_restarting(&mut self, supervisor: Key) -> bool {
+        let Some(rule) = self.rule(supervisor) else {
+            return false;
+        };
+        if rule.strategy == Strategy::OneForOne && !rule.whole {
+            return false;
+        }
+        let children = self.children(supervisor);
+        children.into_iter().any(|child| {
+            matches!(
+                self.phase(child),
+                Some(Phase::Waiting | Phase::Called | Phase::Starting)
+            )
+        })
     }
 
     fn rule(&mut self, key: Key) -> Option<&mut Rule> {
@@ -311,7 +379,7 @@ impl Forest {
 
     fn children(&self, key: Key) -> Vec<Key> {
         let rule = self.nodes.get(&key).and_then(|node| node.rule.as_ref());
-        rule.map_or_else(Vec::new, |rule| rule.children.clone())
+        rule.map_or_else(Vec::new, |rule| rule.children.iter().copied().collect())
     }
 
     fn phase(&self, key: Key) -> Option<Phase> {
@@ -328,11 +396,11 @@ impl Forest {
 impl Rule {
     /// Who restarts with `child`, without itself, in the order of their start.
     fn companions_of(&self, child: Key) -> Vec<Key> {
-        let all = self.children.iter().copied();
+        let others = |other: &Key| *other != child;
         match self.strategy {
             Strategy::OneForOne => Vec::new(),
-            Strategy::OneForAll => all.filter(|other| *other != child).collect(),
-            Strategy::RestForOne => all.skip_while(|other| *other != child).skip(1).collect(),
+            Strategy::OneForAll => self.children.iter().copied().filter(others).collect(),
+            Strategy::RestForOne => self.children.range(child..).copied().skip(1).collect(),
         }
     }
 }

@@ -6,6 +6,7 @@
 
 use crate::child::Child;
 use crate::fall::Debris;
+use crate::fence::Run;
 use crate::lock::lock;
 use crate::node::Crash;
 use crate::outcome::Exit;
@@ -59,7 +60,7 @@ impl Supervisors {
     /// Enters a supervisor, under another one if there is one above.
     pub(crate) fn plant(&self, group: &Group, parent: Option<Key>, seed: u64) -> Arc<GroupLife> {
         let mut book = lock(&self.book);
-        let parent = parent.filter(|parent| book.forest.knows(*parent));
+        let parent = parent.filter(|parent| book.forest.supervises(*parent));
         let key = book.forest.plant(group, parent, seed_of(seed, &group.id));
         let life = Arc::new(GroupLife {
             key,
@@ -72,17 +73,28 @@ impl Supervisors {
         life
     }
 
-    /// Places an actor under a supervisor; `None` if that one judges nobody any more.
-    pub(crate) fn place(&self, parent: Key, restart: Restart) -> Option<Key> {
-        let mut book = lock(&self.book);
-        book.forest
-            .knows(parent)
-            .then(|| book.forest.place(parent, restart))
-    }
-
-    /// Tells whom the orders about `key` are for.
-    pub(crate) fn settle(&self, key: Key, child: Weak<dyn Child>) {
-        lock(&self.book).workers.insert(key, child);
+    /// Places an actor under a supervisor, and starts it when its turn comes; `None` if that one judges
+    /// nobody any more. `settle` is told its place, before any order about it is carried out.
+    pub(crate) fn place(
+        &self,
+        parent: Key,
+        restart: Restart,
+        child: &Arc<dyn Child>,
+        settle: impl FnOnce(Key),
+    ) -> Option<Key> {
+        let key = {
+            let mut book = lock(&self.book);
+            if !book.forest.supervises(parent) {
+                return None;
+            }
+            let (key, orders) = book.forest.place(parent, restart);
+            book.workers.insert(key, Arc::downgrade(child));
+            settle(key);
+            book.add(orders, &Arc::new(Crash::unknown()));
+            key
+        };
+        self.carry_out();
+        Some(key)
     }
 
     /// Judges a fall. `fence` ends the generation, under the same lock that the judgement is made under, and
@@ -90,7 +102,7 @@ impl Supervisors {
     pub(crate) fn judge(&self, key: Key, fence: impl FnOnce() -> Option<Report>) -> Judgement {
         {
             let mut book = lock(&self.book);
-            if !book.forest.knows(key) {
+            if !book.forest.judges(key) {
                 return Judgement::Alone;
             }
             let Some(report) = fence() else {
@@ -98,9 +110,11 @@ impl Supervisors {
             };
             let now = book.now();
             let orders = book.forest.fell(key, now, report.pause, report.blame);
-            if let [Order::Launch(who, pause)] = *orders
+            let nothing_else = book.orders.is_empty() && !book.at_work;
+            if let [Order::Launch(who, pause, ticket)] = *orders
                 && who == key
-                && !book.at_work
+                && nothing_else
+                && book.forest.launching(key, ticket)
             {
                 return Judgement::GoOn(pause);
             }
@@ -110,28 +124,42 @@ impl Supervisors {
         Judgement::Ordered
     }
 
-    /// A started generation has begun.
-    pub(crate) fn began(&self, key: Key) {
-        self.note(Forest::began, key);
+    /// Generation `run` has begun; says nothing if that is over.
+    pub(crate) fn began(&self, key: Key, run: &Run) {
+        self.note(|forest, now| {
+            if run.is_fenced() {
+                return Vec::new();
+            }
+            forest.began(key, now)
+        });
+    }
+
+    /// An actor leaves its supervisor to finish what it has; if it waits for its turn, it begins.
+    pub(crate) fn leave(&self, key: Key) {
+        let child = lock(&self.book).workers.get(&key).and_then(Weak::upgrade);
+        self.ended(key);
+        if let Some(child) = child {
+            child.launch(Duration::ZERO);
+        }
     }
 
     /// An actor has ended and will not come back.
     pub(crate) fn ended(&self, key: Key) {
         lock(&self.book).workers.remove(&key);
-        self.note(Forest::ended, key);
+        self.note(|forest, now| forest.ended(key, now));
     }
 
     /// A supervisor judges nobody any more.
     pub(crate) fn dissolve(&self, key: Key) {
         lock(&self.book).groups.remove(&key);
-        self.note(Forest::dissolve, key);
+        self.note(|forest, now| forest.dissolve(key, now));
     }
 
-    fn note(&self, change: fn(&mut Forest, Key, Duration) -> Vec<Order>, key: Key) {
+    fn note(&self, change: impl FnOnce(&mut Forest, Duration) -> Vec<Order>) {
         {
             let mut book = lock(&self.book);
             let now = book.now();
-            let orders = change(&mut book.forest, key, now);
+            let orders = change(&mut book.forest, now);
             if orders.is_empty() {
                 return;
             }
@@ -142,47 +170,76 @@ impl Supervisors {
 
     /// Carries out all orders, unless somebody else is at it.
     fn carry_out(&self) {
-        let mut debris = Vec::new();
-        let mut first = true;
-        loop {
-            // Not in the loop's head, which would hold the lock while the order is carried out.
-            let next = lock(&self.book).next(std::mem::take(&mut first));
-            let Some((order, cause)) = next else { break };
-            debris.extend(self.carry_out_one(order, &cause));
+        let Some(work) = AtWork::begin(&self.book) else {
+            return;
+        };
+        let mut left = Vec::new();
+        while let Some((order, cause)) = work.next() {
+            left.extend(self.carry_out_one(order, &cause));
         }
+        drop(work);
         // Only now, for it may take as long as it likes: whoever falls meanwhile finds nobody at work.
-        for one in debris {
-            one.tell();
+        for debris in left {
+            debris.tell();
         }
     }
 
+    /// Gives out what is to be told afterwards.
     fn carry_out_one(&self, order: Order, cause: &Arc<Crash>) -> Option<Debris> {
-        let (key, group) = {
-            let book = lock(&self.book);
-            let (Order::Cut(key)
-            | Order::Launch(key, _)
-            | Order::GiveUp(key)
-            | Order::Restarted(key)) = order;
-            (key, book.groups.get(&key).cloned())
-        };
-        if let Some(group) = group {
-            match order {
-                Order::GiveUp(_) => {
-                    lock(&self.book).groups.remove(&key);
-                    group.gives_up(cause);
-                }
-                _ => group.begins_again(cause),
-            }
-            return None;
-        }
-        let child = lock(&self.book).workers.get(&key)?.upgrade()?;
         match order {
-            Order::Cut(_) => return child.cut(),
-            Order::Launch(_, pause) => child.launch(pause),
-            Order::GiveUp(_) => return child.give_up(cause),
-            Order::Restarted(_) => {}
+            Order::Cut(key) => self.worker(key)?.cut(),
+            Order::Launch(key, pause, ticket) => {
+                if lock(&self.book).forest.launching(key, ticket) {
+                    let started = self.worker(key).is_some_and(|child| child.launch(pause));
+                    if !started {
+                        self.ended(key);
+                    }
+                }
+                None
+            }
+            Order::Restarted(key) => {
+                let group = lock(&self.book).groups.get(&key).cloned()?;
+                Some(group.begins_again(cause))
+            }
+            Order::GiveUp(key) => {
+                let group = lock(&self.book).groups.remove(&key);
+                match group {
+                    Some(group) => Some(group.gives_up(cause)),
+                    None => self.worker(key)?.give_up(cause),
+                }
+            }
         }
-        None
+    }
+
+    fn worker(&self, key: Key) -> Option<Arc<dyn Child>> {
+        lock(&self.book).workers.get(&key)?.upgrade()
+    }
+}
+
+/// Held by the one thread that carries out orders.
+struct AtWork<'a>(&'a Mutex<Book>);
+
+impl<'a> AtWork<'a> {
+    fn begin(book: &'a Mutex<Book>) -> Option<Self> {
+        let somebody_is = std::mem::replace(&mut lock(book).at_work, true);
+        (!somebody_is).then_some(Self(book))
+    }
+
+    /// The next order. After the last one, whoever comes with another finds nobody at work.
+    fn next(&self) -> Option<(Order, Arc<Crash>)> {
+        let mut book = lock(self.0);
+        let next = book.orders.pop_front();
+        book.at_work = next.is_some();
+        next
+    }
+}
+
+/// A panic on the way must not leave all supervisors waiting for this thread.
+impl Drop for AtWork<'_> {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            lock(self.0).at_work = false;
+        }
     }
 }
 
@@ -194,16 +251,6 @@ impl Book {
     fn add(&mut self, orders: Vec<Order>, cause: &Arc<Crash>) {
         let orders = orders.into_iter().map(|order| (order, Arc::clone(cause)));
         self.orders.extend(orders);
-    }
-
-    /// The next order for a thread that is at work, or that comes to work (`first`).
-    fn next(&mut self, first: bool) -> Option<(Order, Arc<Crash>)> {
-        if first && self.at_work {
-            return None;
-        }
-        let next = self.orders.pop_front();
-        self.at_work = next.is_some();
-        next
     }
 }
 
@@ -228,25 +275,33 @@ impl GroupLife {
         lock(&self.record).clone()
     }
 
-    fn begins_again(&self, cause: &Crash) {
-        let mut record = lock(&self.record);
-        record.restarts = record.restarts.saturating_add(1);
-        record.last_crash = Some(cause.clone());
-        tracing::warn!(
-            supervisor = &*self.id,
-            why = cause.panic,
-            "restarted as a whole"
-        );
-    }
-
-    fn gives_up(&self, cause: &Crash) {
-        tracing::error!(supervisor = &*self.id, why = cause.panic, "gave up");
+    fn begins_again(self: Arc<Self>, cause: &Arc<Crash>) -> Debris {
         {
             let mut record = lock(&self.record);
-            record.last_crash = Some(cause.clone());
+            record.restarts = record.restarts.saturating_add(1);
+            record.last_crash = Some(Crash::clone(cause));
+        }
+        let cause = Arc::clone(cause);
+        Debris::new(None, move || {
+            tracing::warn!(
+                supervisor = &*self.id,
+                why = cause.panic,
+                "restarted as a whole"
+            );
+        })
+    }
+
+    fn gives_up(self: Arc<Self>, cause: &Arc<Crash>) -> Debris {
+        {
+            let mut record = lock(&self.record);
+            record.last_crash = Some(Crash::clone(cause));
             record.exit = Some(Exit::GaveUp(cause.summary()));
         }
-        self.exited.notify_waiters();
+        let cause = Arc::clone(cause);
+        Debris::new(None, move || {
+            tracing::error!(supervisor = &*self.id, why = cause.panic, "gave up");
+            self.exited.notify_waiters();
+        })
     }
 }
 

@@ -118,15 +118,11 @@ impl Tree {
             (core, before, supervisor, registry.closing)
         };
         self.make_way(before);
-        let supervisors = &self.settings.supervisors;
-        if let Some(key) = supervisor.and_then(|over| supervisors.place(over, restart)) {
-            core.supervised_by(key);
-        }
         let handle = Handle::new(Arc::clone(&core));
-        if closing {
-            core.kill();
-        } else {
-            core.start(core.current_run(), arbiter);
+        match supervisor {
+            _ if closing => core.kill(),
+            Some(over) => core.begin_under(over, restart),
+            None => core.start(core.current_run(), arbiter),
         }
         handle
     }

@@ -13,7 +13,7 @@ use std::time::Duration;
 use tokio::time::sleep;
 use vyrox_supervision::testing::run;
 use vyrox_supervision::{
-    Backoff, Class, Classified, Group, Handle, Policy, Restart, Spec, State, Strategy,
+    Backoff, Class, Classified, Group, Handle, Policy, Restart, Spec, State, Stop, Strategy,
     SupervisedContext, Tree,
 };
 
@@ -26,6 +26,8 @@ enum Step {
     Crash(usize),
     /// A worker stops itself in order.
     Leave(usize),
+    /// Somebody stops a worker, in order or at once.
+    Stop(usize, Stop),
     /// A worker panics, and again in so many of its next starts.
     CrashAndFailToStart(usize, u32),
 }
@@ -92,6 +94,8 @@ fn step() -> impl Strategy_<Value = Step> {
         2 => (0u64..3_000).prop_map(Step::Pass),
         4 => (0usize..12).prop_map(Step::Crash),
         1 => (0usize..12).prop_map(Step::Leave),
+        1 => (0usize..12, prop_oneof![Just(Stop::Drain), Just(Stop::Now)])
+            .prop_map(|(who, how)| Step::Stop(who, how)),
         1 => (0usize..12, 1u32..4).prop_map(|(who, times)| Step::CrashAndFailToStart(who, times)),
     ]
 }
@@ -119,6 +123,15 @@ async fn play(plan: &Plan, steps: &[Step]) -> Result<(), TestCaseError> {
                 stage.send(who % workers, |actor| actor.try_cast(Leave).is_ok());
                 reference.leave(who % workers, now_ms);
             }
+            Step::Stop(who, how) => {
+                stage.send(who % workers, |actor| {
+                    actor.stop(how);
+                    true
+                });
+                if !stage.workers.is_empty() {
+                    reference.stop(who % workers, now_ms);
+                }
+            }
             Step::CrashAndFailToStart(who, times) => {
                 let who = who % workers;
                 if stage.send(who, |actor| actor.try_cast(Crash).is_ok()) {
@@ -144,7 +157,8 @@ struct Stage {
     tree: Tree,
     workers: Vec<Member>,
     supervisors: Vec<String>,
-    starts: Starts,
+    starts: Numbers,
+    ends: Numbers,
 }
 
 struct Member {
@@ -152,8 +166,8 @@ struct Member {
     fails: Arc<AtomicU32>,
 }
 
-/// The workers' numbers in the order of their starts.
-type Starts = Arc<Mutex<Vec<usize>>>;
+/// The workers' numbers in the order of their starts, or ends.
+type Numbers = Arc<Mutex<Vec<usize>>>;
 
 impl Stage {
     fn new(plan: &Plan) -> Self {
@@ -161,7 +175,8 @@ impl Stage {
             tree: Tree::with_clock(1, || 1_000_000),
             workers: Vec::new(),
             supervisors: Vec::new(),
-            starts: Starts::default(),
+            starts: Numbers::default(),
+            ends: Numbers::default(),
         };
         stage.build("top", plan);
         stage
@@ -193,7 +208,8 @@ impl Stage {
             intensity: 0,
             ..quick()
         };
-        let (number, starts) = (self.workers.len(), Arc::clone(&self.starts));
+        let (starts, ends) = (Arc::clone(&self.starts), Arc::clone(&self.ends));
+        let number = self.workers.len();
         let fails = Arc::<AtomicU32>::default();
         let own_fails = Arc::clone(&fails);
         let spec = Spec::new(id, "worker").policy(policy);
@@ -202,6 +218,7 @@ impl Stage {
             .supervise(spec, &Arbiter::current(), move |_| Player {
                 number,
                 starts: Arc::clone(&starts),
+                ends: Arc::clone(&ends),
                 fails: Arc::clone(&own_fails),
             });
         self.workers.push(Member { handle, fails });
@@ -215,6 +232,7 @@ impl Stage {
 
     fn compare(&self, reference: &mut Reference) -> Result<(), TestCaseError> {
         prop_assert_eq!(&*self.starts.lock().unwrap(), &reference.starts);
+        prop_assert_eq!(&*self.ends.lock().unwrap(), &reference.ends);
         for (who, member) in self.workers.iter().enumerate() {
             let state = member.handle.snapshot().state;
             prop_assert_eq!(
@@ -245,8 +263,15 @@ fn at_once() -> Backoff {
 
 struct Player {
     number: usize,
-    starts: Starts,
+    starts: Numbers,
+    ends: Numbers,
     fails: Arc<AtomicU32>,
+}
+
+impl Drop for Player {
+    fn drop(&mut self) {
+        self.ends.lock().unwrap().push(self.number);
+    }
 }
 
 impl Actor for Player {

@@ -27,6 +27,8 @@ pub(crate) struct Reference {
     supervisors: Vec<usize>,
     /// The workers' numbers in the order of their starts.
     pub(crate) starts: Vec<usize>,
+    /// The same of their ends.
+    pub(crate) ends: Vec<usize>,
 }
 
 struct Node {
@@ -56,6 +58,7 @@ impl Reference {
             workers: Vec::new(),
             supervisors: Vec::new(),
             starts: Vec::new(),
+            ends: Vec::new(),
         };
         reference.build(plan, None);
         for worker in reference.workers.clone() {
@@ -71,6 +74,14 @@ impl Reference {
 
     pub(crate) fn leave(&mut self, worker: usize, now_ms: u64) {
         self.exit(worker, Restart::Transient, now_ms);
+    }
+
+    /// Somebody stops it in order, whatever its kind.
+    pub(crate) fn stop(&mut self, worker: usize, now_ms: u64) {
+        let node = self.workers[worker];
+        self.end(node);
+        self.nodes[node].gone = true;
+        self.start_all(0, now_ms);
     }
 
     pub(crate) fn fail_to_start(&mut self, worker: usize, times: u32) {
@@ -136,7 +147,7 @@ impl Reference {
         if !self.nodes[node].up {
             return;
         }
-        self.nodes[node].up = false;
+        self.end(node);
         let stays_away = match final_for {
             Restart::Transient => self.nodes[node].restart != Restart::Permanent,
             _ => self.nodes[node].restart == Restart::Temporary,
@@ -161,9 +172,14 @@ impl Reference {
             let place = all.iter().position(|other| *other == child).unwrap();
             match rule.strategy {
                 Strategy::OneForOne => {}
-                Strategy::OneForAll => all.into_iter().for_each(|other| self.terminate(other)),
+                Strategy::OneForAll => {
+                    all.iter().rev().for_each(|other| self.terminate(*other));
+                }
                 Strategy::RestForOne => {
-                    all[place..].iter().for_each(|other| self.terminate(*other));
+                    all[place..]
+                        .iter()
+                        .rev()
+                        .for_each(|other| self.terminate(*other));
                 }
             }
             return;
@@ -178,15 +194,22 @@ impl Reference {
 
     /// Takes down a child and all under it. Temporary ones are gone for good.
     fn terminate(&mut self, node: usize) {
-        for child in self.children(node) {
+        for child in self.children(node).into_iter().rev() {
             self.terminate(child);
         }
         if let Some(rule) = &mut self.nodes[node].rule {
             rule.falls.clear();
         }
-        self.nodes[node].up = false;
+        self.end(node);
         if self.nodes[node].restart == Restart::Temporary {
             self.bury(node);
+        }
+    }
+
+    fn end(&mut self, node: usize) {
+        let was_up = std::mem::replace(&mut self.nodes[node].up, false);
+        if was_up && self.nodes[node].rule.is_none() {
+            self.ends.push(self.nodes[node].number);
         }
     }
 
@@ -208,7 +231,7 @@ impl Reference {
             self.starts.push(self.nodes[next].number);
             if self.nodes[next].fails > 0 {
                 self.nodes[next].fails -= 1;
-                self.nodes[next].up = false;
+                self.end(next);
                 if self.nodes[next].restart == Restart::Temporary {
                     self.nodes[next].gone = true;
                 } else {
