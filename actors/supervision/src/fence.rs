@@ -256,3 +256,51 @@ pub(crate) struct FencedOut;
 pub(crate) fn leave() -> ! {
     resume_unwind(Box::new(FencedOut))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn run(actor: &str) -> Arc<Run> {
+        Run::new(actor.into(), 1)
+    }
+
+    fn running() -> Option<String> {
+        with_running(|run| run.map(|run| run.actor.as_ref().to_owned())).flatten()
+    }
+
+    /// A thread keeps the run that it was in last; nobody may take that for being in it still.
+    #[test]
+    fn a_thread_runs_whom_it_has_entered_and_nobody_once_it_has_left() {
+        let (outer, inner) = (run("outer"), run("inner"));
+        for _ in 0..2 {
+            let entered = Entered::new(&outer);
+            for (nested, name) in [(&inner, "inner"), (&outer, "outer"), (&inner, "inner")] {
+                let nested = Entered::new(nested);
+                assert_eq!(running().as_deref(), Some(name));
+                drop(nested);
+                assert_eq!(running().as_deref(), Some("outer"));
+            }
+            assert!(caller() == Caller::Actor);
+            drop(entered);
+            assert_eq!(running(), None);
+            assert!(caller() == Caller::Outside);
+        }
+        outer.fence(Failure::Closed);
+        let entered = Entered::new(&outer);
+        assert!(caller() == Caller::DeadGeneration);
+        drop(entered);
+        assert!(caller() == Caller::Outside);
+    }
+
+    #[test]
+    fn a_thread_keeps_one_run_at_most() {
+        let (first, second) = (run("first"), run("second"));
+        for _ in 0..3 {
+            drop(Entered::new(&first));
+            drop(Entered::new(&second));
+        }
+        assert_eq!(Arc::strong_count(&first), 1);
+        assert_eq!(Arc::strong_count(&second), 2);
+    }
+}
