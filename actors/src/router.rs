@@ -34,6 +34,8 @@ use crate::{
     triage_engine::TriageEngine,
 };
 
+/// Bad messages that each of a tenant's actors keeps; bodies of requests are among them.
+const LETTERS: usize = 16;
 /// How long the registry may take to read the host's chain.
 const REGISTRY_DEADLINE: Duration = Duration::from_mins(1);
 
@@ -280,6 +282,7 @@ impl Tenants {
             },
             budget: limits.budget,
             slice: Duration::from_micros(limits.slice_us),
+            dead_letters: LETTERS,
             ..Policy::default()
         }
     }

@@ -96,20 +96,37 @@ where
     note = "instead of `ResponseFuture`, which actix runs outside of the context, answer with `ResponseActFuture`: `Box::pin(future.into_actor(self))`",
     note = "a value type of your own needs one line: `impl Contained for It {{}}`"
 )]
-pub trait Contained {}
+pub trait Contained {
+    /// The answer has been given once the handler has returned. Nothing is lost by leaving this as it is,
+    /// but a little time.
+    #[doc(hidden)]
+    const AT_ONCE: bool = false;
+}
 
 macro_rules! values {
-    ($($value:ty)*) => { $(impl Contained for $value {})* };
+    ($($value:ty)*) => { $(impl Contained for $value { const AT_ONCE: bool = true; })* };
 }
 values!(() bool u8 u16 u32 u64 u128 usize i8 i16 i32 i64 i128 isize f32 f64 char String);
 
-impl<T> Contained for Option<T> {}
-impl<T, E> Contained for Result<T, E> {}
-impl<T> Contained for Vec<T> {}
-impl<T> Contained for Arc<T> {}
-impl<A: actix::Actor> Contained for Addr<A> {}
+impl<T> Contained for Option<T> {
+    const AT_ONCE: bool = true;
+}
+impl<T, E> Contained for Result<T, E> {
+    const AT_ONCE: bool = true;
+}
+impl<T> Contained for Vec<T> {
+    const AT_ONCE: bool = true;
+}
+impl<T> Contained for Arc<T> {
+    const AT_ONCE: bool = true;
+}
+impl<A: actix::Actor> Contained for Addr<A> {
+    const AT_ONCE: bool = true;
+}
 /// Carries any value: the way for tuples, which are no answers of actix's by themselves.
-impl<M: Message> Contained for MessageResult<M> {}
+impl<M: Message> Contained for MessageResult<M> {
+    const AT_ONCE: bool = true;
+}
 impl<A, T> Contained for ResponseActFuture<A, T> {}
 impl<A, T> Contained for AtomicResponse<A, T> {}
 impl<A, T> Contained for ActorResponse<A, T> {}

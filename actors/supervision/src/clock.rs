@@ -27,6 +27,11 @@ pub(crate) fn unix_ms() -> u64 {
     u64::try_from(since_epoch.as_millis()).unwrap_or(u64::MAX)
 }
 
+/// Now, in [`ticks`].
+pub(crate) fn now() -> u64 {
+    ticks(monotonic())
+}
+
 /// Nanoseconds since the process first asked. Fits an atomic, and is never 0, which means "never".
 pub(crate) fn ticks(at: Instant) -> u64 {
     static ORIGIN: OnceLock<Instant> = OnceLock::new();

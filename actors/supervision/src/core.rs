@@ -109,7 +109,7 @@ pub(crate) struct Inner<A: Actor> {
     /// The tree is shutting down: only actors may still send.
     pub(crate) closing: bool,
     pub(crate) stop: Option<Stop>,
-    pub(crate) exit: Option<Exit>,
+    pub(crate) exit: Option<Box<Exit>>,
     /// Messages that waited when the actor ended.
     pub(crate) unhandled: usize,
     /// Gone once the actor has ended: it may hold handles of others.
@@ -354,7 +354,7 @@ impl<A: Actor> Inner<A> {
         if caller == Caller::DeadGeneration {
             return Err(Reason::Fenced);
         }
-        if let Some(Exit::GaveUp(_)) = self.exit {
+        if let Some(Exit::GaveUp(_)) = self.exit.as_deref() {
             return Err(Reason::Suspended);
         }
         let from_inside = insider || caller == Caller::Actor;
@@ -365,7 +365,7 @@ impl<A: Actor> Inner<A> {
     }
 
     fn state(&self, stall_after: Duration) -> State {
-        match &self.exit {
+        match self.exit.as_deref() {
             Some(Exit::GaveUp(_)) => State::Suspended,
             Some(_) => State::Stopped,
             None if self.run.is_stalled(stall_after) => State::Stalled,

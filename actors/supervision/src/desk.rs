@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, Weak};
 use std::thread::{self, ThreadId};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// A thread of one tree: made when the tree's first actor settles there. All moments are [`clock::ticks`].
 pub(crate) struct Desk {
@@ -35,15 +35,30 @@ pub(crate) struct Desk {
 #[derive(Default)]
 struct Seats {
     next: u64,
-    taken: BTreeMap<u64, Resident>,
+    taken: BTreeMap<u64, Tenant>,
+}
+
+/// Who has a seat.
+struct Tenant {
+    run: Arc<Run>,
+    child: Weak<dyn Child>,
 }
 
 /// An actor that lives on the thread.
-#[derive(Clone)]
 pub(crate) struct Resident {
     pub(crate) seat: u64,
     pub(crate) run: Arc<Run>,
     pub(crate) child: Weak<dyn Child>,
+}
+
+impl Resident {
+    fn new(seat: u64, tenant: &Tenant) -> Self {
+        Self {
+            seat,
+            run: Arc::clone(&tenant.run),
+            child: Weak::clone(&tenant.child),
+        }
+    }
 }
 
 /// A run's place.
@@ -98,8 +113,8 @@ pub(crate) struct Limits {
 
 impl Desk {
     /// Marks the beginning of a poll and gives its stamp.
-    pub(crate) fn poll_begins(&self, seat: u64, now: Instant) -> u64 {
-        let stamp = clock::ticks(now) | 1;
+    pub(crate) fn poll_begins(&self, seat: u64, now: u64) -> u64 {
+        let stamp = now | 1;
         self.polled_seat.store(seat, Ordering::Release);
         self.poll.store(stamp, Ordering::Release);
         stamp
@@ -146,7 +161,7 @@ impl Desk {
         match self.pulse() {
             Pulse::Busy(poll) if poll.seat == seat => {
                 let limits = self.limits(&poll, patience, patience);
-                clock::ticks(clock::monotonic()) >= limits.notice_at
+                clock::now() >= limits.notice_at
             }
             Pulse::Busy(_) | Pulse::Idle(_) => false,
         }
@@ -166,17 +181,17 @@ impl Desk {
         let seat = seats.next;
         seats.next = seat.saturating_add(1);
         let run = Arc::clone(run);
-        seats.taken.insert(seat, Resident { seat, run, child });
+        seats.taken.insert(seat, Tenant { run, child });
         seat
     }
 
     /// The actor of `seat` begins its next generation here.
     pub(crate) fn hand_on(&self, seat: u64, next: &Arc<Run>) {
         let mut seats = lock(&self.seats);
-        let Some(resident) = seats.taken.get_mut(&seat) else {
+        let Some(tenant) = seats.taken.get_mut(&seat) else {
             return;
         };
-        let before = std::mem::replace(&mut resident.run, Arc::clone(next));
+        let before = std::mem::replace(&mut tenant.run, Arc::clone(next));
         drop(seats);
         drop(before);
     }
@@ -187,14 +202,18 @@ impl Desk {
     }
 
     pub(crate) fn resident(&self, seat: u64) -> Option<Resident> {
-        lock(&self.seats).taken.get(&seat).cloned()
+        let seats = lock(&self.seats);
+        let tenant = seats.taken.get(&seat)?;
+        Some(Resident::new(seat, tenant))
     }
 
     /// Whoever lives here, in the order of arrival. A fenced one is a body whose life goes on elsewhere.
     pub(crate) fn residents(&self) -> Vec<Resident> {
         let seats = lock(&self.seats);
-        let living = seats.taken.values().filter(|one| !one.run.is_fenced());
-        living.cloned().collect()
+        let living = seats.taken.iter().filter(|(_, one)| !one.run.is_fenced());
+        living
+            .map(|(seat, tenant)| Resident::new(*seat, tenant))
+            .collect()
     }
 
     pub(crate) fn population(&self) -> usize {
@@ -220,7 +239,7 @@ impl Desk {
 
     pub(crate) fn stuck_for(&self) -> Option<Duration> {
         let since = self.stuck_since.load(Ordering::Relaxed);
-        (since != 0).then(|| clock::between(since, clock::ticks(clock::monotonic())))
+        (since != 0).then(|| clock::between(since, clock::now()))
     }
 
     /// Its thread or its arbiter has ended.
@@ -293,7 +312,7 @@ impl Desk {
 pub(crate) struct Polling<'a>(Option<(&'a Desk, u64)>);
 
 impl<'a> Polling<'a> {
-    pub(crate) fn new(run: &'a Run, now: Instant) -> Self {
+    pub(crate) fn new(run: &'a Run, now: u64) -> Self {
         Self(run.home().map(|home| {
             let desk = home.desk.as_ref();
             (desk, desk.poll_begins(home.seat, now))

@@ -52,7 +52,7 @@ pub(crate) struct Run {
     pub(crate) generation: u64,
     fenced: AtomicBool,
     /// How it ended, for the answers that it still owed.
-    death: OnceLock<Failure>,
+    death: OnceLock<Box<Failure>>,
     /// [`clock::ticks`] at which it had been sent to an arbiter; [`u64::MAX`]: it was not, so far.
     launched_at: AtomicU64,
     /// The watchdog has noticed that no thread takes it.
@@ -83,12 +83,12 @@ impl Run {
     /// Ends the life, for the reason that those are told whose answer it still owed. The
     /// first reason stands. Only under the lock of the actor's core.
     pub(crate) fn fence(&self, death: Failure) {
-        self.death.get_or_init(|| death);
+        self.death.get_or_init(|| Box::new(death));
         self.fenced.store(true, Ordering::Release);
     }
 
     pub(crate) fn death(&self) -> Option<Failure> {
-        self.death.get().cloned()
+        self.death.get().map(|death| Failure::clone(death))
     }
 
     /// It has been sent to an arbiter. Said after the fact: the watchdog concludes from a thread that has
@@ -165,20 +165,63 @@ impl Drop for Holding {
     }
 }
 
-thread_local!(static RUNNING: RefCell<Option<Arc<Run>>> = const { RefCell::new(None) });
+/// The generation whose code a thread runs.
+struct Stage {
+    /// It stays here when it leaves: the same actor mostly comes next, and to clone and drop its run for
+    /// each poll would cost more than all the rest of entering.
+    known: Option<Arc<Run>>,
+    /// Whether `known` is running.
+    is_on: bool,
+}
+
+thread_local!(static STAGE: RefCell<Stage> = const {
+    RefCell::new(Stage {
+        known: None,
+        is_on: false,
+    })
+});
 
 /// Marks this thread as running a generation's code, so that every send it makes is checked.
-pub(crate) struct Entered(Option<Arc<Run>>);
+pub(crate) struct Entered {
+    /// Whose code the thread ran before, and runs again after this.
+    before: Option<Arc<Run>>,
+}
 
 impl Entered {
     pub(crate) fn new(run: &Arc<Run>) -> Self {
-        Self(RUNNING.replace(Some(Arc::clone(run))))
+        let (was_on, known) = STAGE.with_borrow_mut(|stage| stage.enter(run));
+        Self {
+            before: known.filter(|_| was_on),
+        }
     }
 }
 
 impl Drop for Entered {
     fn drop(&mut self) {
-        RUNNING.set(self.0.take());
+        let before = self.before.take();
+        drop(STAGE.with_borrow_mut(|stage| stage.leave(before)));
+    }
+}
+
+impl Stage {
+    /// Gives out whom `run` took the place of, and whether that one was running.
+    fn enter(&mut self, run: &Arc<Run>) -> (bool, Option<Arc<Run>>) {
+        let was_on = std::mem::replace(&mut self.is_on, true);
+        let is_known = |known: &Arc<Run>| Arc::ptr_eq(known, run);
+        if !was_on && self.known.as_ref().is_some_and(is_known) {
+            return (false, None);
+        }
+        (was_on, self.known.replace(Arc::clone(run)))
+    }
+
+    /// Goes back to `before`; gives out who has to be dropped for that.
+    fn leave(&mut self, before: Option<Arc<Run>>) -> Option<Arc<Run>> {
+        self.is_on = before.is_some();
+        before.and_then(|before| self.known.replace(before))
+    }
+
+    fn running(&self) -> Option<&Arc<Run>> {
+        self.known.as_ref().filter(|_| self.is_on)
     }
 }
 
@@ -201,8 +244,8 @@ pub(crate) fn caller() -> Caller {
 
 /// Shows the generation that this thread runs. `None` while the thread is being torn down.
 pub(crate) fn with_running<T>(see: impl FnOnce(Option<&Arc<Run>>) -> T) -> Option<T> {
-    RUNNING
-        .try_with(|running| running.try_borrow().ok().map(|run| see(run.as_ref())))
+    STAGE
+        .try_with(|stage| Some(see(stage.try_borrow().ok()?.running())))
         .ok()?
 }
 
@@ -212,4 +255,52 @@ pub(crate) struct FencedOut;
 
 pub(crate) fn leave() -> ! {
     resume_unwind(Box::new(FencedOut))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn run(actor: &str) -> Arc<Run> {
+        Run::new(actor.into(), 1)
+    }
+
+    fn running() -> Option<String> {
+        with_running(|run| run.map(|run| run.actor.as_ref().to_owned())).flatten()
+    }
+
+    /// A thread keeps the run that it was in last; nobody may take that for being in it still.
+    #[test]
+    fn a_thread_runs_whom_it_has_entered_and_nobody_once_it_has_left() {
+        let (outer, inner) = (run("outer"), run("inner"));
+        for _ in 0..2 {
+            let entered = Entered::new(&outer);
+            for (nested, name) in [(&inner, "inner"), (&outer, "outer"), (&inner, "inner")] {
+                let nested = Entered::new(nested);
+                assert_eq!(running().as_deref(), Some(name));
+                drop(nested);
+                assert_eq!(running().as_deref(), Some("outer"));
+            }
+            assert!(caller() == Caller::Actor);
+            drop(entered);
+            assert_eq!(running(), None);
+            assert!(caller() == Caller::Outside);
+        }
+        outer.fence(Failure::Closed);
+        let entered = Entered::new(&outer);
+        assert!(caller() == Caller::DeadGeneration);
+        drop(entered);
+        assert!(caller() == Caller::Outside);
+    }
+
+    #[test]
+    fn a_thread_keeps_one_run_at_most() {
+        let (first, second) = (run("first"), run("second"));
+        for _ in 0..3 {
+            drop(Entered::new(&first));
+            drop(Entered::new(&second));
+        }
+        assert_eq!(Arc::strong_count(&first), 1);
+        assert_eq!(Arc::strong_count(&second), 2);
+    }
 }

@@ -9,7 +9,7 @@ use crate::node::Node;
 use crate::outcome::{Exit, Failure, Reason, Rejected, Stop};
 use crate::parcel::{Ask, Parcel};
 use crate::poison::{DeadLetter, RedriveError};
-use actix::{ArbiterHandle, Handler};
+use actix::ArbiterHandle;
 use std::fmt;
 use std::pin::pin;
 use std::sync::Arc;
@@ -162,14 +162,14 @@ impl<A: Supervised> Handle<A> {
 
     fn submit<M: Classified>(&self, message: M) -> Result<(), Rejected<M>>
     where
-        A: Handler<M>,
+        A: Serves<M>,
     {
         self.core.submit(message, self.insider, Parcel::cast)
     }
 
     fn submit_ask<M: Classified>(&self, message: M) -> Result<Ask<A, M>, Rejected<M>>
     where
-        A: Handler<M>,
+        A: Serves<M>,
     {
         self.core.submit(message, self.insider, Parcel::ask)
     }

@@ -148,3 +148,8 @@ pub use tree::Tree;
 pub use watchdog::threads::{Stalls, ThreadNode};
 pub use watchdog::{OnStall, Plan, Stall, StallKind, Watchdog};
 pub use zone::{Zone, zone};
+
+/// Keeps the example of the README honest.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

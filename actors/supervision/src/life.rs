@@ -149,7 +149,7 @@ impl<A: Supervised> Core<A> {
             if inner.exit.is_some() || !by.is_none_or(is_its_life) {
                 return None;
             }
-            inner.exit = Some(exit.clone());
+            inner.exit = Some(Box::new(exit.clone()));
             inner.run.fence(Failure::Closed);
             inner.rest = Rest::No;
             inner.restart_due = None;
@@ -241,7 +241,8 @@ impl<A: Supervised> Core<A> {
     /// The exit and the messages left unhandled, once the actor has ended.
     pub(crate) fn ended(&self) -> Option<(Exit, usize)> {
         let inner = lock(&self.inner);
-        inner.exit.clone().map(|exit| (exit, inner.unhandled))
+        let exit = inner.exit.as_deref()?;
+        Some((exit.clone(), inner.unhandled))
     }
 
     pub(crate) async fn wait_exited(&self) -> Exit {

@@ -1,5 +1,6 @@
 //! A message on its way, and the answer on its way back.
 
+use crate::answer::{Contained, Serves};
 use crate::context::{Supervised, SupervisedContext};
 use crate::fence::Run;
 use crate::lane::{Class, Classified};
@@ -18,6 +19,7 @@ use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, ready};
 use std::time::Instant;
 use tokio::sync::oneshot;
+use tokio::sync::oneshot::error::TryRecvError;
 use tokio::time;
 
 /// A pending answer. Dropping it before the message's turn takes the message back.
@@ -45,8 +47,10 @@ impl<A: Supervised, M: Message> Ask<A, M> {
     /// made only if the asker has given way in vain.
     pub(crate) async fn until(mut self, deadline: time::Instant) -> Result<M::Result, Failure> {
         poll_fn(|cx| self.give_way(cx)).await;
-        if !self.reply.is_empty() {
-            return self.await;
+        match self.reply.try_recv() {
+            Ok(answer) => return Ok(answer),
+            Err(TryRecvError::Closed) => return Err(self.failure()),
+            Err(TryRecvError::Empty) => {}
         }
         time::timeout_at(deadline, self)
             .await
@@ -126,7 +130,7 @@ struct Opened<M> {
 
 impl<M: Classified> Parcel<M> {
     /// Packs a message that nobody waits for.
-    pub(crate) fn cast<A: Supervised + Handler<M>>(
+    pub(crate) fn cast<A: Serves<M>>(
         message: M,
         digest: u64,
         queued_at: Option<Instant>,
@@ -138,7 +142,7 @@ impl<M: Classified> Parcel<M> {
     }
 
     /// Packs a message that somebody waits for.
-    pub(crate) fn ask<A: Supervised + Handler<M>>(
+    pub(crate) fn ask<A: Serves<M>>(
         message: M,
         digest: u64,
         queued_at: Option<Instant>,
@@ -171,14 +175,15 @@ impl<M: Classified> Parcel<M> {
         })
     }
 
-    /// The message, unless it was failed or its asker has gone.
-    fn open(&self, run: &Arc<Run>) -> Option<Opened<M>> {
+    /// The message, unless it was failed or its asker has gone. `debtor` is the generation that may owe the
+    /// answer for longer than its handler runs, if it may.
+    fn open(&self, debtor: Option<&Arc<Run>>) -> Option<Opened<M>> {
         let (message, asked, wanted) = {
             let mut slot = lock(&self.slot);
             let (message, wanted) = slot.empty();
             let asked = slot.reply.is_some();
             if asked {
-                slot.taken_by = Some(Arc::clone(run));
+                slot.taken_by = debtor.map(Arc::clone);
             }
             (message, asked, wanted)
         };
@@ -222,7 +227,7 @@ struct Asleep<M> {
     digest: u64,
 }
 
-impl<A: Supervised + Handler<M>, M: Classified> Dormant<A> for Asleep<M> {
+impl<A: Serves<M>, M: Classified> Dormant<A> for Asleep<M> {
     fn class(&self) -> Class {
         M::CLASS
     }
@@ -232,7 +237,7 @@ impl<A: Supervised + Handler<M>, M: Classified> Dormant<A> for Asleep<M> {
     }
 }
 
-impl<A: Supervised + Handler<M>, M: Classified> Envelope<A> for Parcel<M> {
+impl<A: Serves<M>, M: Classified> Envelope<A> for Parcel<M> {
     fn key(&self) -> Key {
         Key {
             message: type_name::<M>(),
@@ -245,7 +250,8 @@ impl<A: Supervised + Handler<M>, M: Classified> Envelope<A> for Parcel<M> {
     }
 
     fn run(&self, actor: &mut A, ctx: &mut SupervisedContext<A>) {
-        let Some(Opened { message, asked }) = self.open(ctx.run()) else {
+        let debtor = (!<A as Handler<M>>::Result::AT_ONCE).then(|| ctx.run());
+        let Some(Opened { message, asked }) = self.open(debtor) else {
             return;
         };
         let response = A::handle(actor, message, ctx);

@@ -60,10 +60,11 @@ pub(crate) struct Key {
     pub(crate) digest: u64,
 }
 
-/// Bounded memory of suspects and dead letters.
+/// Bounded memory of suspects and dead letters. Small while there are none, as with most actors.
 #[derive(Default)]
+#[expect(clippy::box_collection, reason = "it is empty, and many")]
 pub(crate) struct Quarantine {
-    suspects: VecDeque<Suspect>,
+    suspects: Option<Box<VecDeque<Suspect>>>,
     pub(crate) letters: Letters,
     total: u64,
 }
@@ -94,14 +95,18 @@ impl Quarantine {
         }
         // So many suspects that a known one may have been forgotten: who alternates between them for ever
         // must not go unpunished, so each fall counts in full.
-        let crowded = self.suspects.len() >= REMEMBERED;
+        let crowded = self
+            .suspects
+            .as_ref()
+            .is_some_and(|known| known.len() >= REMEMBERED);
         let before = self.forgive(key);
         let crashes = before.saturating_add(1);
         let last = Evidence {
             panic: crash.panic.clone(),
             location: crash.location.clone(),
         };
-        remember(&mut self.suspects, Suspect { key, crashes, last });
+        let suspects = self.suspects.get_or_insert_default();
+        remember(suspects, Suspect { key, crashes, last });
         if crashes >= limit {
             Blame::Poison(key)
         } else if crowded {
@@ -114,11 +119,12 @@ impl Quarantine {
     /// Takes the message out of service if it crashed the actor `limit` times, and counts it. Gives out
     /// what its last crash left behind.
     pub(crate) fn catches(&mut self, key: Key, limit: u32) -> Option<Evidence> {
-        if limit == 0 || self.suspects.is_empty() {
+        if limit == 0 {
             return None;
         }
         let caught = self
             .suspects
+            .as_ref()?
             .iter()
             .find(|suspect| suspect.key == key && suspect.crashes >= limit)?;
         self.total = self.total.saturating_add(1);
@@ -127,10 +133,11 @@ impl Quarantine {
 
     /// Forgets what the message did, and tells how many crashes that were.
     pub(crate) fn forgive(&mut self, key: Key) -> u32 {
-        let known = self.suspects.iter().position(|suspect| suspect.key == key);
-        known
-            .and_then(|at| self.suspects.remove(at))
-            .map_or(0, |suspect| suspect.crashes)
+        let forgiven = self.suspects.as_mut().and_then(|suspects| {
+            let known = suspects.iter().position(|suspect| suspect.key == key);
+            suspects.remove(known?)
+        });
+        forgiven.map_or(0, |suspect| suspect.crashes)
     }
 
     /// What a later actor of the same id has to know. The letters are handed over on their own
@@ -149,6 +156,8 @@ impl Quarantine {
     }
 
     pub(crate) fn is_clean(&self) -> bool {
-        self.suspects.is_empty()
+        self.suspects
+            .as_ref()
+            .is_none_or(|suspects| suspects.is_empty())
     }
 }

@@ -12,7 +12,6 @@ use actix::{ActorContext, AsyncContext};
 use std::marker::PhantomData;
 use std::pin::Pin;
 use std::task::{Context, Poll};
-use std::time::Instant;
 
 /// What one poll of an actor may use up before its neighbours have a turn.
 ///
@@ -32,9 +31,10 @@ pub(crate) struct Turn {
 }
 
 impl Turn {
-    pub(crate) fn new(policy: &Policy, now: Instant) -> Self {
+    /// The limits of a poll that begins now, in [`clock::ticks`].
+    pub(crate) fn new(policy: &Policy, now: u64) -> Self {
         Self {
-            until: clock::ticks(now + policy.slice),
+            until: clock::later(now, policy.slice),
             messages_left: policy.budget.max(1),
             is_stale: false,
             more: false,
@@ -73,7 +73,7 @@ impl Turn {
     /// At most once a message, and not after the last one, for a clock costs as much as a queue.
     fn look_at_the_clock(&mut self) {
         let useful = std::mem::take(&mut self.is_stale) && self.messages_left > 0;
-        if useful && clock::ticks(clock::monotonic()) >= self.until {
+        if useful && clock::now() >= self.until {
             self.messages_left = 0;
         }
     }
@@ -143,7 +143,7 @@ mod tests {
             slice,
             ..Policy::default()
         };
-        Turn::new(&policy, clock::monotonic())
+        Turn::new(&policy, clock::now())
     }
 
     #[test]

@@ -43,8 +43,8 @@ impl Blame {
 /// The falls of one actor. Times are durations since the actor was first supervised.
 #[derive(Default)]
 pub(crate) struct Falls {
-    /// Of an actor without a supervisor, whose own policy judges.
-    window: Window,
+    /// Of an actor without a supervisor, whose own policy judges. Made by the first fall: most never fall.
+    window: Option<Box<Window>>,
     streak: Streak,
 }
 
@@ -64,7 +64,8 @@ impl Falls {
     ) -> Verdict {
         let pause = self.pause(policy, seed, now);
         let span = (policy.intensity, policy.period);
-        if policy.restart == Restart::Temporary || !self.window.bears(span, now, (0, blame)) {
+        let window = self.window.get_or_insert_default();
+        if policy.restart == Restart::Temporary || !window.bears(span, now, (0, blame)) {
             return Verdict::GiveUp;
         }
         Verdict::RestartAfter(pause)

@@ -92,7 +92,7 @@ impl<A: Supervised> Supervisor<A> {
 
     /// Polls the generation, made first if need be, and judges how that ended.
     fn poll_generation(&mut self, cx: &mut Context<'_>) -> Step {
-        let now = clock::monotonic();
+        let now = clock::now();
         let polled = {
             let (core, run, generation) = (&self.core, &self.run, &mut self.generation);
             let _entered = Entered::new(run);
@@ -205,7 +205,7 @@ impl<A: Supervised> Supervisor<A> {
             return;
         };
         let _entered = Entered::new(&self.run);
-        let _polling = Polling::new(&self.run, clock::monotonic());
+        let _polling = Polling::new(&self.run, clock::now());
         panics::contained("generation", move || {
             generation.ctx().terminate();
             drop(generation);

@@ -11,9 +11,10 @@ use std::collections::VecDeque;
 use std::fmt;
 
 /// Dead letters in the order of their numbers. It outlives actors of several types under one id, so it
-/// does not know the type of its messages.
+/// does not know the type of its messages. Nothing while it never held any, as with most actors.
 #[derive(Debug, Default)]
-pub(crate) struct Letters(VecDeque<Letter>);
+#[expect(clippy::box_collection, reason = "it is empty, and many")]
+pub(crate) struct Letters(Option<Box<VecDeque<Letter>>>);
 
 /// One of them.
 #[derive(Debug)]
@@ -29,12 +30,12 @@ impl Letters {
     /// A letter finds its place by its number, for a generation that was blocked may bring it late.
     #[must_use = "dropping messages runs code of others"]
     pub(crate) fn keep(&mut self, letter: Letter, limit: usize) -> Vec<Letter> {
-        let number = letter.record.number;
-        let place = self.0.partition_point(|other| other.record.number < number);
-        self.0.insert(place, letter);
+        let (letters, number) = (self.0.get_or_insert_default(), letter.record.number);
+        let place = letters.partition_point(|other| other.record.number < number);
+        letters.insert(place, letter);
         let bound = if limit == 0 { REMEMBERED } else { limit };
-        let excess = self.0.len().saturating_sub(bound);
-        self.0.drain(..excess).collect()
+        let excess = letters.len().saturating_sub(bound);
+        letters.drain(..excess).collect()
     }
 
     /// The records, as an actor of type `A` may use them.
@@ -43,12 +44,12 @@ impl Letters {
             kept: letter.dormant::<A>().is_some(),
             ..letter.record.clone()
         };
-        self.0.iter().map(record).collect()
+        self.iter().map(record).collect()
     }
 
     /// The lane of a letter's message.
     pub(crate) fn class_of<A: Actor>(&self, number: u64) -> Result<Class, RedriveError> {
-        let letter = self.0.iter().find(|letter| letter.record.number == number);
+        let letter = self.iter().find(|letter| letter.record.number == number);
         letter
             .ok_or(RedriveError::NoLetter)?
             .dormant::<A>()
@@ -59,14 +60,17 @@ impl Letters {
     /// Takes a letter out.
     #[must_use = "dropping messages runs code of others"]
     pub(crate) fn take(&mut self, number: u64) -> Option<Letter> {
-        let at = self
-            .0
-            .binary_search_by_key(&number, |letter| letter.record.number);
-        self.0.remove(at.ok()?)
+        let letters = self.0.as_mut()?;
+        let at = letters.binary_search_by_key(&number, |letter| letter.record.number);
+        letters.remove(at.ok()?)
     }
 
     pub(crate) fn len(&self) -> usize {
-        self.0.len()
+        self.iter().count()
+    }
+
+    fn iter(&self) -> impl Iterator<Item = &Letter> {
+        self.0.iter().flat_map(|letters| letters.iter())
     }
 }
 

@@ -157,7 +157,7 @@ impl Bench {
     fn begin_poll(&mut self, now: u64) {
         self.model.polls += 1;
         self.model.poll = Some((self.model.polls, now));
-        self.stamp = self.desk.poll_begins(0, self.at(now));
+        self.stamp = self.desk.poll_begins(0, clock::ticks(self.at(now)));
     }
 
     fn rest(&mut self) {
