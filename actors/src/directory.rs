@@ -12,6 +12,7 @@ use vyrox_supervision::{Handle, Rejected};
 use crate::{
     intake_writer::IntakeWriter,
     messages::{Receive, Reject},
+    router::Serving,
     tenant::Machine,
 };
 
@@ -24,9 +25,15 @@ pub enum Route {
     Intake(Handle<IntakeWriter>),
 }
 
-/// All ways in.
+/// All ways in. It outlives the router's generations, so it also keeps what a new one needs to go on with
+/// the tenants that are served.
 #[derive(Default)]
-pub struct Directory(RwLock<HashMap<TenantId, Route>>);
+pub struct Directory(RwLock<HashMap<TenantId, Entry>>);
+
+struct Entry {
+    route: Route,
+    serving: Option<Serving>,
+}
 
 impl Directory {
     /// The tenant's way in, if it is active.
@@ -35,14 +42,23 @@ impl Directory {
             .read()
             .unwrap_or_else(PoisonError::into_inner)
             .get(tenant)
-            .cloned()
+            .map(|entry| entry.route.clone())
     }
 
-    pub(crate) fn put(&self, tenant: TenantId, route: Route) {
+    /// The actors that serve the tenant.
+    pub(crate) fn serving(&self, tenant: &TenantId) -> Option<Serving> {
+        self.0
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .get(tenant)
+            .and_then(|entry| entry.serving.clone())
+    }
+
+    pub(crate) fn put(&self, tenant: TenantId, route: Route, serving: Option<Serving>) {
         self.0
             .write()
             .unwrap_or_else(PoisonError::into_inner)
-            .insert(tenant, route);
+            .insert(tenant, Entry { route, serving });
     }
 
     pub(crate) fn take(&self, tenant: &TenantId) {

@@ -78,8 +78,9 @@ enum Active {
     },
 }
 
+/// The actors that serve a tenant.
 #[derive(Clone)]
-struct Serving {
+pub(crate) struct Serving {
     supervisor: GroupHandle,
     machine: Handle<Machine>,
     triage: Handle<TriageEngine>,
@@ -137,11 +138,15 @@ impl Tenants {
         }
     }
 
-    /// Tenants that an earlier generation had active are activated anew, so that somebody hears how
-    /// they end and probes those that are suspended; the others are passive.
+    /// Tenants that an earlier generation served are served on: its fall is nothing to them. Those that it
+    /// had suspended are activated anew, so that somebody probes them; the others are passive.
     fn enter_all(&mut self, ctx: &mut SupervisedContext<Self>) {
         let keyring = self.world.keyring.load_full();
         for keys in keyring.tenants() {
+            if let Some(serving) = self.directory.serving(&keys.tenant) {
+                self.adopt(&keys.tenant, serving, ctx);
+                continue;
+            }
             let node = node(&keys.tenant);
             self.tree.group_under("tenants", &node, "tenant");
             if self.directory.get(&keys.tenant).is_some() {
@@ -150,6 +155,22 @@ impl Tenants {
             } else {
                 self.tree.set_passive(&node);
             }
+        }
+    }
+
+    fn adopt(
+        &mut self,
+        tenant: &TenantId,
+        mut serving: Serving,
+        ctx: &mut SupervisedContext<Self>,
+    ) {
+        self.lives = self.lives.saturating_add(1);
+        serving.life = self.lives;
+        self.watch(tenant, &serving, ctx);
+        self.active.insert(tenant.clone(), Active::Serving(serving));
+        let record = self.view.load().tenants.get(tenant).cloned();
+        if record.is_some_and(|record| record.suspended_since.is_some()) {
+            self.put_on_probation(tenant, ctx);
         }
     }
 
@@ -233,7 +254,8 @@ impl Tenants {
         };
         self.watch(&tenant, &serving, ctx);
         let route = Route::Machine(serving.machine.clone());
-        self.directory.put(tenant.clone(), route.clone());
+        let known = Some(serving.clone());
+        self.directory.put(tenant.clone(), route.clone(), known);
         self.active.insert(tenant, Active::Serving(serving));
         route
     }

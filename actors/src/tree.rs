@@ -124,7 +124,7 @@ fn keepers(parts: &HostParts) -> (Handle<AuditWriter>, Handle<Projector>, Handle
 }
 
 /// The longest pause before one of the host's own actors comes back.
-const HOST_BACKOFF_MAX: Duration = Duration::from_secs(5);
+const HOST_BACKOFF_MAX: Duration = Duration::from_secs(1);
 /// More falls in a period than those pauses leave room for: nobody above could do better than to try
 /// again, so the host's own actors are never given up.
 const HOST_INTENSITY: u32 = 10_000;

@@ -191,6 +191,43 @@ fn a_blocked_machine_is_replaced_and_its_neighbours_move_to_another_thread() {
     ledger.await_verdicts(&server);
 }
 
+/// A fall of the router, which all tenants share, once made every machine start over.
+#[test]
+fn a_fall_of_the_router_is_nothing_to_those_that_are_served() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let mut env = NO_RATIONS.to_vec();
+    env.push(("VYROX_SUPERVISION__INTENSITY", "2"));
+    env.push(("VYROX_SUPERVISION__PROBE_MS", "600000"));
+    let server = Server::start(dir.path(), &env);
+    let acme = server.add_tenant("acme");
+    let (mut sender, mut ledger) = (Sender::new(&server), Ledger::default());
+    ledger.keep(sender.accepted(&acme, "before"));
+    let before = node(&server, "tenant/acme/machine");
+    let body = json!({ "actor": "tenants", "fault": "panic", "times": 1 });
+    assert_eq!(
+        server.api("POST", "/api/v1/faults", Some(&body)).status,
+        204
+    );
+    // A new tenant's first alert asks the router for the way in.
+    let globex = server.add_tenant("globex");
+    ledger.keep(sender.accepted(&globex, "wakes"));
+    eventually(DEADLINE, || {
+        (node(&server, "tenants")["generation"] == 2).then_some(())
+    });
+    ledger.keep(sender.accepted(&acme, "after"));
+    let after = node(&server, "tenant/acme/machine");
+    for same in ["generation", "started_at"] {
+        assert_eq!(before[same], after[same], "{after}");
+    }
+    // The new generation hears of it when one that it found there gives up.
+    order(&server, &acme, "machine", "panic", 100);
+    for n in 0..4 {
+        drop(sender.send(&acme, &format!("falls-{n}")));
+    }
+    await_state(&server, &acme, "suspended");
+    ledger.check(&server);
+}
+
 /// Lets `fault` befall the next so many messages of a tenant's actor.
 pub(crate) fn order(server: &Server, tenant: &Tenant, actor: &str, fault: &str, times: u32) {
     let actor = format!("tenant/{}/{actor}", tenant.id);

@@ -87,7 +87,7 @@ impl Tenants {
         self.tree
             .set_suspended(&node, Some(self.world.now().plus_ms(wait_ms).ms()));
         self.directory
-            .put(tenant.clone(), Route::Intake(writer.clone()));
+            .put(tenant.clone(), Route::Intake(writer.clone()), None);
         self.active
             .insert(tenant.clone(), Active::Suspended { writer, probe });
         ctx.run_later(Duration::from_millis(wait_ms), move |tenants, ctx| {
@@ -118,7 +118,7 @@ impl Tenants {
     }
 
     /// Calls the tenant well if this activation of it lasts.
-    fn put_on_probation(&self, tenant: &TenantId, ctx: &mut SupervisedContext<Self>) {
+    pub(super) fn put_on_probation(&self, tenant: &TenantId, ctx: &mut SupervisedContext<Self>) {
         let (tenant, life) = (tenant.clone(), self.lives);
         ctx.run_later(HEALTHY_AFTER, move |tenants, _| {
             tenants.well_again(&tenant, life);

@@ -5,8 +5,11 @@
 //! later restart of its siblings brings it back. And an ended generation is fenced, not asked to leave:
 //! it has no effects from then on, so the next one need not wait for it.
 
+mod node;
+
+use self::node::{Node, Phase, Rule};
 use crate::restart_policy::{Blame, Streak, Window};
-use crate::spec::{Backoff, Group, Restart, Strategy};
+use crate::spec::{Group, Restart, Strategy};
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
@@ -35,44 +38,6 @@ pub(crate) enum Order {
 pub(crate) struct Forest {
     nodes: BTreeMap<Key, Node>,
     last: Key,
-}
-
-struct Node {
-    parent: Option<Key>,
-    restart: Restart,
-    phase: Phase,
-    /// Its last call.
-    ticket: Ticket,
-    /// Of a supervisor.
-    rule: Option<Rule>,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Phase {
-    Up,
-    /// Ended, to be started when its turn comes.
-    Waiting,
-    /// An order to start it is on its way. Until that is carried out nothing that it does counts: it is
-    /// the doing of a generation that is over, or about to be.
-    Called,
-    /// The same, for the first time; nobody waits for it to begin.
-    FirstCalled,
-    /// Started, and has not begun yet.
-    Starting,
-}
-
-struct Rule {
-    strategy: Strategy,
-    intensity: u32,
-    period: Duration,
-    backoff: Backoff,
-    seed: u64,
-    window: Window,
-    streak: Streak,
-    /// In the order of their start, which is that of their keys.
-    children: BTreeSet<Key>,
-    /// It is being restarted as a whole: its children start one after the other whatever its strategy.
-    whole: bool,
 }
 
 impl Forest {
@@ -389,18 +354,6 @@ impl Forest {
     fn set_phase(&mut self, key: Key, phase: Phase) {
         if let Some(node) = self.nodes.get_mut(&key) {
             node.phase = phase;
-        }
-    }
-}
-
-impl Rule {
-    /// Who restarts with `child`, without itself, in the order of their start.
-    fn companions_of(&self, child: Key) -> Vec<Key> {
-        let others = |other: &Key| *other != child;
-        match self.strategy {
-            Strategy::OneForOne => Vec::new(),
-            Strategy::OneForAll => self.children.iter().copied().filter(others).collect(),
-            Strategy::RestForOne => self.children.range(child..).copied().skip(1).collect(),
         }
     }
 }

@@ -38,10 +38,12 @@ fn patient() -> Policy {
     Policy { backoff, ..quick() }
 }
 
+type Started = Arc<dyn Fn(u64, &mut SupervisedContext<Slow>) + Send + Sync>;
+
 /// Does in `started` what its test says for its generation, and tells of its end.
 struct Slow {
     generation: u64,
-    started: Arc<dyn Fn(u64, &mut SupervisedContext<Self>) + Send + Sync>,
+    started: Started,
     dropped: Sender<u64>,
 }
 
@@ -82,11 +84,11 @@ fn slow_in(
     started: impl Fn(u64, &mut SupervisedContext<Slow>) + Send + Sync + 'static,
 ) -> (Handle<Slow>, Receiver<u64>) {
     let (dropped, drops) = channel();
-    let (started, dropped) = (Arc::new(started), Mutex::new(dropped));
+    let (started, dropped): (Started, _) = (Arc::new(started), Mutex::new(dropped));
     let spec = Spec::new(id, "slow").policy(policy);
     let handle = tree.supervise(spec, arbiter, move |generation| Slow {
         generation,
-        started: Arc::clone(&started) as Arc<_>,
+        started: Arc::clone(&started),
         dropped: dropped.lock().unwrap().clone(),
     });
     (handle, drops)
@@ -181,8 +183,8 @@ fn one_that_is_killed_on_its_way_in_holds_up_nobody() {
             let owners: Vec<_> = (0..3)
                 .map(|_| {
                     let (tree, arbiter) = (tree.clone(), arbiters[1].handle());
-                    let hire = move || worker_in(&tree, "family/same", quick(), &arbiter).0;
-                    thread::spawn(move || (0..1_000).map(|_| hire()).last())
+                    let same = move || worker_in(&tree, "family/same", quick(), &arbiter).0;
+                    thread::spawn(move || (1..1_000).fold(same(), |_, _| same()))
                 })
                 .collect();
             let _kept: Vec<_> = owners.into_iter().map(|one| one.join().unwrap()).collect();
