@@ -8,8 +8,9 @@ mod ledger;
 use crate::storms::client::{Office, Totals};
 use crate::worker::{LONG, Note, quick, run_in, worker_in};
 use actix::prelude::*;
+use std::collections::BTreeMap;
 use std::time::Duration;
-use vyrox_supervision::testing::{Played, Storm, What, each_seed, play};
+use vyrox_supervision::testing::{Played, Stage, Storm, What, each_seed, play};
 use vyrox_supervision::{Fault, install_panic_hook};
 
 const CLERKS: usize = 20;
@@ -34,13 +35,36 @@ fn storm_over_an_office(seed: u64, hours: u64) -> Played<Totals> {
     })
 }
 
+fn storm_over_teams(seed: u64, hours: u64) -> Played<Totals> {
+    play(&storm(seed, hours), async |stage| {
+        let office = Office::open_with_teams(&stage, CLERKS);
+        office.work().await;
+        let totals = office.close().await;
+        no_generation_is_made_twice(&stage);
+        totals
+    })
+}
+
 /// No generation is made twice, and none is left out, whatever the actor's ends and new beginnings.
-fn generations_follow_each_other(stage: &vyrox_supervision::testing::Stage) {
-    let mut last = std::collections::BTreeMap::new();
+fn generations_follow_each_other(stage: &Stage) {
+    let mut last = BTreeMap::new();
     for record in stage.trace().records() {
         if let What::Began(generation) = record.what {
             let before = last.insert(record.actor, generation).unwrap_or(0);
             assert_eq!(generation, before + 1);
+        }
+    }
+    assert_eq!(last.len(), CLERKS);
+}
+
+/// Numbers may be left out: a generation that is ended for its siblings' sake before its time has come is
+/// never made.
+fn no_generation_is_made_twice(stage: &Stage) {
+    let mut last = BTreeMap::new();
+    for record in stage.trace().records() {
+        if let What::Began(generation) = record.what {
+            let before = last.insert(record.actor, generation).unwrap_or(0);
+            assert!(generation > before);
         }
     }
     assert_eq!(last.len(), CLERKS);
@@ -74,6 +98,21 @@ fn storms_of_many_seeds_break_no_promise() {
     each_seed("a storm over an office", 36, |seed| {
         let played = storm_over_an_office(seed, 1);
         assert!(played.value.struck > 50, "{:?}", played.value);
+    });
+}
+
+#[test]
+fn storms_over_teams_break_no_promise_and_repeat() {
+    install_panic_hook();
+    each_seed("a storm over teams", 24, |seed| {
+        let played = storm_over_teams(seed, 1);
+        assert!(played.value.struck > 50, "{:?}", played.value);
+        assert!(
+            played.value.restarts > played.value.struck as u64,
+            "siblings restart too"
+        );
+        let again = storm_over_teams(seed, 1);
+        assert_eq!(played.trace.parting(&again.trace), None);
     });
 }
 

@@ -12,7 +12,8 @@ use tokio::task::JoinHandle;
 use tokio::time::{sleep, timeout};
 use vyrox_supervision::testing::{Random, Stage, What};
 use vyrox_supervision::{
-    Backoff, Classified, Failure, Fault, Handle, Lane, Overflow, Policy, Restart, Serves, Spec,
+    Backoff, Classified, Failure, Fault, Group, Handle, Lane, Overflow, Policy, Restart, Serves,
+    Spec, Strategy,
 };
 
 pub(super) fn id(n: usize) -> String {
@@ -30,6 +31,12 @@ pub(super) struct Totals {
     pub(super) outcomes: BTreeMap<&'static str, u64>,
 }
 
+const TEAMS: [(&str, Strategy); 3] = [
+    ("alone", Strategy::OneForOne),
+    ("together", Strategy::OneForAll),
+    ("in-a-row", Strategy::RestForOne),
+];
+
 pub(super) struct Office {
     stage: Stage,
     desks: Vec<Rc<Desk>>,
@@ -40,6 +47,7 @@ pub(super) struct Office {
 struct Desk {
     stage: Stage,
     id: String,
+    team: Option<&'static str>,
     policy: Policy,
     clerk: RefCell<Handle<Clerk>>,
     ledger: Ledger,
@@ -78,8 +86,26 @@ fn policy(n: usize) -> Policy {
 impl Office {
     pub(super) fn open(stage: &Stage, clerks: usize) -> Self {
         let desks: Vec<_> = (0..clerks)
-            .map(|n| Desk::furnish(stage, id(n), policy(n)))
+            .map(|n| Desk::furnish(stage, id(n), None, policy(n)))
             .collect();
+        Self::opened(stage, desks)
+    }
+
+    /// The same, with the clerks in teams that restart by one of the strategies each.
+    pub(super) fn open_with_teams(stage: &Stage, clerks: usize) -> Self {
+        for (team, strategy) in TEAMS {
+            let group = Group::new(team, "team")
+                .strategy(strategy)
+                .bears(1_000, LONG);
+            stage.tree().supervisor(&group);
+        }
+        let desks: Vec<_> = (0..clerks)
+            .map(|n| Desk::furnish(stage, id(n), Some(TEAMS[n % TEAMS.len()].0), policy(n)))
+            .collect();
+        Self::opened(stage, desks)
+    }
+
+    fn opened(stage: &Stage, desks: Vec<Rc<Desk>>) -> Self {
         let ledgers: Vec<_> = desks.iter().map(|desk| desk.ledger.clone()).collect();
         stage.check(move |_| ledgers.iter().for_each(Ledger::is_in_order));
         let owners = desks.iter().map(|desk| actix::spawn(own(Rc::clone(desk))));
@@ -137,12 +163,13 @@ impl Office {
 }
 
 impl Desk {
-    fn furnish(stage: &Stage, id: String, policy: Policy) -> Rc<Self> {
+    fn furnish(stage: &Stage, id: String, team: Option<&'static str>, policy: Policy) -> Rc<Self> {
         let ledger = Ledger::default();
         Rc::new(Self {
-            clerk: RefCell::new(employ(stage, &id, policy, &ledger)),
+            clerk: RefCell::new(employ(stage, spec(&id, team, policy), &ledger)),
             stage: stage.clone(),
             id,
+            team,
             policy,
             ledger,
             sent: Cell::new(0),
@@ -238,9 +265,16 @@ impl Desk {
     }
 }
 
-fn employ(stage: &Stage, id: &str, policy: Policy, ledger: &Ledger) -> Handle<Clerk> {
-    let (spec, ledger) = (Spec::new(id, "clerk").policy(policy), ledger.clone());
-    let here = &Arbiter::current();
+fn spec(id: &str, team: Option<&str>, policy: Policy) -> Spec {
+    let spec = Spec::new(id, "clerk").policy(policy);
+    match team {
+        Some(team) => spec.under(team),
+        None => spec,
+    }
+}
+
+fn employ(stage: &Stage, spec: Spec, ledger: &Ledger) -> Handle<Clerk> {
+    let (ledger, here) = (ledger.clone(), &Arbiter::current());
     stage.tree().supervise(spec, here, move |_| Clerk {
         ledger: ledger.clone(),
     })
@@ -256,7 +290,8 @@ async fn own(desk: Rc<Desk>) {
             .trace()
             .note(&desk.id, format!("to be replaced, {exit}"));
         sleep(random.shorter_than(LONG)).await;
-        let next = employ(&desk.stage, &desk.id, desk.policy, &desk.ledger);
+        let spec = spec(&desk.id, desk.team, desk.policy);
+        let next = employ(&desk.stage, spec, &desk.ledger);
         desk.clerk.replace(next);
     }
 }

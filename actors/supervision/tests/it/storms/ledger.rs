@@ -73,7 +73,12 @@ impl Ledger {
                 !request.handled
             }
             Err(Failure::Evicted) => !request.handled,
-            Err(Failure::Crashed { .. } | Failure::Closed | Failure::Deadline) => true,
+            Err(
+                Failure::Crashed { .. }
+                | Failure::Restarted { .. }
+                | Failure::Closed
+                | Failure::Deadline,
+            ) => true,
             Err(_) => false,
         };
         if !right || request.outcome.is_some() {
@@ -117,6 +122,7 @@ impl Ledger {
                 None => "cast",
                 Some(Ok(_)) => "answered",
                 Some(Err(Failure::Crashed { .. })) => "crashed",
+                Some(Err(Failure::Restarted { .. })) => "restarted",
                 Some(Err(Failure::Evicted)) => "evicted",
                 Some(Err(Failure::Deadline)) => "deadline",
                 Some(Err(Failure::Closed)) => "closed",
