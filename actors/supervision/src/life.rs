@@ -145,12 +145,17 @@ impl<A: Supervised> Core<A> {
             let current = inner.current.take();
             let queued = inner.lanes.take_all();
             inner.unhandled = queued.len();
-            let doomed = queued.into_iter().chain(current);
+            let doomed: Vec<_> = queued.into_iter().chain(current).collect();
             Debris::new(waker, move || {
-                for envelope in doomed {
-                    envelope.fail(Failure::Closed);
+                for envelope in &doomed {
+                    envelope.tell(Failure::Closed);
                 }
-                panics::contained("factory", move || drop(factory));
+                Box::new(move || {
+                    for envelope in doomed {
+                        envelope.fail(Failure::Closed);
+                    }
+                    panics::contained("factory", move || drop(factory));
+                })
             })
         };
         if let Some(key) = self.supervised.get() {

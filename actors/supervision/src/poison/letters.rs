@@ -13,7 +13,10 @@ use std::fmt;
 /// Dead letters in the order of their numbers. It outlives actors of several types under one id, so it
 /// does not know the type of its messages.
 #[derive(Debug, Default)]
-pub(crate) struct Letters(VecDeque<Letter>);
+pub(crate) struct Letters {
+    kept: VecDeque<Letter>,
+    closed: bool,
+}
 
 /// One of them.
 #[derive(Debug)]
@@ -24,17 +27,23 @@ pub(crate) struct Letter {
 
 impl Letters {
     /// Adds a letter and gives out those that have to go for it, oldest first: at most `limit` are left
-    /// or, if that is 0, [`REMEMBERED`]. The caller drops them outside of its lock.
+    /// or, if that is 0, [`REMEMBERED`]; a closed store gives the letter itself out. The caller drops them
+    /// outside of its lock.
     ///
     /// A letter finds its place by its number, for a generation that was blocked may bring it late.
     #[must_use = "dropping messages runs code of others"]
     pub(crate) fn keep(&mut self, letter: Letter, limit: usize) -> Vec<Letter> {
+        if self.closed {
+            return vec![letter];
+        }
         let number = letter.record.number;
-        let place = self.0.partition_point(|other| other.record.number < number);
-        self.0.insert(place, letter);
+        let place = self
+            .kept
+            .partition_point(|other| other.record.number < number);
+        self.kept.insert(place, letter);
         let bound = if limit == 0 { REMEMBERED } else { limit };
-        let excess = self.0.len().saturating_sub(bound);
-        self.0.drain(..excess).collect()
+        let excess = self.kept.len().saturating_sub(bound);
+        self.kept.drain(..excess).collect()
     }
 
     /// The records, as an actor of type `A` may use them.
@@ -43,12 +52,15 @@ impl Letters {
             kept: letter.dormant::<A>().is_some(),
             ..letter.record.clone()
         };
-        self.0.iter().map(record).collect()
+        self.kept.iter().map(record).collect()
     }
 
     /// The lane of a letter's message.
     pub(crate) fn class_of<A: Actor>(&self, number: u64) -> Result<Class, RedriveError> {
-        let letter = self.0.iter().find(|letter| letter.record.number == number);
+        let letter = self
+            .kept
+            .iter()
+            .find(|letter| letter.record.number == number);
         letter
             .ok_or(RedriveError::NoLetter)?
             .dormant::<A>()
@@ -60,13 +72,27 @@ impl Letters {
     #[must_use = "dropping messages runs code of others"]
     pub(crate) fn take(&mut self, number: u64) -> Option<Letter> {
         let at = self
-            .0
+            .kept
             .binary_search_by_key(&number, |letter| letter.record.number);
-        self.0.remove(at.ok()?)
+        self.kept.remove(at.ok()?)
+    }
+
+    /// Gives all letters out; from now on none is kept here, for nobody would find it.
+    pub(crate) fn close(&mut self) -> Self {
+        let kept = std::mem::take(&mut self.kept);
+        self.closed = true;
+        Self {
+            kept,
+            closed: false,
+        }
+    }
+
+    pub(crate) const fn is_closed(&self) -> bool {
+        self.closed
     }
 
     pub(crate) fn len(&self) -> usize {
-        self.0.len()
+        self.kept.len()
     }
 }
 

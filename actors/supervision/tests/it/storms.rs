@@ -37,7 +37,7 @@ fn storm_over_an_office(seed: u64, hours: u64) -> Played<Totals> {
 /// No generation is made twice, and none is left out, whatever the actor's ends and new beginnings.
 fn generations_follow_each_other(stage: &vyrox_supervision::testing::Stage) {
     let mut last = std::collections::BTreeMap::new();
-    for record in stage.trace().records() {
+    for record in stage.trace().all() {
         if let What::Began(generation) = record.what {
             let before = last.insert(record.actor, generation).unwrap_or(0);
             assert_eq!(generation, before + 1);
