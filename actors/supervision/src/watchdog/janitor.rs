@@ -58,7 +58,9 @@ impl Janitor {
             // Everybody is told before anything is dropped: the first `Drop` may be the last.
             let told = debris.into_iter().map(Debris::tell_those_who_wait);
             let remains: Vec<_> = told.collect();
-            remains.into_iter().for_each(|drop_it| drop_it());
+            for drop_it in remains {
+                drop_it();
+            }
         };
         let janitor = thread::Builder::new().name("janitor".to_owned());
         if let Err(error) = janitor.spawn(clear) {

@@ -159,7 +159,7 @@ fn zones_may_end_in_the_order_of_their_beginning() {
         let watched = watched(&tree, onlooker(), &[]);
         let slow = settled(&tree, &arbiter).await;
         let [first, second] = [Stop::new(), Stop::new()];
-        let (in_one, in_none) = (first.0, second.0);
+        let (crossed_over, in_none) = (first.0, second.0);
         let crossed = run_in(move |_, _| {
             let one = zone("one", HOUR);
             let two = zone("two", HOUR);
@@ -169,9 +169,9 @@ fn zones_may_end_in_the_order_of_their_beginning() {
             second.1.here();
         });
         slow.try_cast(crossed).unwrap();
-        in_one.wait();
+        crossed_over.wait();
         assert_eq!(look_around(&tree, &watched).await, []);
-        drop(in_one);
+        drop(crossed_over);
         in_none.wait();
         let stall = watched.noticed("slow");
         assert_eq!((stall.kind, stall.zone), (StallKind::Busy, None));
