@@ -2,6 +2,7 @@
 
 use crate::context::Supervised;
 use crate::core::{Core, Past, Rest};
+use crate::desk::Desk;
 use crate::fall::{Debris, Fall};
 use crate::fence::Run;
 use crate::lock::lock;
@@ -25,9 +26,12 @@ pub(crate) trait Child: Send + Sync {
     /// The exit and the messages left unhandled, once the actor has ended.
     fn ended(&self) -> Option<(Exit, usize)>;
     fn wait_exited(&self) -> Pin<Box<dyn Future<Output = Exit> + Send + '_>>;
+    /// The desk of the present generation, once a thread has taken it.
+    fn desk(&self) -> Option<Arc<Desk>>;
     /// The message in its handler.
     fn current_message(&self) -> Option<&'static str>;
-    /// What waits for the actor, if it is in service and anything does.
+    /// What waits for the actor, if it is in service and anything does; or that the actor itself waits for
+    /// its supervisor, without a due date.
     fn waiting(&self) -> Option<Waiting>;
     fn rebuild(self: Arc<Self>, run: &Run, arbiter: &ArbiterHandle, fall: &Fall);
     /// Ends the present generation; the actor waits for [`Self::launch`].
@@ -37,15 +41,17 @@ pub(crate) trait Child: Send + Sync {
     fn dead_letters(&self) -> Vec<DeadLetter>;
     fn redrive(&self, number: u64) -> Result<(), RedriveError>;
     fn discard(&self, number: u64) -> Result<(), RedriveError>;
-    /// Gives all letters out. Only to be dropped where no lock is held.
+    /// Gives all letters out; none is kept from then on. Only to be dropped where no lock is held.
     fn take_letters(&self) -> Letters;
 }
 
-/// The queue of an actor in service.
+/// An actor that ought to do something.
 pub(crate) struct Waiting {
     pub(crate) run: Arc<Run>,
-    /// The message type at the head of its most urgent lane.
-    pub(crate) head: &'static str,
+    /// Its supervisor has ended it, to start it again when its turn comes.
+    pub(crate) at_rest: bool,
+    /// The message type at the head of its most urgent lane. Always there in service.
+    pub(crate) head: Option<&'static str>,
     /// Messages that it has taken in all its lives.
     pub(crate) handled: u64,
 }
@@ -87,6 +93,10 @@ impl<A: Supervised> Child for Core<A> {
         Box::pin(Self::wait_exited(self))
     }
 
+    fn desk(&self) -> Option<Arc<Desk>> {
+        self.current_run().home().map(|home| Arc::clone(&home.desk))
+    }
+
     fn current_message(&self) -> Option<&'static str> {
         lock(&self.inner)
             .current
@@ -96,13 +106,15 @@ impl<A: Supervised> Child for Core<A> {
 
     fn waiting(&self) -> Option<Waiting> {
         let inner = lock(&self.inner);
-        let between = inner.restart_due.is_some() || inner.rest != Rest::No;
-        if inner.exit.is_some() || between {
+        if inner.exit.is_some() || inner.restart_due.is_some() {
             return None;
         }
-        Some(Waiting {
+        let at_rest = inner.rest != Rest::No;
+        let head = inner.lanes.head().map(|envelope| envelope.key().message);
+        (at_rest || head.is_some()).then(|| Waiting {
             run: Arc::clone(&inner.run),
-            head: inner.lanes.head()?.key().message,
+            at_rest,
+            head,
             handled: inner.record.handled,
         })
     }

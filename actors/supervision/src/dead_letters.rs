@@ -35,7 +35,8 @@ impl Tree {
         })
     }
 
-    /// Dead letters that went with their actors when those were removed.
+    /// Dead letters that went with their actors when those were removed, or that an actor put away after its
+    /// id had been given up or had gone to another one.
     pub fn dead_letters_gone(&self) -> u64 {
         self.settings().letters_gone.load(Ordering::Relaxed)
     }
@@ -95,7 +96,13 @@ impl<A: Supervised> Core<A> {
         let message = dormant.filter(|_| limit > 0);
         record.kept = message.is_some();
         let letter = Letter { record, message };
-        let pushed_out = lock(&self.inner).quarantine.letters.keep(letter, limit);
+        let (pushed_out, gone) = {
+            let letters = &mut lock(&self.inner).quarantine.letters;
+            (letters.keep(letter, limit), letters.is_closed())
+        };
+        if gone {
+            self.settings.letters_gone.fetch_add(1, Ordering::Relaxed);
+        }
         drop(pushed_out);
         envelope.fail(Failure::Quarantined);
     }
@@ -133,9 +140,10 @@ impl<A: Supervised> Core<A> {
         lock(&self.inner).quarantine.letters.records::<A>()
     }
 
-    /// Gives all letters out: to the next actor of this id, or to be dropped.
+    /// Gives all letters out: to the next actor of this id, or to be dropped. What this one puts away from
+    /// now on, while it drains, is counted as gone.
     pub(crate) fn take_letters(&self) -> Letters {
-        std::mem::take(&mut lock(&self.inner).quarantine.letters)
+        lock(&self.inner).quarantine.letters.close()
     }
 }
 

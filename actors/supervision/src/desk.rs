@@ -5,6 +5,7 @@ use crate::clock;
 use crate::fence::Run;
 use crate::lock::lock;
 use crate::watchdog::roster::Roster;
+use crate::zone::Leave;
 use actix::{Arbiter, ArbiterHandle, System};
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -25,7 +26,7 @@ pub(crate) struct Desk {
     /// The seat of the actor of that poll; written before `poll`.
     polled_seat: AtomicU64,
     /// What the poll under way may take beyond the plan. See [`crate::zone`].
-    grant: Mutex<Option<Grant>>,
+    pub(crate) leave: Mutex<Leave>,
     seats: Mutex<Seats>,
     /// Since when the watchdog takes the thread for stuck; 0: it does not.
     stuck_since: AtomicU64,
@@ -85,24 +86,6 @@ pub(crate) struct Poll {
     pub(crate) seat: u64,
 }
 
-/// An exception for one poll.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Grant {
-    /// The poll that it is for; for any other it means nothing.
-    pub(crate) poll: u64,
-    /// The poll's time counts from here on.
-    pub(crate) from: u64,
-    /// The zone that the poll is in.
-    pub(crate) zone: Option<Allowance>,
-}
-
-/// A zone, and how long it may last.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Allowance {
-    pub(crate) what: &'static str,
-    pub(crate) until: u64,
-}
-
 /// When a poll is to be noticed and replaced.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Limits {
@@ -143,12 +126,19 @@ impl Desk {
         self.poll.load(Ordering::Acquire) == poll.stamp
     }
 
-    /// The limits of a poll that may take until `notice` or `replace` from its beginning.
-    pub(crate) fn limits(&self, poll: &Poll, notice: Duration, replace: Duration) -> Limits {
-        let grant = self.grant_for(poll);
-        let from = grant.map_or(poll.stamp, |grant| grant.from);
-        let zone = grant.and_then(|grant| grant.zone);
-        let until = zone.map_or(0, |zone| zone.until);
+    /// The limits of a poll that may take until `notice` or `replace` from its beginning. `counted` says from
+    /// which moment on to count what began at another one.
+    pub(crate) fn limits(
+        &self,
+        poll: &Poll,
+        (notice, replace): (Duration, Duration),
+        counted: impl Fn(u64) -> u64,
+    ) -> Limits {
+        let (spent, zone) = lock(&self.leave).of(poll.stamp);
+        let from = clock::later(counted(poll.stamp), spent);
+        let until = zone.map_or(0, |zone| {
+            clock::later(counted(zone.entered), zone.allowance)
+        });
         Limits {
             notice_at: clock::later(from, notice).max(until),
             replace_at: clock::later(from, replace).max(until),
@@ -160,19 +150,11 @@ impl Desk {
     pub(crate) fn is_overdue(&self, seat: u64, patience: Duration) -> bool {
         match self.pulse() {
             Pulse::Busy(poll) if poll.seat == seat => {
-                let limits = self.limits(&poll, patience, patience);
+                let limits = self.limits(&poll, (patience, patience), |moment| moment);
                 clock::now() >= limits.notice_at
             }
             Pulse::Busy(_) | Pulse::Idle(_) => false,
         }
-    }
-
-    pub(crate) fn grant_for(&self, poll: &Poll) -> Option<Grant> {
-        lock(&self.grant).filter(|grant| grant.poll == poll.stamp)
-    }
-
-    pub(crate) fn grant(&self, grant: Grant) {
-        *lock(&self.grant) = Some(grant);
     }
 
     /// Gives an actor a seat.
@@ -300,7 +282,7 @@ impl Desk {
             roster,
             poll: AtomicU64::new(0),
             polled_seat: AtomicU64::new(0),
-            grant: Mutex::new(None),
+            leave: Mutex::default(),
             seats: Mutex::default(),
             stuck_since: AtomicU64::new(0),
             gone: AtomicBool::new(false),

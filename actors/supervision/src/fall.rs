@@ -9,6 +9,7 @@ use crate::outcome::{Exit, Failure};
 use crate::restart_policy::{Blame, Verdict};
 use crate::strategy::Key;
 use crate::supervisors::{Judgement, Report};
+use crate::watchdog::janitor::set_aside;
 use actix::ArbiterHandle;
 use std::sync::Arc;
 use std::task::Waker;
@@ -92,20 +93,45 @@ impl Fall {
 pub(crate) struct Debris {
     /// The task of the generation must wake up to drop it.
     waker: Option<Waker>,
-    tell: Box<dyn FnOnce() + Send>,
+    tell: Box<dyn FnOnce() -> Remains + Send>,
 }
 
+/// What is to be dropped once everybody has been told.
+pub(crate) type Remains = Box<dyn FnOnce() + Send>;
+
 impl Debris {
-    pub(crate) fn new(waker: Option<Waker>, tell: impl FnOnce() + Send + 'static) -> Self {
+    /// `tell` tells those who wait.
+    pub(crate) fn new(
+        waker: Option<Waker>,
+        tell: impl FnOnce() -> Remains + Send + 'static,
+    ) -> Self {
         let tell = Box::new(tell);
         Self { waker, tell }
     }
 
+    /// Tells and drops all of it: here, unless this thread has a janitor.
     pub(crate) fn tell(self) {
+        if let Some(debris) = set_aside(self) {
+            let remains = debris.tell_those_who_wait();
+            remains();
+        }
+    }
+
+    /// Tells everybody before it drops anything.
+    pub(crate) fn tell_all(all: Vec<Self>) {
+        let here = all.into_iter().filter_map(set_aside);
+        let remains: Vec<_> = here.map(Self::tell_those_who_wait).collect();
+        for remains in remains {
+            remains();
+        }
+    }
+
+    /// Tells without dropping. A `Drop` that blocks must not keep anybody waiting.
+    pub(crate) fn tell_those_who_wait(self) -> Remains {
         if let Some(waker) = self.waker {
             waker.wake();
         }
-        (self.tell)();
+        (self.tell)()
     }
 }
 
@@ -260,6 +286,7 @@ impl<A: Supervised> Core<A> {
             if let Some(envelope) = current {
                 envelope.fail(failure);
             }
+            Box::new(|| {})
         });
         Some(Fallen {
             debris,

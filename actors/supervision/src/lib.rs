@@ -69,6 +69,9 @@
 //!
 //! * Answer asynchronously with `ResponseActFuture` or `AtomicResponse`. A handler that answers with
 //!   `ResponseFuture`, which actix runs outside of the context, cannot be sent to: see [`Contained`].
+//! * What a handler starts with `actix::spawn` (or on any other thread or runtime) is no part of its actor:
+//!   it runs outside of the fence, goes on after a fall, and no drain waits for it. Start it with
+//!   `ctx.spawn`, or have it ask a [`Fence`] before each effect.
 //! * A message that is being handled when its actor falls is not handled again. Whoever needs that asks
 //!   and asks again.
 //! * A panic in a `Drop` while another panic unwinds aborts the process; no layer can contain it. So

@@ -3,11 +3,12 @@
 use crate::child::Child;
 use crate::context::Supervised;
 use crate::core::{Core, Factory, Inner, Past, Rest, Settings};
-use crate::fall::Debris;
+use crate::fall::{Debris, Remains};
 use crate::fence::Run;
 use crate::lock::lock;
 use crate::outcome::{Exit, Failure, Stop};
 use crate::panics;
+use crate::parcel::Envelope;
 use crate::restart_policy::seed_of;
 use crate::spec::{Restart, Spec};
 use crate::strategy::Key;
@@ -158,13 +159,8 @@ impl<A: Supervised> Core<A> {
             let current = inner.current.take();
             let queued = inner.lanes.take_all();
             inner.unhandled = queued.len();
-            let doomed = queued.into_iter().chain(current);
-            Debris::new(waker, move || {
-                for envelope in doomed {
-                    envelope.fail(Failure::Closed);
-                }
-                panics::contained("factory", move || drop(factory));
-            })
+            let doomed = queued.into_iter().chain(current).collect();
+            Debris::new(waker, move || bury(doomed, factory))
         };
         if let Some(key) = self.supervised.get() {
             self.settings.supervisors.ended(*key);
@@ -264,4 +260,17 @@ impl<A: Supervised> Core<A> {
             quarantine: inner.quarantine.memory(),
         }
     }
+}
+
+/// Tells the askers of an actor that has ended, and leaves it to the caller to drop their messages.
+fn bury<A: Supervised>(doomed: Vec<Arc<dyn Envelope<A>>>, factory: Option<Factory<A>>) -> Remains {
+    for envelope in &doomed {
+        envelope.tell(Failure::Closed);
+    }
+    Box::new(move || {
+        for envelope in doomed {
+            envelope.fail(Failure::Closed);
+        }
+        panics::contained("factory", move || drop(factory));
+    })
 }

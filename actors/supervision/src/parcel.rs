@@ -210,6 +210,8 @@ pub(crate) trait Envelope<A: Actor>: Send + Sync {
     /// Takes the message out of the world and tells its asker why. A panic in the message's own `Drop`
     /// goes no further: it must not keep others from being told.
     fn fail(&self, why: Failure);
+    /// Only tells the asker why; the message has yet to be taken out, by [`Self::fail`].
+    fn tell(&self, why: Failure);
     /// Tells the message that it becomes a dead letter, and gives it out to be kept; its asker is still
     /// to be told. A message that nobody wants any more is dropped instead.
     fn put_away(&self, letter: &DeadLetter) -> Option<Box<dyn Dormant<A>>>;
@@ -275,6 +277,15 @@ impl<A: Serves<M>, M: Classified> Envelope<A> for Parcel<M> {
         // Outside of the lock, for both may run code of others: the message's `Drop`, the asker's waker.
         panics::contained("reply", move || drop(reply));
         panics::contained("message", move || drop(message));
+    }
+
+    fn tell(&self, why: Failure) {
+        let reply = {
+            let mut slot = lock(&self.slot);
+            slot.failure.get_or_insert(why);
+            slot.reply.take()
+        };
+        panics::contained("reply", move || drop(reply));
     }
 
     fn put_away(&self, letter: &DeadLetter) -> Option<Box<dyn Dormant<A>>> {

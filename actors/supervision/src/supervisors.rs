@@ -179,9 +179,7 @@ impl Supervisors {
         }
         drop(work);
         // Only now, for it may take as long as it likes: whoever falls meanwhile finds nobody at work.
-        for debris in left {
-            debris.tell();
-        }
+        Debris::tell_all(left);
     }
 
     /// Gives out what is to be told afterwards.
@@ -288,6 +286,7 @@ impl GroupLife {
                 why = cause.panic,
                 "restarted as a whole"
             );
+            Box::new(|| {})
         })
     }
 
@@ -301,6 +300,7 @@ impl GroupLife {
         Debris::new(None, move || {
             tracing::error!(supervisor = &*self.id, why = cause.panic, "gave up");
             self.exited.notify_waiters();
+            Box::new(|| {})
         })
     }
 }

@@ -16,9 +16,13 @@
 //! * **No progress.** An actor that takes nothing from its queue though nobody keeps it from its thread is
 //!   reported and left where it is: another thread would not help it.
 //!
-//! A look that comes late by more than `notice_after` judges nobody: whatever held up this thread (a
-//! suspended host, an overloaded one) most likely held up the others too. The next look judges again.
+//! The time by which a look comes late, if that is more than `notice_after`, counts against nobody: whatever
+//! held up this thread (a suspended host, an overloaded one) most likely held up the others too.
+//!
+//! What a replaced actor leaves behind (a queue that nobody will handle, if it is given up) is dropped on a
+//! thread made for it: a `Drop` that blocks does not end the watch.
 
+pub(crate) mod janitor;
 pub(crate) mod roster;
 pub(crate) mod threads;
 
@@ -29,6 +33,7 @@ mod untaken;
 mod watch;
 
 mod beat;
+mod pauses;
 mod refuge;
 
 use crate::tree::Tree;
@@ -60,7 +65,7 @@ pub struct Plan {
     /// What lasts longer loses its thread. Not before it was reported.
     pub replace_after: Duration,
     /// An actor that has taken nothing from its queue for so long, though something waits, is reported
-    /// within half of this time again.
+    /// within half of this time again; so is one that waits for so long for its supervisor to start it.
     pub progress_after: Duration,
 }
 
@@ -85,11 +90,11 @@ pub struct Stall {
     /// The generation of the actor; 0 without one.
     pub generation: u64,
     /// The message type in its handler, or at the head of its queue if it makes no progress. None if a
-    /// timer or future is stuck, or nothing of the actor has run.
+    /// timer or future is stuck, or nothing of the actor has run, or nothing waits for it.
     pub message: Option<&'static str>,
     /// The thread's name; none if it is not known.
     pub thread: Option<String>,
-    /// How long it has lasted.
+    /// How long it has lasted, without the time in which the watchdog was held up.
     pub busy_for: Duration,
     /// The protected zone that took longer than it may; see [`crate::zone`].
     pub zone: Option<&'static str>,
@@ -104,7 +109,8 @@ pub enum StallKind {
     NoBeat,
     /// An arbiter does not take an actor that was sent to it.
     NotTaken,
-    /// An actor takes nothing from its queue, though its thread is well.
+    /// An actor takes nothing from its queue, though its thread is well; or its supervisor has ended it, to
+    /// start it again when its turn comes, and the turn does not come.
     NoProgress {
         /// It holds back its queue itself, with `ctx.wait` or an `AtomicResponse`.
         held_back: bool,

@@ -1,8 +1,9 @@
 //! Calls that are known to be slow.
 
 use crate::clock;
-use crate::desk::{Allowance, Desk, Grant, Poll, Pulse};
+use crate::desk::{Desk, Poll, Pulse};
 use crate::fence::with_running;
+use crate::lock::lock;
 use std::fmt;
 use std::marker::PhantomData;
 use std::rc::Rc;
@@ -13,9 +14,9 @@ use std::time::Duration;
 /// neither noticed nor replaced. If it takes longer, it is, and `what` is named as [`crate::Stall::zone`].
 ///
 /// It holds until the guard is dropped, or the poll is over: a guard that is kept over an `.await` or in
-/// the actor protects nothing after that. Zones nest; while several are held, the one that ends last
-/// counts. Time spent in a zone does not count against the rest of the poll. Outside of a supervised
-/// actor it does nothing.
+/// the actor protects nothing after that. Zones may overlap, and end in any order; while several are held,
+/// the one whose allowance ends last counts. Time spent in zones does not count against the rest of the
+/// poll. Outside of a supervised actor it does nothing.
 ///
 /// The thread's other actors wait all the same: a zone is for what can't be moved to a thread of its own.
 ///
@@ -52,34 +53,101 @@ impl fmt::Debug for Zone {
 struct Entered {
     desk: Arc<Desk>,
     poll: Poll,
-    /// The zone around this one.
-    outer: Option<Allowance>,
+    zone: u64,
 }
 
 impl Entered {
     fn new(desk: Arc<Desk>, poll: Poll, what: &'static str, allowance: Duration) -> Self {
-        let before = desk.grant_for(&poll);
-        let outer = before.and_then(|grant| grant.zone);
-        let until = clock::later(clock::ticks(clock::monotonic()), allowance);
-        let inner = Allowance { what, until };
-        desk.grant(Grant {
-            poll: poll.stamp,
-            from: before.map_or(poll.stamp, |grant| grant.from),
-            zone: Some(outer.filter(|outer| outer.until >= until).unwrap_or(inner)),
-        });
-        Self { desk, poll, outer }
+        let now = clock::ticks(clock::monotonic());
+        let zone = lock(&desk.leave).enter(poll.stamp, Held::new(what, allowance, now));
+        Self { desk, poll, zone }
     }
 }
 
 impl Drop for Entered {
     fn drop(&mut self) {
-        if self.desk.is_in(&self.poll) {
-            self.desk.grant(Grant {
-                poll: self.poll.stamp,
-                from: clock::ticks(clock::monotonic()),
-                zone: self.outer,
-            });
+        let now = clock::ticks(clock::monotonic());
+        lock(&self.desk.leave).exit(self.poll.stamp, self.zone, now);
+    }
+}
+
+/// What a poll may take beyond the plan. There is one a desk, for the poll that asked last; all moments are
+/// [`clock::ticks`].
+#[derive(Default)]
+pub(crate) struct Leave {
+    /// The stamp of the poll that it is for; for any other it means nothing.
+    poll: u64,
+    /// The time that the poll has spent in zones, without those that it is in.
+    spent: Duration,
+    /// Since when it has been in one zone or another, if it is in any.
+    since: u64,
+    /// The zones that it is in.
+    held: Vec<Held>,
+    last: u64,
+}
+
+/// A zone that has been entered.
+#[derive(Clone, Copy)]
+pub(crate) struct Held {
+    number: u64,
+    pub(crate) what: &'static str,
+    pub(crate) entered: u64,
+    pub(crate) allowance: Duration,
+}
+
+impl Held {
+    pub(crate) const fn new(what: &'static str, allowance: Duration, now: u64) -> Self {
+        Self {
+            number: 0,
+            what,
+            entered: now,
+            allowance,
         }
+    }
+
+    fn ends(&self) -> u64 {
+        clock::later(self.entered, self.allowance)
+    }
+}
+
+impl Leave {
+    /// The poll enters a zone; the number by which it leaves it.
+    pub(crate) fn enter(&mut self, poll: u64, zone: Held) -> u64 {
+        if self.poll != poll {
+            *self = Self {
+                poll,
+                last: self.last,
+                ..Self::default()
+            };
+        }
+        if self.held.is_empty() {
+            self.since = zone.entered;
+        }
+        self.last = self.last.wrapping_add(1);
+        let number = self.last;
+        self.held.push(Held { number, ..zone });
+        number
+    }
+
+    /// The poll leaves a zone. Says nothing once another poll has entered one.
+    pub(crate) fn exit(&mut self, poll: u64, number: u64, now: u64) {
+        if self.poll != poll {
+            return;
+        }
+        self.held.retain(|zone| zone.number != number);
+        if self.held.is_empty() {
+            let stay = clock::between(self.since, now);
+            self.spent = self.spent.saturating_add(stay);
+        }
+    }
+
+    /// What the poll has spent in zones that it has left, and the zone that protects it for longest.
+    pub(crate) fn of(&self, poll: u64) -> (Duration, Option<Held>) {
+        if self.poll != poll {
+            return (Duration::ZERO, None);
+        }
+        let longest = self.held.iter().max_by_key(|zone| zone.ends());
+        (self.spent, longest.copied())
     }
 }
 
@@ -91,3 +159,6 @@ fn polled_here() -> Option<(Arc<Desk>, Poll)> {
         Pulse::Busy(_) | Pulse::Idle(_) => None,
     }
 }
+
+#[cfg(test)]
+mod tests;

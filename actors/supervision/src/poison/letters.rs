@@ -13,8 +13,13 @@ use std::fmt;
 /// Dead letters in the order of their numbers. It outlives actors of several types under one id, so it
 /// does not know the type of its messages. Nothing while it never held any, as with most actors.
 #[derive(Debug, Default)]
-#[expect(clippy::box_collection, reason = "it is empty, and many")]
-pub(crate) struct Letters(Option<Box<VecDeque<Letter>>>);
+pub(crate) struct Letters(Option<Box<Tray>>);
+
+#[derive(Debug, Default)]
+struct Tray {
+    kept: VecDeque<Letter>,
+    closed: bool,
+}
 
 /// One of them.
 #[derive(Debug)]
@@ -25,17 +30,22 @@ pub(crate) struct Letter {
 
 impl Letters {
     /// Adds a letter and gives out those that have to go for it, oldest first: at most `limit` are left
-    /// or, if that is 0, [`REMEMBERED`]. The caller drops them outside of its lock.
+    /// or, if that is 0, [`REMEMBERED`]; a closed store gives the letter itself out. The caller drops them
+    /// outside of its lock.
     ///
     /// A letter finds its place by its number, for a generation that was blocked may bring it late.
     #[must_use = "dropping messages runs code of others"]
     pub(crate) fn keep(&mut self, letter: Letter, limit: usize) -> Vec<Letter> {
-        let (letters, number) = (self.0.get_or_insert_default(), letter.record.number);
-        let place = letters.partition_point(|other| other.record.number < number);
-        letters.insert(place, letter);
+        let Tray { kept, closed } = &mut **self.0.get_or_insert_default();
+        if *closed {
+            return vec![letter];
+        }
+        let number = letter.record.number;
+        let place = kept.partition_point(|other| other.record.number < number);
+        kept.insert(place, letter);
         let bound = if limit == 0 { REMEMBERED } else { limit };
-        let excess = letters.len().saturating_sub(bound);
-        letters.drain(..excess).collect()
+        let excess = kept.len().saturating_sub(bound);
+        kept.drain(..excess).collect()
     }
 
     /// The records, as an actor of type `A` may use them.
@@ -60,9 +70,27 @@ impl Letters {
     /// Takes a letter out.
     #[must_use = "dropping messages runs code of others"]
     pub(crate) fn take(&mut self, number: u64) -> Option<Letter> {
-        let letters = self.0.as_mut()?;
-        let at = letters.binary_search_by_key(&number, |letter| letter.record.number);
-        letters.remove(at.ok()?)
+        let kept = &mut self.0.as_mut()?.kept;
+        let at = kept.binary_search_by_key(&number, |letter| letter.record.number);
+        kept.remove(at.ok()?)
+    }
+
+    /// Gives all letters out; from now on none is kept here, for nobody would find it.
+    pub(crate) fn close(&mut self) -> Self {
+        let closed = Tray {
+            kept: VecDeque::new(),
+            closed: true,
+        };
+        let before = self.0.replace(Box::new(closed));
+        Self(before.map(|tray| {
+            let kept = tray.kept;
+            let closed = false;
+            Box::new(Tray { kept, closed })
+        }))
+    }
+
+    pub(crate) fn is_closed(&self) -> bool {
+        self.0.as_ref().is_some_and(|tray| tray.closed)
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -70,7 +98,7 @@ impl Letters {
     }
 
     fn iter(&self) -> impl Iterator<Item = &Letter> {
-        self.0.iter().flat_map(|letters| letters.iter())
+        self.0.iter().flat_map(|tray| tray.kept.iter())
     }
 }
 

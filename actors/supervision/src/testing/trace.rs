@@ -114,9 +114,20 @@ impl Trace {
         lock(&self.written).total
     }
 
-    /// The first 100,000 records.
+    /// The first 100,000 records. A check that counts them wants [`Self::all`].
     pub fn records(&self) -> Vec<Record> {
         lock(&self.written).records.clone()
+    }
+
+    /// All records.
+    ///
+    /// # Panics
+    /// If more were written than are kept: what is counted in a part of them proves nothing.
+    pub fn all(&self) -> Vec<Record> {
+        let (records, total) = (self.records(), self.total());
+        let kept = u64::try_from(records.len()).unwrap_or(u64::MAX);
+        assert_eq!(kept, total, "only the first records of a trace are kept");
+        records
     }
 
     /// Where two runs parted: the number of the record, and that record of each, if they did.
@@ -221,6 +232,21 @@ mod tests {
                 "01:02:05.004000000 tenant/a generation 7",
             ]
         );
+    }
+
+    /// Checks that counted records passed over whatever came after the last one that was kept.
+    #[test]
+    #[should_panic(expected = "only the first records")]
+    fn a_part_of_a_trace_is_not_taken_for_all_of_it() {
+        run(async {
+            let trace = Trace::new();
+            for _ in 0..KEPT {
+                trace.note("a", "kept");
+            }
+            assert_eq!(trace.all().len(), KEPT);
+            trace.note("a", "one too many");
+            drop(trace.all());
+        });
     }
 
     #[test]

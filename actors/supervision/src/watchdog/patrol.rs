@@ -1,5 +1,7 @@
 //! One look after the other, and what all of its parts share.
 
+use super::janitor::Janitor;
+use super::pauses::Pauses;
 use super::progress::Progress;
 use super::refuge::{Place, Refuges};
 use super::untaken::Untaken;
@@ -19,14 +21,15 @@ pub(super) struct Patrol<O> {
     untaken: Untaken,
     progress: Progress,
     duty: Duty<O>,
-    /// When this look is due; none before the first one and after one that came late.
-    due: Option<u64>,
+    janitor: Janitor,
 }
 
 /// What each part of a look needs.
 pub(super) struct Duty<O> {
     pub(super) tree: Tree,
     pub(super) plan: Plan,
+    /// What counts against nobody.
+    pub(super) pauses: Pauses,
     owner: O,
     refuges: Refuges,
 }
@@ -38,40 +41,48 @@ impl<O: OnStall> Patrol<O> {
             untaken: Untaken::default(),
             progress: Progress::new(&plan, now()),
             duty: Duty::new(tree, plan, owner),
-            due: None,
+            janitor: Janitor::default(),
         }
     }
 
     /// Looks, and says after which time to look again.
     pub(super) fn look(&mut self) -> Duration {
-        let (now, plan) = (now(), self.duty.plan);
+        self.look_at(now())
+    }
+
+    fn look_at(&mut self, now: u64) -> Duration {
+        let plan = self.duty.plan;
         self.duty.tree.roster().tally.looks.add(1);
         self.meet_newcomers();
         self.listen(now);
-        let late = self
-            .due
-            .is_some_and(|due| clock::between(due, now) > plan.notice_after);
-        let next = if late {
+        if self.duty.pauses.look(now, plan.notice_after) {
             tracing::debug!("the watchdog itself was held up");
-            0
-        } else {
-            self.judge(now)
-        };
+        }
+        let next = self.judge(now);
         let longest = plan.look_every.max(SHORTEST_PAUSE);
         let pause = clock::between(now, next).clamp(SHORTEST_PAUSE, longest);
-        self.due = (!late).then(|| clock::later(now, pause));
+        self.duty.pauses.expect(clock::later(now, pause));
         pause
     }
 
     /// Judges everybody; the moment at which the next judgement is due.
     fn judge(&mut self, now: u64) -> u64 {
-        let mut next = u64::MAX;
-        for watch in &mut self.watches {
-            next = next.min(watch.judge(&mut self.duty, now));
-        }
-        self.untaken.judge(&mut self.duty, &self.watches, now);
-        self.progress.judge(&mut self.duty, now);
-        next
+        let Self {
+            watches,
+            untaken,
+            progress,
+            duty,
+            janitor,
+        } = self;
+        janitor.clear_up(|| {
+            let mut next = u64::MAX;
+            for watch in &mut *watches {
+                next = next.min(watch.judge(duty, now));
+            }
+            untaken.judge(duty, watches, now);
+            progress.judge(duty, now);
+            next
+        })
     }
 
     fn meet_newcomers(&mut self) {
@@ -118,6 +129,7 @@ impl<O: OnStall> Duty<O> {
         Self {
             tree,
             plan,
+            pauses: Pauses::default(),
             owner,
             refuges: Refuges::default(),
         }
@@ -168,7 +180,8 @@ impl<O: OnStall> Duty<O> {
     ) -> Option<ArbiterHandle> {
         let patience = self.plan.replace_after;
         let stuck = self.stuck_threads();
-        let place = match self.refuges.find(place, &stuck, now, patience) {
+        let is_new = |since| self.pauses.lasted(since, now) < patience;
+        let place = match self.refuges.find(place, &stuck, is_new) {
             Ok(arbiter) => return Some(arbiter),
             Err(missing) => missing,
         };
@@ -207,3 +220,6 @@ fn contained<T>(call: impl FnOnce() -> T) -> Option<T> {
     }
     called.ok()
 }
+
+#[cfg(test)]
+mod tests;

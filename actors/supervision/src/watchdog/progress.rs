@@ -1,4 +1,5 @@
-//! Actors that take nothing from their queues though nobody keeps them from their threads.
+//! Actors that take nothing from their queues though nobody keeps them from their threads, and those that
+//! wait for their supervisors in vain.
 
 use super::patrol::Duty;
 use super::{OnStall, Plan, Stall, StallKind};
@@ -7,12 +8,13 @@ use crate::clock;
 use crate::desk::Pulse;
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// What the last round has found.
 pub(super) struct Progress {
     /// When the next round is due.
     due: u64,
-    /// Actors with something in their queues, by id.
+    /// Actors that ought to do something, by id.
     suspects: HashMap<Arc<str>, Suspect>,
 }
 
@@ -21,6 +23,7 @@ struct Suspect {
     /// What it had taken in all, and since when that has not changed.
     handled: u64,
     since: u64,
+    at_rest: bool,
     noticed: Option<Stall>,
 }
 
@@ -71,9 +74,9 @@ fn judge_one<O: OnStall>(
         }
         None => Suspect::new(waiting, now),
     };
-    let lasted = clock::between(suspect.since, now);
+    let lasted = duty.pauses.lasted(suspect.since, now);
     if suspect.noticed.is_none() && lasted >= duty.plan.progress_after {
-        let stall = suspect.stall(waiting, now);
+        let stall = suspect.stall(waiting, lasted);
         duty.notice(&stall);
         suspect.noticed = Some(stall);
     }
@@ -83,6 +86,9 @@ fn judge_one<O: OnStall>(
 /// Whether nothing that is noticed otherwise keeps the actor from its queue: a poll of its own, a stuck
 /// thread, the way to one.
 fn is_free(waiting: &Waiting) -> bool {
+    if waiting.at_rest {
+        return true; // it has no thread at present
+    }
     waiting.run.home().is_some_and(|home| {
         let polled = matches!(home.desk.pulse(), Pulse::Busy(poll) if poll.seat == home.seat);
         !polled && !home.desk.is_stuck()
@@ -95,12 +101,15 @@ impl Suspect {
             generation: waiting.run.generation,
             handled: waiting.handled,
             since: now,
+            at_rest: waiting.at_rest,
             noticed: None,
         }
     }
 
     fn is_the_same(&self, waiting: &Waiting) -> bool {
-        self.generation == waiting.run.generation && self.handled == waiting.handled
+        self.generation == waiting.run.generation
+            && self.handled == waiting.handled
+            && self.at_rest == waiting.at_rest
     }
 
     /// It is no suspect any more, or not for the same reason.
@@ -110,16 +119,17 @@ impl Suspect {
         }
     }
 
-    fn stall(&self, waiting: &Waiting, now: u64) -> Stall {
+    fn stall(&self, waiting: &Waiting, busy_for: Duration) -> Stall {
+        let home = waiting.run.home().filter(|_| !self.at_rest);
         Stall {
             kind: StallKind::NoProgress {
                 held_back: waiting.run.holds_back(),
             },
             id: Some(waiting.run.actor.as_ref().to_owned()),
             generation: self.generation,
-            message: Some(waiting.head),
-            thread: waiting.run.home().map(|home| home.desk.name.clone()),
-            busy_for: clock::between(self.since, now),
+            message: waiting.head,
+            thread: home.map(|home| home.desk.name.clone()),
+            busy_for,
             zone: None,
         }
     }
@@ -129,12 +139,12 @@ impl Suspect {
 mod tests {
     use super::*;
     use crate::lane::{Class, Classified};
-    use crate::spec::Spec;
+    use crate::outcome::Stop;
+    use crate::spec::{Backoff, Group, Policy, Spec, Strategy};
     use crate::tree::Tree;
     use crate::watchdog::patrol;
     use actix::prelude::*;
     use std::sync::mpsc::{Receiver, Sender, channel};
-    use std::time::Duration;
 
     struct Idler;
 
@@ -154,6 +164,22 @@ mod tests {
         type Result = ();
 
         fn handle(&mut self, _: Nudge, _: &mut Self::Context) {}
+    }
+
+    #[derive(Message)]
+    #[rtype(result = "()")]
+    struct Fall;
+
+    impl Classified for Fall {
+        const CLASS: Class = Class::Bulk;
+    }
+
+    impl Handler<Fall> for Idler {
+        type Result = ();
+
+        fn handle(&mut self, _: Fall, ctx: &mut Self::Context) {
+            ctx.fail("let it fall");
+        }
     }
 
     /// Keeps what it is told; true stands for noticed.
@@ -216,6 +242,53 @@ mod tests {
             .block_on(idler.ask(Nudge, Duration::from_secs(9)))
             .unwrap();
         let passed = rounds(&mut progress, &mut duty, &told, [70, 80]);
+        assert_eq!(passed, [(false, stall.clone())]);
+    }
+
+    /// One whose supervisor never started it again was passed over, because it had no thread and nobody
+    /// was in its way: it could stay at rest for ever and nobody was told.
+    #[test]
+    fn an_actor_that_waits_for_its_supervisor_is_reported_until_it_is_started() {
+        const DAY: Duration = Duration::from_hours(24);
+        let (tree, system) = (Tree::new(1), System::new());
+        let (first, second) = system.block_on(async {
+            tree.supervisor(&Group::new("group", "group").strategy(Strategy::OneForAll));
+            let backoff = Backoff {
+                base: DAY,
+                max: DAY,
+                reset_after: DAY,
+            };
+            let patient = Policy {
+                backoff,
+                ..Policy::default()
+            };
+            let here = Arbiter::current();
+            let [first, second] = ["group/first", "group/second"].map(|id| {
+                let spec = Spec::new(id, "idler").policy(patient);
+                tree.supervise(spec, &here, |_| Idler)
+            });
+            second.ask(Nudge, DAY).await.unwrap();
+            first.ask(Fall, DAY).await.unwrap_err();
+            (first, second)
+        });
+        let (tell, told) = channel();
+        let plan = Plan::default();
+        let mut progress = Progress::new(&plan, patrol::now());
+        let mut duty = Duty::new(tree, plan, Owner(tell));
+        assert_eq!(rounds(&mut progress, &mut duty, &told, [10, 13]), []);
+        let noticed = rounds(&mut progress, &mut duty, &told, [16, 20, 30]);
+        let [(true, stall)] = noticed.as_slice() else {
+            panic!("{noticed:?}: the first one has a due date");
+        };
+        assert_eq!(stall.kind, StallKind::NoProgress { held_back: false });
+        assert_eq!(stall.id.as_deref(), Some("group/second"));
+        assert_eq!((stall.message, &stall.thread), (None, &None));
+        system.block_on(async {
+            first.stop(Stop::Now); // it was the one that the other waited for
+            first.exited().await;
+            second.ask(Nudge, DAY).await.unwrap();
+        });
+        let passed = rounds(&mut progress, &mut duty, &told, [40, 50]);
         assert_eq!(passed, [(false, stall.clone())]);
     }
 }

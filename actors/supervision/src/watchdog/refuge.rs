@@ -1,11 +1,9 @@
 //! Where the actors of stuck threads go: one spare a thread, however much comes that way.
 
-use crate::clock;
 use actix::ArbiterHandle;
 use std::collections::HashMap;
 use std::sync::{Arc, OnceLock};
 use std::thread::{self, ThreadId};
-use std::time::Duration;
 
 /// A stuck thread; `None` stands for the threads of which nothing is known, all together.
 pub(super) type Place = Option<ThreadId>;
@@ -28,7 +26,7 @@ struct Refuge {
 
 impl Refuges {
     /// The refuge of `place`. One that is stuck itself is replaced by its own refuge; one that has not
-    /// run anything within `patience` is none.
+    /// run anything is none, unless it `is_new` since it was adopted at that moment.
     ///
     /// # Errors
     /// There is none. The place to which a new one would belong.
@@ -36,13 +34,10 @@ impl Refuges {
         &self,
         place: Place,
         stuck: &[ThreadId],
-        now: u64,
-        patience: Duration,
+        is_new: impl Fn(u64) -> bool,
     ) -> Result<ArbiterHandle, Place> {
-        self.follow(place, stuck, |refuge| {
-            clock::between(refuge.since, now) < patience
-        })
-        .map(|refuge| refuge.arbiter.clone())
+        self.follow(place, stuck, |refuge| is_new(refuge.since))
+            .map(|refuge| refuge.arbiter.clone())
     }
 
     /// Goes from refuge to refuge as long as they are stuck.

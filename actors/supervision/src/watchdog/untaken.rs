@@ -14,6 +14,7 @@ use crate::fall::Fall;
 use crate::fence::Run;
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
+use std::time::Duration;
 
 /// Launches that are late, by ticket.
 #[derive(Default)]
@@ -38,14 +39,14 @@ struct Late {
 }
 
 impl Late {
-    fn new(launched: Launched, suspect: Option<&Watch>, now: u64) -> Self {
+    fn new(launched: Launched, suspect: Option<&Watch>, busy_for: Duration) -> Self {
         let stall = Stall {
             kind: StallKind::NotTaken,
             id: Some(launched.run.actor.as_ref().to_owned()),
             generation: launched.run.generation,
             message: None,
             thread: suspect.map(|watch| watch.desk.name.clone()),
-            busy_for: clock::between(launched.run.launched_at(), now),
+            busy_for,
             zone: None,
         };
         Self {
@@ -69,6 +70,10 @@ impl Untaken {
         let before = self.noticed.len();
         for launched in late {
             let sent_at = launched.run.launched_at();
+            let lasted = duty.pauses.lasted(sent_at, now);
+            if lasted < duty.plan.notice_after {
+                continue;
+            }
             let waits_for = |watch: &&Watch| watch.may_owe(sent_at);
             if watches
                 .iter()
@@ -77,7 +82,7 @@ impl Untaken {
                 continue; // a thread that is busy, not stuck, may come to it yet
             }
             let suspect = watches.iter().find(waits_for);
-            self.judge_one(duty, &Late::new(launched, suspect, now), before, now);
+            self.judge_one(duty, &Late::new(launched, suspect, lasted), before, now);
         }
         let more = self.noticed.len().saturating_sub(before.saturating_add(1));
         if more > 0 {

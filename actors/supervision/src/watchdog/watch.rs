@@ -2,6 +2,7 @@
 
 use super::beat::{Beat, Heard};
 use super::patrol::Duty;
+use super::pauses::Pauses;
 use super::{OnStall, Plan, Stall, StallKind};
 use crate::child::Child;
 use crate::clock;
@@ -46,6 +47,8 @@ enum Cause {
 /// What may become a stall.
 struct Symptom {
     cause: Cause,
+    /// From when on its time counts.
+    since: u64,
     limits: Limits,
 }
 
@@ -54,13 +57,6 @@ impl Symptom {
         match self.cause {
             Cause::Poll(poll) => Some(poll),
             Cause::Silence(_) => None,
-        }
-    }
-
-    const fn begun(&self) -> u64 {
-        match self.cause {
-            Cause::Poll(poll) => poll.stamp,
-            Cause::Silence(since) => since,
         }
     }
 }
@@ -95,7 +91,7 @@ impl Watch {
 
     /// Notices, replaces or finds recovered. The moment at which more is due.
     pub(super) fn judge<O: OnStall>(&mut self, duty: &mut Duty<O>, now: u64) -> u64 {
-        let symptom = self.symptom(&duty.plan, now);
+        let symptom = self.symptom(&duty.plan, &duty.pauses, now);
         let answered = std::mem::take(&mut self.answered);
         if now < symptom.limits.notice_at || !self.shows(&symptom) {
             if answered {
@@ -129,21 +125,23 @@ impl Watch {
         self.beat.heard_of <= moment
     }
 
-    fn symptom(&mut self, plan: &Plan, now: u64) -> Symptom {
+    fn symptom(&mut self, plan: &Plan, pauses: &Pauses, now: u64) -> Symptom {
+        let counted = |moment| pauses.counted(moment);
+        let patience = (plan.notice_after, plan.replace_after);
         match self.desk.pulse() {
             Pulse::Busy(poll) => Symptom {
                 cause: Cause::Poll(poll),
-                limits: self
-                    .desk
-                    .limits(&poll, plan.notice_after, plan.replace_after),
+                since: counted(poll.stamp),
+                limits: self.desk.limits(&poll, patience, counted),
             },
             Pulse::Idle(pulse) => {
                 if self.quiet.pulse != pulse {
                     self.quiet = Quiet { since: now, pulse };
                 }
-                let since = self.quiet.since;
+                let since = counted(self.quiet.since);
                 Symptom {
-                    cause: Cause::Silence(since),
+                    cause: Cause::Silence(self.quiet.since),
+                    since,
                     limits: Limits {
                         notice_at: clock::later(since, plan.notice_after),
                         replace_at: clock::later(since, plan.replace_after),
@@ -169,10 +167,10 @@ impl Watch {
         if !self.shows(symptom) {
             return; // and what was read may be of the next poll
         }
-        self.desk.show_stuck(symptom.begun());
+        self.desk.show_stuck(symptom.since);
         let before = self.stuck.take();
         self.stuck = Some(Stuck {
-            since: before.map_or_else(|| symptom.begun(), |stuck| stuck.since),
+            since: before.map_or_else(|| symptom.since, |stuck| stuck.since),
             cause: symptom.cause,
             stall: stall.clone(),
             replaced: false,
@@ -201,7 +199,7 @@ impl Watch {
             generation: run.map_or(0, |run| run.generation),
             message,
             thread: Some(self.desk.name.clone()),
-            busy_for: clock::between(symptom.begun(), now),
+            busy_for: clock::between(symptom.since, now),
             zone: symptom.limits.zone,
         }
     }
@@ -214,7 +212,7 @@ impl Watch {
         let Some(stuck) = self.stuck.as_mut().filter(|stuck| !stuck.replaced) else {
             return;
         };
-        stuck.stall.busy_for = clock::between(symptom.begun(), now);
+        stuck.stall.busy_for = clock::between(symptom.since, now);
         let movers = movers(&self.desk, duty);
         if movers.is_empty() {
             stuck.replaced = true;

@@ -16,6 +16,7 @@ mod asks;
 mod bounds;
 mod containment;
 mod crashes;
+mod debris;
 mod families;
 mod faults;
 mod generations;

@@ -4,6 +4,8 @@ use crate::worker::{
     Diary, Entry, Gate, LONG, Later, Note, Worker, ms, quick, run_in, with_threads, worker_in,
 };
 use actix::prelude::*;
+use std::sync::mpsc::channel;
+use std::time::Duration;
 use tokio::time::Instant;
 use vyrox_supervision::testing::{run, settle};
 use vyrox_supervision::{Exit, Handle, Policy, Reason, Spec, Stop, Tree};
@@ -161,5 +163,95 @@ fn a_stuck_actor_is_ended_from_outside() {
         arbiter.stop();
         arbiter.join().unwrap();
         assert_eq!(diary.entries(), [Entry::Started(1), Entry::Dropped(1)]);
+    });
+}
+
+/// Until each of them has been seen on its thread. Blocks, for else a paused clock would run ahead.
+fn settled(handles: &[Handle<Worker>]) {
+    let (tell, seen) = channel();
+    for handle in handles {
+        let tell = tell.clone();
+        let look = run_in(move |_, _| tell.send(()).unwrap());
+        handle.try_cast(look).unwrap();
+        seen.recv_timeout(LONG).unwrap();
+    }
+}
+
+/// A writer whose answers take 20 ms each, and that is asked for more until it drains.
+fn busy_writer(tree: &Tree) -> (Handle<Worker>, Diary) {
+    let (writer, diary) = worker_in(tree, "writer", quick(), &Arbiter::current());
+    let insider = writer.insider();
+    actix::spawn(async move {
+        while insider.try_cast(Later(ms(20), 0)).is_ok() {
+            tokio::time::sleep(ms(5)).await;
+        }
+    });
+    (writer, diary)
+}
+
+/// Each of forty actors on a thread that was blocked had half of the time that was left, one after the
+/// other: nothing was left for the writer, and what had been acknowledged was lost with it.
+#[test]
+fn a_thread_that_is_stuck_is_waited_for_once() {
+    run(async {
+        let (tree, arbiter) = (Tree::new(1), Arbiter::new());
+        let (writer, diary) = busy_writer(&tree);
+        let patient = Policy {
+            stop_deadline: LONG,
+            ..quick()
+        };
+        let tenants: Vec<_> = (0..40)
+            .map(|n| worker_in(&tree, &format!("tenant/{n}"), patient, &arbiter.handle()).0)
+            .collect();
+        settled(&tenants);
+        let (gate, block) = Gate::new();
+        tenants[0].try_cast(block).unwrap();
+        gate.wait_until_blocked();
+        let began = Instant::now();
+        let report = tree.shutdown(ms(4_000)).await;
+        println!("ended after {:?} of the paused clock", began.elapsed());
+        let (last, others) = report.children.split_last().unwrap();
+        assert_eq!(
+            (last.id.as_str(), &last.exit, last.unhandled),
+            ("writer", &Exit::Normal, 0)
+        );
+        let written = u64::try_from(diary.notes().len()).unwrap();
+        assert_eq!(written, writer.snapshot().handled, "every answer was given");
+        let killed = others.iter().filter(|child| child.exit == Exit::Killed);
+        assert_eq!(killed.count(), 40);
+        let waited = ms(2_000)..ms(2_200);
+        assert!(waited.contains(&began.elapsed()), "once, for half the time");
+        drop(gate);
+    });
+}
+
+/// The same with forty actors that wait for something that never comes: their threads are well.
+#[test]
+fn many_that_do_not_drain_leave_time_for_those_behind() {
+    run(async {
+        let tree = Tree::new(1);
+        let (writer, diary) = busy_writer(&tree);
+        let (_between, _) = worker_in(&tree, "between", quick(), &Arbiter::current());
+        let patient = Policy {
+            stop_deadline: LONG,
+            ..quick()
+        };
+        let here = Arbiter::current();
+        let tenants: Vec<_> = (0..40)
+            .map(|n| worker_in(&tree, &format!("tenant/{n}"), patient, &here).0)
+            .collect();
+        for tenant in &tenants {
+            tenant.try_cast(Later(Duration::from_hours(1), 0)).unwrap();
+        }
+        settle().await;
+        let report = tree.shutdown(ms(4_000)).await;
+        let (healthy, stuck): (Vec<_>, Vec<_>) = report
+            .children
+            .iter()
+            .partition(|child| child.exit == Exit::Normal);
+        let healthy: Vec<_> = healthy.iter().map(|child| child.id.as_str()).collect();
+        assert_eq!((healthy, stuck.len()), (vec!["between", "writer"], 40));
+        let written = u64::try_from(diary.notes().len()).unwrap();
+        assert_eq!(written, writer.snapshot().handled, "every answer was given");
     });
 }

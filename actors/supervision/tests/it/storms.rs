@@ -48,7 +48,7 @@ fn storm_over_teams(seed: u64, hours: u64) -> Played<Totals> {
 /// No generation is made twice, and none is left out, whatever the actor's ends and new beginnings.
 fn generations_follow_each_other(stage: &Stage) {
     let mut last = BTreeMap::new();
-    for record in stage.trace().records() {
+    for record in stage.trace().all() {
         if let What::Began(generation) = record.what {
             let before = last.insert(record.actor, generation).unwrap_or(0);
             assert_eq!(generation, before + 1);
@@ -61,7 +61,7 @@ fn generations_follow_each_other(stage: &Stage) {
 /// never made.
 fn no_generation_is_made_twice(stage: &Stage) {
     let mut last = BTreeMap::new();
-    for record in stage.trace().records() {
+    for record in stage.trace().all() {
         if let What::Began(generation) = record.what {
             let before = last.insert(record.actor, generation).unwrap_or(0);
             assert!(generation > before);

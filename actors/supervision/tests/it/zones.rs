@@ -151,6 +151,35 @@ fn zones_nest_and_the_one_that_ends_last_counts() {
     });
 }
 
+/// The guard that was dropped last gave back the zone before it, though that one had ended.
+#[test]
+fn zones_may_end_in_the_order_of_their_beginning() {
+    with_threads(async {
+        let (tree, arbiter) = (Tree::new(1), Arbiter::new());
+        let watched = watched(&tree, onlooker(), &[]);
+        let slow = settled(&tree, &arbiter).await;
+        let [first, second] = [Stop::new(), Stop::new()];
+        let (crossed_over, in_none) = (first.0, second.0);
+        let crossed = run_in(move |_, _| {
+            let one = zone("one", HOUR);
+            let two = zone("two", HOUR);
+            drop(one);
+            first.1.here();
+            drop(two);
+            second.1.here();
+        });
+        slow.try_cast(crossed).unwrap();
+        crossed_over.wait();
+        assert_eq!(look_around(&tree, &watched).await, []);
+        drop(crossed_over);
+        in_none.wait();
+        let stall = watched.noticed("slow");
+        assert_eq!((stall.kind, stall.zone), (StallKind::Busy, None));
+        drop(in_none);
+        watched.recovered("slow");
+    });
+}
+
 /// A guard that outlives its poll protects no other one.
 #[test]
 fn a_zone_ends_with_its_poll() {

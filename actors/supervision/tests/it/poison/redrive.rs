@@ -222,3 +222,27 @@ fn letters_go_over_to_the_next_actor_of_the_id_until_it_is_removed() {
         assert_eq!(tree.redrive("worker", next), Err(RedriveError::NoActor));
     });
 }
+
+/// The letters were taken from a removed actor before it drained: those that it put away while it drained
+/// went without being counted.
+#[test]
+fn letters_that_are_put_away_after_a_removal_are_counted_as_gone() {
+    run(async {
+        let (tree, handle, diary) = worker(quick());
+        let jobs = Jobs::new();
+        jobs.quarantine(&handle, 7, Manner::Mild).await;
+        for _ in 0..3 {
+            handle.try_cast(jobs.job(8, Manner::Mild)).unwrap();
+        }
+        handle.try_cast(Note(1)).unwrap();
+        tree.remove("worker");
+        assert_eq!(tree.dead_letters_gone(), 1);
+        assert_eq!(handle.exited().await, Exit::Normal);
+        assert_eq!(diary.notes(), [1], "it drained");
+        assert_eq!(jobs.answers.try_recv().unwrap().digest, 8);
+        assert_eq!(
+            (handle.dead_letters(), tree.dead_letters_gone()),
+            (vec![], 2)
+        );
+    });
+}

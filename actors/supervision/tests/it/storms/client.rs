@@ -145,7 +145,7 @@ impl Office {
                 *outcomes.entry(word).or_insert(0) += count;
             }
         }
-        let records = self.stage.trace().records();
+        let records = self.stage.trace().all();
         let count = |of: fn(&What) -> bool| records.iter().filter(|r| of(&r.what)).count();
         Totals {
             requests,
@@ -244,7 +244,7 @@ impl Desk {
     /// A message that nobody asked about may be lost in hand, once a strike, or with its clerk's end; or
     /// a newer one took its place.
     fn lost_only_what_was_struck(&self) {
-        let records = self.stage.trace().records();
+        let records = self.stage.trace().all();
         let of_mine = |of: fn(&What) -> bool| {
             let mine = records.iter().filter(|record| *record.actor == *self.id);
             mine.filter(|record| of(&record.what)).count() as u64
