@@ -24,7 +24,7 @@ use vyrox_actors::{
     ports::{Clock, Limits, World},
     projector::{Progress, ProjectorParts, catch_up},
     rules::RuleSet,
-    supervision::{Tree, Watchdog, install_panic_hook},
+    supervision::{Tree, Watchdog, install_panic_hook, withhold_panic_texts},
     tree::{Host, HostParts, start},
 };
 use vyrox_domain::{ids::HOST_CHAIN, time::Timestamp, triage::Bands};
@@ -69,6 +69,7 @@ impl Clock for SystemClock {
 pub fn run(mut config: Config, options: RunOptions) -> anyhow::Result<()> {
     telemetry::init(&config.log)?;
     install_panic_hook();
+    withhold_panic_texts();
     let connections = &mut config.server.max_connections;
     *connections = descriptors::make_room(*connections);
     actix::System::new().block_on(serve::serve(config, options))

@@ -138,6 +138,14 @@ impl Classified for Receive {
     fn quarantined(&mut self, letter: &DeadLetter) {
         set_aside(&mut self.reply, letter);
     }
+
+    fn again(&self) -> Option<Self> {
+        Some(Self {
+            intake: Arc::clone(&self.intake),
+            alerts: Arc::clone(&self.alerts),
+            reply: deaf(),
+        })
+    }
 }
 
 /// Keep a verified body as evidence, and make no alert of it.
@@ -173,6 +181,14 @@ impl Classified for Reject {
     fn quarantined(&mut self, letter: &DeadLetter) {
         set_aside(&mut self.reply, letter);
     }
+
+    fn again(&self) -> Option<Self> {
+        Some(Self {
+            intake: Arc::clone(&self.intake),
+            why: self.why.clone(),
+            reply: deaf(),
+        })
+    }
 }
 
 impl Intake {
@@ -186,11 +202,21 @@ impl Intake {
 /// Answers instead of the taker, and leaves a reply behind that nobody listens to: what is redriven
 /// has no asker.
 fn set_aside<T>(reply: &mut IntakeReply<T>, letter: &DeadLetter) {
-    let (deaf, _) = oneshot::channel();
-    let told =
-        std::mem::replace(reply, deaf).send(Err(IntakeError::Quarantined(Quarantine::of(letter))));
+    let told = std::mem::replace(reply, deaf())
+        .send(Err(IntakeError::Quarantined(Quarantine::of(letter))));
     // The caller may have gone; the letter says the same.
     told.ok();
+}
+
+/// A reply that nobody listens to.
+fn deaf<T>() -> IntakeReply<T> {
+    let (deaf, _) = oneshot::channel();
+    deaf
+}
+
+/// What tells one alert from another, never 0.
+fn identity(alert_id: AlertId) -> u64 {
+    alert_id.0.as_u64_pair().1 | 1
 }
 
 /// Stage 1 has spoken about an alert.
@@ -205,6 +231,11 @@ pub struct RecordVerdict {
 
 impl Classified for RecordVerdict {
     const CLASS: Class = Class::Bulk;
+
+    /// One alert whose verdict fells the machine must not use up the budget of all others.
+    fn digest(&self) -> u64 {
+        identity(self.alert_id)
+    }
 }
 
 /// The journal refused an append, so what the machine did since never happened.
@@ -231,6 +262,10 @@ pub struct LeaveToPeople {
 
 impl Classified for LeaveToPeople {
     const CLASS: Class = Class::Bulk;
+
+    fn digest(&self) -> u64 {
+        identity(self.alert_id)
+    }
 }
 
 /// Ask stage 1 about an alert.
@@ -249,7 +284,15 @@ impl Classified for Assess {
     const CLASS: Class = Class::Bulk;
 
     fn digest(&self) -> u64 {
-        self.alert_id.0.as_u64_pair().1
+        identity(self.alert_id)
+    }
+
+    fn again(&self) -> Option<Self> {
+        Some(Self {
+            alert_id: self.alert_id,
+            alert: Arc::clone(&self.alert),
+            machine: self.machine.clone(),
+        })
     }
 
     fn quarantined(&mut self, _: &DeadLetter) {

@@ -1,13 +1,14 @@
 //! The tenants' supervisor: activates a tenant on its first message, passivates it when idle, and
 //! suspends it when it falls too often.
 
+mod serving;
 mod suspension;
 
 use std::{
     collections::HashMap,
     sync::{
         Arc,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicU32, AtomicU64, Ordering},
     },
     time::Duration,
 };
@@ -19,10 +20,12 @@ use actix::{
 use arc_swap::ArcSwap;
 use vyrox_domain::{host::HostState, ids::TenantId};
 use vyrox_supervision::{
-    Backoff, Class, Classified, Group, GroupHandle, Handle, Lane, Overflow, Policy, Spec, Stop,
-    Strategy, SupervisedContext, Tree,
+    Backoff, Class, Classified, Group, Handle, Lane, Overflow, Policy, Spec, Strategy,
+    SupervisedContext, Tree,
 };
 
+pub(crate) use self::serving::Serving;
+use self::serving::at_rest;
 use crate::{
     arbiters::Arbiters,
     directory::{Directory, Route},
@@ -76,20 +79,6 @@ enum Active {
         writer: Handle<IntakeWriter>,
         probe: u32,
     },
-}
-
-/// The actors that serve a tenant.
-#[derive(Clone)]
-pub(crate) struct Serving {
-    supervisor: GroupHandle,
-    machine: Handle<Machine>,
-    triage: Handle<TriageEngine>,
-    /// Alerts that stage 1 owes.
-    owed: Arc<AtomicU64>,
-    /// Which activation this is; a late word of an earlier one changes nothing.
-    life: u64,
-    /// How often it was probed since it was last well.
-    probe: u32,
 }
 
 /// Give me the way in to this tenant; activates it if needed. `None`: there is no such tenant.
@@ -229,7 +218,7 @@ impl Tenants {
             self.tree
                 .supervise(spec.policy(self.policy()), &arbiter, make)
         };
-        let owed = Arc::new(AtomicU64::new(0));
+        let (owed, loaded_at_ms) = (Arc::<AtomicU64>::default(), Arc::<AtomicU64>::default());
         let machine = {
             let parts = Arc::new(MachineParts {
                 world: Arc::clone(&self.world),
@@ -237,6 +226,7 @@ impl Tenants {
                 triage: triage.clone(),
                 tenants: ctx.handle(),
                 owed: Arc::clone(&owed),
+                loaded_at_ms: Arc::clone(&loaded_at_ms),
             });
             let spec = Spec::new(format!("{node}/machine"), "machine").under(&node);
             let make = move |_| Machine::new(Arc::clone(&parts));
@@ -250,7 +240,8 @@ impl Tenants {
             triage,
             owed,
             life: self.lives,
-            probe,
+            probe: Arc::new(AtomicU32::new(probe)),
+            loaded_at_ms,
         };
         self.watch(&tenant, &serving, ctx);
         let route = Route::Machine(serving.machine.clone());
@@ -371,26 +362,4 @@ impl Handler<Passivate> for Tenants {
             .map(move |(), tenants: &mut Self, ctx| tenants.rested(&tenant, life, ctx));
         ctx.spawn(rest);
     }
-}
-
-impl Serving {
-    /// Dead letters go with their actors, so a tenant that has some stays until they are settled; one
-    /// on probation, until it is known to be well.
-    fn is_idle(&self, generation: u64) -> bool {
-        self.probe == 0
-            && self.machine.depth() == 0
-            && self.machine.dead_letters().is_empty()
-            && self.triage.dead_letters().is_empty()
-            && self.triage.depth() == 0
-            && self.machine.snapshot().generation == generation
-            && self.owed.load(Ordering::Acquire) == 0
-    }
-}
-
-/// Lets the machine finish what it took, then its stage 1.
-async fn at_rest(serving: Serving) {
-    serving.machine.stop(Stop::Drain);
-    serving.machine.exited().await;
-    serving.triage.stop(Stop::Drain);
-    serving.triage.exited().await;
 }

@@ -52,6 +52,8 @@ pub struct MachineParts {
     pub tenants: Handle<Tenants>,
     /// Alerts that stage 1 still owes; read by whoever decides whether the tenant may rest.
     pub owed: Arc<AtomicU64>,
+    /// Since when the machine knows its state, in Unix milliseconds; 0 while it loads.
+    pub loaded_at_ms: Arc<AtomicU64>,
 }
 
 /// The actor.
@@ -93,6 +95,7 @@ impl Machine {
     /// that is done.
     fn reload(&mut self, ctx: &mut SupervisedContext<Self>) {
         self.taker = None;
+        self.parts.loaded_at_ms.store(0, Ordering::Release);
         let (world, tenant) = (Arc::clone(&self.parts.world), self.name().clone());
         let pause = self
             .refusals
@@ -116,6 +119,8 @@ impl Machine {
         self.stage1 = self.parts.triage.snapshot().generation;
         let parts = &self.parts;
         self.taker = Some(Taker::new(&parts.world, &parts.keys, loaded));
+        let now_ms = parts.world.now().ms();
+        parts.loaded_at_ms.store(now_ms, Ordering::Release);
         self.carry_out(Command::OpenChain(chain_opened(&self.parts.keys)), ctx);
         self.ask_next(ctx);
     }

@@ -60,7 +60,7 @@ Examples:
 
 const REDRIVE_HELP: &str = "\
 For when the reason is gone: other rules, a tenant that is well again. An alert is then taken in and
-judged as any other. A message that makes its actor fall again comes back here after two more falls.
+judged as any other. A message that makes its actor fall again is back here, under the same number.
 The order is written to the host's own chain.
 
 Examples:

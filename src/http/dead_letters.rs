@@ -83,8 +83,7 @@ fn find(edge: &Edge, number: &str) -> Answer<Found> {
 
 /// Refuses what is known to come to nothing, so that the chain does not tell of it.
 fn may_be_redriven(edge: &Edge, (actor, letter): &Found) -> Answer<()> {
-    let state = edge.tree.find(actor).map(|node| node.state);
-    match state {
+    match edge.tree.state_of(actor) {
         _ if !letter.kept => Err(problem(RedriveError::NotKept)),
         None => Err(problem(RedriveError::NoActor)),
         Some(State::Suspended | State::Stopped) => {

@@ -33,8 +33,7 @@ pub(super) async fn ready(edge: Shared) -> HttpResponse {
         reasons.push("journal_poisoned");
     }
     for actor in ["audit_writer", "registry", "tenants", "projector"] {
-        let serves = edge.tree.find(actor).is_some_and(|node| serves(&node));
-        if !serves {
+        if !edge.tree.state_of(actor).is_some_and(serves) {
             reasons.push(actor);
         }
     }
@@ -62,8 +61,8 @@ struct Readiness {
     threads_stuck: Option<usize>,
 }
 
-fn serves(node: &Node) -> bool {
-    matches!(node.state, State::Running | State::BackingOff)
+const fn serves(state: State) -> bool {
+    matches!(state, State::Running | State::BackingOff)
 }
 
 #[derive(Deserialize)]

@@ -13,7 +13,7 @@ use self::letters::{
 };
 use crate::{
     faults::{node, order},
-    load::{HARMFUL, Sender},
+    load::{HARMFUL, Receipt, Sender},
     server::{DEADLINE, NO_RATIONS, Reply, Server, Tenant, eventually},
 };
 
@@ -297,6 +297,54 @@ fn an_alert_over_which_stage_1_falls_is_left_to_people_once() {
     assert_eq!(verdicts.count(), 1);
     let health = server.get("/health/tenants/acme");
     assert_eq!(health["state"], "serving", "{health}");
+}
+
+/// The verdict of one alert made the machine fall, again and again, because each new generation asked for
+/// it anew: the tenant was suspended for as long as that alert was there.
+#[test]
+fn an_alert_whose_verdict_fells_the_machine_does_not_suspend_its_tenant() {
+    let dir = tempfile::tempdir().unwrap();
+    let server = start(&dir, &[ONE_FALL, ("VYROX_SUPERVISION__STALL_MS", "600000")]);
+    let acme = server.add_tenant("acme");
+    let before = Sender::new(&server).accepted(&acme, "before");
+    judged(&server, &before);
+    // Stage 1 takes its time, so that the machine's next messages are about its verdict.
+    order(&server, &acme, "triage_engine", "block_ms:500", 1);
+    let alert = Sender::new(&server).accepted(&acme, "fells-by-its-verdict");
+    order(&server, &acme, "machine", "panic", 2);
+    assert!(judged(&server, &alert)["verdict"].is_string());
+    let health = server.get("/health/tenants/acme");
+    assert_eq!(health["state"], "serving", "{health}");
+    let machine = server.get("/health/actors/tenant/acme/machine");
+    assert_eq!(machine["restarts"], 2, "{machine}");
+}
+
+/// A redriven alert that fell once more was gone, from the list and from everywhere.
+#[test]
+fn a_redriven_alert_that_falls_again_is_back_in_the_list() {
+    let dir = tempfile::tempdir().unwrap();
+    let server = start(&dir, &[]);
+    let acme = server.add_tenant("acme");
+    fell_over(&server, &acme, "falls");
+    let number = || letters(&server)[0]["number"].clone();
+    let letter = number();
+    order(&server, &acme, "machine", "panic", 1);
+    let path = format!("/api/v1/dead-letters/{letter}/redrive");
+    assert!(server.api("POST", &path, None).status < 300);
+    eventually(DEADLINE, || {
+        let machine = server.get("/health/actors/tenant/acme/machine");
+        (machine["restarts"] == 3).then_some(())
+    });
+    assert_eq!(number(), letter);
+    assert!(server.api("POST", &path, None).status < 300);
+    taken_in_late(&server, "acme", "falls");
+}
+
+fn judged(server: &Server, receipt: &Receipt) -> Value {
+    eventually(DEADLINE, || {
+        let alert = server.judged(&receipt.tenant, &receipt.alert_id);
+        (!alert["verdict"].is_null()).then_some(alert)
+    })
 }
 
 /// Lets the machine fall over an alert as often as it may: one POST, one answer, and the entry that

@@ -18,6 +18,8 @@ use crate::{
 const PROBE_MS: u64 = 1000;
 /// A pause that no test waits for.
 const NEVER_MS: u64 = 600_000;
+/// How long a machine must be in service to be called well.
+const PROBATION_MS: u64 = 10_000;
 /// Falls that suspend: one more than the intensity. A start that panics is a fall.
 const FALLS: u32 = 3;
 /// Probes that fail before one goes well.
@@ -200,6 +202,43 @@ fn a_router_that_falls_gives_a_suspended_tenant_its_probe_and_leaves_nothing_beh
     ledger.check(&server);
 }
 
+/// A machine on probation fell at every start, with pauses so long that nobody gave it up. Ten seconds
+/// after the probe its tenant was written down as resumed all the same.
+#[test]
+fn a_machine_that_falls_on_and_on_is_not_called_well_though_nobody_gives_it_up() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let server = start(dir.path(), NEVER_MS);
+    let acme = server.add_tenant("acme");
+    fall(&server, &acme, "first");
+    assert!(server.terminate().success(), "it ends in good order");
+
+    let patient = [
+        ("VYROX_SUPERVISION__INTENSITY", "1000"),
+        ("VYROX_SUPERVISION__BACKOFF_MS", "5000"),
+        ("VYROX_SUPERVISION__BACKOFF_MAX_MS", "5000"),
+    ];
+    let server = start_with(dir.path(), NEVER_MS, &patient);
+    let machine = "tenant/acme/machine";
+    let probed_at = server.await_state(machine, "running")["started_at"].as_u64();
+    let probed_at = probed_at.expect("it has started");
+    server.strike(machine, "panic_in_started", 1_000_000);
+    // The machine falls over it, and then at every start; whatever the sender is told.
+    let body = acme.body("falls", "whoami");
+    println!("{:?}", acme.post(&mut server.http(), "crowdstrike", &body));
+    // By the server's own clock, and later than it could be called well by.
+    let node = eventually(DEADLINE, || {
+        let node = server.node(machine);
+        let crash = node["last_crash"]["at"].as_u64();
+        crash
+            .is_some_and(|at| at > probed_at + PROBATION_MS + 1000)
+            .then_some(node)
+    });
+    println!("{node}");
+    assert_eq!(told(&server, "acme"), ["added", "suspended"]);
+    let health = server.health("acme");
+    assert!(health["suspended_since_ms"].is_u64(), "{health}");
+}
+
 /// Suspends the tenant, and leaves it so that no probe goes well; alerts go on being taken in.
 fn fall(server: &Server, tenant: &Tenant, name: &str) -> Vec<Receipt> {
     let machine = format!("tenant/{}/machine", tenant.id);
@@ -213,6 +252,11 @@ fn fall(server: &Server, tenant: &Tenant, name: &str) -> Vec<Receipt> {
 }
 
 fn start(dir: &Path, probe_ms: u64) -> Server {
+    start_with(dir, probe_ms, &[])
+}
+
+/// The same with settings that overrule the others.
+fn start_with(dir: &Path, probe_ms: u64, more: &[(&str, &str)]) -> Server {
     let probe_ms = probe_ms.to_string();
     let intensity = (FALLS - 1).to_string();
     let mut env = NO_RATIONS.to_vec();
@@ -220,6 +264,7 @@ fn start(dir: &Path, probe_ms: u64) -> Server {
     env.push(("VYROX_SUPERVISION__PROBE_MS", &probe_ms));
     // One thread for all tenants, so that whatever one does to it is felt by all.
     env.push(("VYROX_SUPERVISION__ARBITERS", "1"));
+    env.extend(more);
     Server::start(dir, &env)
 }
 

@@ -170,6 +170,14 @@ fn a_thread_that_comes_back_is_well_again() {
     );
 }
 
+/// With more than 62 threads for tenants the server took its own threads for stuck ones and did not start.
+#[test]
+fn the_most_threads_that_may_be_asked_for_start() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let server = start(dir.path(), &[("VYROX_SUPERVISION__ARBITERS", "256")]);
+    assert_eq!(server.get("/health")["status"], "ok");
+}
+
 fn start(dir: &std::path::Path, more: &[(&'static str, &'static str)]) -> Server {
     let mut env = NO_RATIONS.to_vec();
     env.push(("VYROX_LOG__FORMAT", "json"));

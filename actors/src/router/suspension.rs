@@ -1,7 +1,10 @@
 //! A tenant that falls too often is suspended: its alerts are still taken in, by a writer that has
 //! nothing in common with what fell, and probes try the machine again, further and further apart.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, atomic::Ordering},
+    time::Duration,
+};
 
 use actix::{ActorFutureExt as _, AsyncContext as _, WrapFuture as _};
 use vyrox_domain::{host_protocol::TenantHealth, ids::TenantId};
@@ -14,8 +17,10 @@ use crate::{
 
 /// Probes of a suspended tenant are never further apart than this.
 const PROBE_MAX_MS: u64 = 600_000;
-/// A tenant that was probed and has served so long is well again.
+/// A tenant that was probed and has served so long without a fall is well again.
 const HEALTHY_AFTER: Duration = Duration::from_secs(10);
+/// How often a tenant on probation is looked at while its machine is not in service.
+const BETWEEN_LOOKS: Duration = Duration::from_secs(1);
 
 /// More falls in a period than the pauses between them leave room for.
 const WRITER_INTENSITY: u32 = 10_000;
@@ -59,7 +64,7 @@ impl Tenants {
         serving.triage.stop(Stop::Now);
         self.note(tenant, TenantHealth::Suspended);
         if let Some(keys) = self.world.keyring.load().tenant(tenant.as_str()).cloned() {
-            self.suspend(&keys, serving.probe, ctx);
+            self.suspend(&keys, serving.probe.load(Ordering::Acquire), ctx);
         }
     }
 
@@ -117,21 +122,29 @@ impl Tenants {
         self.put_on_probation(tenant, ctx);
     }
 
-    /// Calls the tenant well if this activation of it lasts.
+    /// Calls the tenant well once this activation of it has lasted.
     pub(super) fn put_on_probation(&self, tenant: &TenantId, ctx: &mut SupervisedContext<Self>) {
-        let (tenant, life) = (tenant.clone(), self.lives);
-        ctx.run_later(HEALTHY_AFTER, move |tenants, _| {
-            tenants.well_again(&tenant, life);
-        });
+        look_after(HEALTHY_AFTER, tenant.clone(), self.lives, ctx);
     }
 
-    fn well_again(&mut self, tenant: &TenantId, life: u64) {
-        if let Some(Active::Serving(serving)) = self.active.get_mut(tenant)
-            && serving.life == life
-        {
-            serving.probe = 0;
-            tracing::info!(%tenant, "tenant serves again");
-            self.note(tenant, TenantHealth::Resumed);
+    /// A machine may fall and come back all the time without ever being given up: only one that has
+    /// been in service for long enough is well, any other is looked at again.
+    fn end_probation(&self, tenant: TenantId, life: u64, ctx: &mut SupervisedContext<Self>) {
+        let serving = match self.active.get(&tenant) {
+            Some(Active::Serving(serving)) if serving.life == life => serving,
+            _ => return,
+        };
+        let served = serving
+            .in_service_for_ms(self.world.now())
+            .map(Duration::from_millis);
+        match served.map(|served| HEALTHY_AFTER.saturating_sub(served)) {
+            None => look_after(BETWEEN_LOOKS, tenant, life, ctx),
+            Some(Duration::ZERO) => {
+                serving.probe.store(0, Ordering::Release);
+                tracing::info!(%tenant, "tenant serves again");
+                self.note(&tenant, TenantHealth::Resumed);
+            }
+            Some(left) => look_after(left, tenant, life, ctx),
         }
     }
 
@@ -144,4 +157,10 @@ impl Tenants {
             tracing::error!(%tenant, "the registry takes no notes; see its state in the tree");
         }
     }
+}
+
+fn look_after(pause: Duration, tenant: TenantId, life: u64, ctx: &mut SupervisedContext<Tenants>) {
+    ctx.run_later(pause, move |tenants, ctx| {
+        tenants.end_probation(tenant, life, ctx);
+    });
 }

@@ -6,7 +6,7 @@ use crate::desk::Desk;
 use crate::fall::{Debris, Fall};
 use crate::fence::Run;
 use crate::lock::lock;
-use crate::node::{Crash, Node};
+use crate::node::{Crash, Node, State};
 use crate::outcome::{Exit, Stop};
 use crate::poison::{DeadLetter, Letters, RedriveError};
 use actix::ArbiterHandle;
@@ -18,6 +18,8 @@ use std::time::Duration;
 pub(crate) trait Child: Send + Sync {
     fn id(&self) -> &str;
     fn node(&self) -> Node;
+    /// That of [`Self::node`], without drawing it.
+    fn state(&self) -> State;
     fn past(&self) -> Past;
     fn stop_deadline(&self) -> Duration;
     fn close_to_outsiders(&self);
@@ -63,6 +65,10 @@ impl<A: Supervised> Child for Core<A> {
 
     fn node(&self) -> Node {
         Self::node(self)
+    }
+
+    fn state(&self) -> State {
+        lock(&self.inner).state(self.settings.stall_after())
     }
 
     fn past(&self) -> Past {

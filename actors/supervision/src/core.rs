@@ -364,7 +364,7 @@ impl<A: Actor> Inner<A> {
         self.lanes.make_room(class).map_err(|_full| Reason::Full)
     }
 
-    fn state(&self, stall_after: Duration) -> State {
+    pub(crate) fn state(&self, stall_after: Duration) -> State {
         match self.exit.as_deref() {
             Some(Exit::GaveUp(_)) => State::Suspended,
             Some(_) => State::Stopped,

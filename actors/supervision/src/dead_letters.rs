@@ -8,6 +8,7 @@ use crate::core::{Core, Inner};
 use crate::fence::Run;
 use crate::lane::Class;
 use crate::lock::lock;
+use crate::node::Crash;
 use crate::outcome::Failure;
 use crate::parcel::{Dormant, Envelope};
 use crate::poison::{DeadLetter, Evidence, Kept, Letter, Letters, RedriveError};
@@ -116,8 +117,8 @@ impl<A: Supervised> Core<A> {
             RedriveError::NotAdmitted(reason)
         })?;
         let queued_at = inner.record.is_sample().then(clock::monotonic);
-        let waker = inner.take_letter(number).and_then(|message| {
-            let envelope = message.wake(queued_at);
+        let waker = inner.take_letter(number).and_then(|(record, message)| {
+            let envelope = message.wake(record, queued_at);
             inner.queue(class, envelope)
         });
         drop(inner);
@@ -149,10 +150,29 @@ impl<A: Supervised> Core<A> {
 
 impl<A: Actor> Inner<A> {
     /// Takes the message out of a letter that [`Letters::class_of`] has found, and forgives it.
-    fn take_letter(&mut self, number: u64) -> Option<Box<dyn Dormant<A>>> {
+    fn take_letter(&mut self, number: u64) -> Option<(DeadLetter, Box<dyn Dormant<A>>)> {
         let letter = self.quarantine.letters.take(number)?;
         self.quarantine.forgive(letter.key());
-        letter.message?.open()
+        Some((letter.record, letter.message?.open()?))
+    }
+
+    /// Puts a message that was tried again, and has crashed its actor again, back among the dead letters.
+    /// Gives out what has to go for it, to be dropped outside of the lock.
+    pub(crate) fn put_back(
+        &mut self,
+        envelope: &Arc<dyn Envelope<A>>,
+        crash: &Crash,
+        limit: usize,
+    ) -> Vec<Letter> {
+        let Some((mut record, message)) = envelope.relapse() else {
+            return Vec::new();
+        };
+        record.at_ms = crash.at_ms;
+        record.panic.clone_from(&crash.panic);
+        record.location.clone_from(&crash.location);
+        let message = Some(Kept::new(message));
+        let letter = Letter { record, message };
+        self.quarantine.letters.keep(letter, limit)
     }
 
     /// Queues an admitted message; gives out the waker if the pump has to be woken for it.

@@ -274,9 +274,10 @@ impl<A: Supervised> Core<A> {
         };
         let failure = fall.failure(crash.message, run.generation);
         run.fence(failure.clone());
-        let mut blame = Blame::Actor;
+        let (mut blame, mut pushed_out) = (Blame::Actor, Vec::new());
         if fall.is_fault() {
             if let Some(envelope) = &current {
+                pushed_out = inner.put_back(envelope, &crash, self.policy.dead_letters);
                 let limit = self.policy.poison_after;
                 blame = inner.quarantine.crashed(envelope.key(), &crash, limit);
             }
@@ -286,7 +287,7 @@ impl<A: Supervised> Core<A> {
             if let Some(envelope) = current {
                 envelope.fail(failure);
             }
-            Box::new(|| {})
+            Box::new(move || drop(pushed_out))
         });
         Some(Fallen {
             debris,

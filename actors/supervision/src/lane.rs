@@ -42,6 +42,16 @@ pub trait Classified: Message<Result: Send> + Send + 'static {
     fn quarantined(&mut self, letter: &DeadLetter) {
         let _ = letter;
     }
+
+    /// The same message once more, for one that is re-driven: should it crash the actor again, the copy is
+    /// a dead letter as before. Without one, the default, it is lost then. Nobody waits for the copy's
+    /// answer.
+    fn again(&self) -> Option<Self>
+    where
+        Self: Sized,
+    {
+        None
+    }
 }
 
 /// What happens to a message for which its lane has no room.

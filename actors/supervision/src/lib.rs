@@ -140,7 +140,7 @@ pub use handle::Handle;
 pub use lane::{Class, Classified, Lane, Overflow};
 pub use node::{Crash, Mailbox, Node, State};
 pub use outcome::{Exit, Failure, Reason, Rejected, Stop};
-pub use panics::install_panic_hook;
+pub use panics::{install_panic_hook, withhold_panic_texts};
 pub use parcel::Ask;
 pub use poison::{DeadLetter, RedriveError};
 pub use shutdown::{ChildReport, ShutdownReport};

@@ -5,6 +5,17 @@ use std::any::Any;
 use std::cell::RefCell;
 use std::panic::{AssertUnwindSafe, Location, PanicHookInfo, catch_unwind, set_hook, take_hook};
 use std::sync::Once;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// Whether the texts of panics may be shown, which a program's own data may have got into.
+static WITHHELD: AtomicBool = AtomicBool::new(false);
+
+/// From now on only texts that stand in the program's source are logged and shown in the tree. A text that
+/// was formatted when the panic happened may hold what was being worked on (a slice of it, an error that
+/// quotes it); of such a panic only the place is told.
+pub fn withhold_panic_texts() {
+    WITHHELD.store(true, Ordering::Relaxed);
+}
 
 /// Characters of a panic's text that are kept.
 const TEXT_LIMIT: usize = 512;
@@ -36,7 +47,7 @@ fn record(info: &PanicHookInfo<'_>) -> bool {
         tracing::error!(
             actor = &*run.actor,
             generation = run.generation,
-            panic = shortened(info.payload_as_str().unwrap_or("(no text)")),
+            panic = text_of(info.payload()),
             location = location.as_deref().unwrap_or("unknown"),
             "an actor panicked"
         );
@@ -54,6 +65,17 @@ pub(crate) fn forget_place() {
 
 fn place(at: &Location<'_>) -> String {
     format!("{}:{}:{}", at.file(), at.line(), at.column())
+}
+
+fn text_of(payload: &(dyn Any + Send)) -> String {
+    if let Some(literal) = payload.downcast_ref::<&str>() {
+        return shortened(literal);
+    }
+    match payload.downcast_ref::<String>() {
+        Some(_) if WITHHELD.load(Ordering::Relaxed) => "(text withheld)".to_owned(),
+        Some(formatted) => shortened(formatted),
+        None => "(no text)".to_owned(),
+    }
 }
 
 fn shortened(text: &str) -> String {
@@ -91,11 +113,7 @@ pub(crate) fn account(payload: Box<dyn Any + Send>) -> Account {
             location: Some(place(failed.location)),
         };
     }
-    let text = payload
-        .downcast_ref::<&str>()
-        .copied()
-        .or_else(|| payload.downcast_ref::<String>().map(String::as_str))
-        .map_or_else(|| "(no text)".to_owned(), shortened);
+    let text = text_of(payload.as_ref());
     contained("panic payload", move || drop(payload));
     Account {
         text,

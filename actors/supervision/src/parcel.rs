@@ -113,6 +113,14 @@ struct Slot<M: Message> {
     reply: Option<OneshotSender<M::Result>>,
     taken_by: Option<Arc<Run>>,
     failure: Option<Failure>,
+    redriven: Option<Box<Redriven<M>>>,
+}
+
+/// A dead letter that is tried again.
+struct Redriven<M> {
+    record: DeadLetter,
+    /// What becomes a dead letter again if the message crashes its actor.
+    copy: Option<M>,
 }
 
 /// A message made ready for its lane.
@@ -167,6 +175,7 @@ impl<M: Classified> Parcel<M> {
             reply,
             taken_by: None,
             failure: None,
+            redriven: None,
         };
         Arc::new(Self {
             slot: Mutex::new(slot),
@@ -192,6 +201,19 @@ impl<M: Classified> Parcel<M> {
     }
 }
 
+impl<M: Classified> Parcel<M> {
+    /// For a dead letter that is tried again; outside of the lock, for `again` is the message's own code.
+    fn keep_a_copy(&self, message: &M) {
+        if lock(&self.slot).redriven.is_none() {
+            return;
+        }
+        let copy = message.again();
+        if let Some(redriven) = &mut lock(&self.slot).redriven {
+            redriven.copy = copy;
+        }
+    }
+}
+
 impl<M: Message> Slot<M> {
     /// Takes the message out, and tells whether anybody still wants it handled.
     fn empty(&mut self) -> (Option<M>, bool) {
@@ -210,6 +232,8 @@ pub(crate) trait Envelope<A: Actor>: Send + Sync {
     /// Takes the message out of the world and tells its asker why. A panic in the message's own `Drop`
     /// goes no further: it must not keep others from being told.
     fn fail(&self, why: Failure);
+    /// What becomes a dead letter again, if this was one and has crashed its actor.
+    fn relapse(&self) -> Option<(DeadLetter, Box<dyn Dormant<A>>)>;
     /// Only tells the asker why; the message has yet to be taken out, by [`Self::fail`].
     fn tell(&self, why: Failure);
     /// Tells the message that it becomes a dead letter, and gives it out to be kept; its asker is still
@@ -220,8 +244,12 @@ pub(crate) trait Envelope<A: Actor>: Send + Sync {
 /// The message of a dead letter.
 pub(crate) trait Dormant<A: Actor>: Send {
     fn class(&self) -> Class;
-    /// Makes a parcel of it that has no asker. Runs no code of the message.
-    fn wake(self: Box<Self>, queued_at: Option<Instant>) -> Arc<dyn Envelope<A>>;
+    /// Makes a parcel of it, the message of `letter`, that has no asker. Runs no code of the message.
+    fn wake(
+        self: Box<Self>,
+        letter: DeadLetter,
+        queued_at: Option<Instant>,
+    ) -> Arc<dyn Envelope<A>>;
 }
 
 struct Asleep<M> {
@@ -234,8 +262,15 @@ impl<A: Serves<M>, M: Classified> Dormant<A> for Asleep<M> {
         M::CLASS
     }
 
-    fn wake(self: Box<Self>, queued_at: Option<Instant>) -> Arc<dyn Envelope<A>> {
-        Parcel::new(self.message, None, self.digest, queued_at)
+    fn wake(
+        self: Box<Self>,
+        record: DeadLetter,
+        queued_at: Option<Instant>,
+    ) -> Arc<dyn Envelope<A>> {
+        let parcel = Parcel::new(self.message, None, self.digest, queued_at);
+        let copy = None;
+        lock(&parcel.slot).redriven = Some(Box::new(Redriven { record, copy }));
+        parcel
     }
 }
 
@@ -256,6 +291,7 @@ impl<A: Serves<M>, M: Classified> Envelope<A> for Parcel<M> {
         let Some(Opened { message, asked }) = self.open(debtor) else {
             return;
         };
+        self.keep_a_copy(&message);
         let response = A::handle(actor, message, ctx);
         if ctx.is_fenced() {
             return; // the answer of a dead generation is neither spawned nor sent
@@ -277,6 +313,14 @@ impl<A: Serves<M>, M: Classified> Envelope<A> for Parcel<M> {
         // Outside of the lock, for both may run code of others: the message's `Drop`, the asker's waker.
         panics::contained("reply", move || drop(reply));
         panics::contained("message", move || drop(message));
+    }
+
+    fn relapse(&self) -> Option<(DeadLetter, Box<dyn Dormant<A>>)> {
+        let mut slot = lock(&self.slot);
+        let Redriven { record, copy } = *slot.redriven.take()?;
+        let untouched = || slot.message.take();
+        let (message, digest) = (copy.or_else(untouched)?, self.digest);
+        Some((record, Box::new(Asleep { message, digest })))
     }
 
     fn tell(&self, why: Failure) {

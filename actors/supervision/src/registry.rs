@@ -235,19 +235,17 @@ impl Registry {
 
     pub(crate) fn sketch(&self, id: &str) -> Option<Sketch> {
         let (id, entry) = self.entries.get_key_value(id)?;
+        let children = entry.children.iter();
         Some(Sketch {
-            id: Arc::clone(id),
-            kind: entry.kind,
-            child: entry.child.clone(),
-            supervisor: entry.supervisor.clone(),
-            mark: entry.mark,
-            since_ms: entry.since_ms,
-            children: entry
-                .children
-                .iter()
-                .filter_map(|child| self.sketch(child))
-                .collect(),
+            children: children.filter_map(|child| self.sketch(child)).collect(),
+            ..entry.sketch(id)
         })
+    }
+
+    /// A node without what is below it.
+    pub(crate) fn sketch_alone(&self, id: &str) -> Option<Sketch> {
+        let (id, entry) = self.entries.get_key_value(id)?;
+        Some(entry.sketch(id))
     }
 
     pub(crate) fn sketch_root(&self) -> Sketch {
@@ -305,7 +303,33 @@ fn prefixes(id: &str) -> impl Iterator<Item = &str> {
         .map(|(prefix, _)| prefix)
 }
 
+impl Entry {
+    /// Without children.
+    fn sketch(&self, id: &Arc<str>) -> Sketch {
+        Sketch {
+            id: Arc::clone(id),
+            kind: self.kind,
+            child: self.child.clone(),
+            supervisor: self.supervisor.clone(),
+            mark: self.mark,
+            since_ms: self.since_ms,
+            children: Vec::new(),
+        }
+    }
+}
+
 impl Sketch {
+    /// The state of what [`Self::draw`] would draw.
+    pub(crate) fn state(&self) -> State {
+        match (self.mark, &self.child, &self.supervisor) {
+            (Mark::Passive, ..) => State::Passive,
+            (Mark::Suspended { .. }, ..) => State::Suspended,
+            (Mark::None, Some(child), _) => child.state(),
+            (Mark::None, None, Some(supervisor)) => supervisor.record().state(),
+            (Mark::None, None, None) => State::Running,
+        }
+    }
+
     pub(crate) fn draw(self) -> Node {
         let mut node = match (&self.child, &self.supervisor) {
             (Some(child), _) => child.node(),
@@ -326,9 +350,8 @@ impl Sketch {
 
     fn supervising(&self, supervisor: &GroupLife) -> Node {
         let record = supervisor.record();
-        let state = record.exit.map_or(State::Running, |_| State::Suspended);
         Node {
-            state,
+            state: record.state(),
             generation: record.restarts.saturating_add(1),
             restarts: record.restarts,
             last_crash: record.last_crash,

@@ -8,7 +8,7 @@ use crate::child::Child;
 use crate::fall::Debris;
 use crate::fence::Run;
 use crate::lock::lock;
-use crate::node::Crash;
+use crate::node::{Crash, State};
 use crate::outcome::Exit;
 use crate::restart_policy::{Blame, seed_of};
 use crate::spec::{Group, Restart, Strategy};
@@ -266,6 +266,15 @@ pub(crate) struct GroupRecord {
     pub(crate) restarts: u64,
     pub(crate) last_crash: Option<Crash>,
     pub(crate) exit: Option<Exit>,
+}
+
+impl GroupRecord {
+    /// A supervisor that has given up is suspended for good.
+    pub(crate) fn state(&self) -> State {
+        self.exit
+            .as_ref()
+            .map_or(State::Running, |_| State::Suspended)
+    }
 }
 
 impl GroupLife {

@@ -8,7 +8,7 @@ use crate::core::{Core, Factory, Settings};
 use crate::faults::{Fault, Faults};
 use crate::handle::Handle;
 use crate::lock::lock;
-use crate::node::Node;
+use crate::node::{Node, State};
 use crate::outcome::Stop;
 use crate::registry::{Before, Mark, Registry, Sketch};
 use crate::shared::Shared;
@@ -162,6 +162,12 @@ impl Tree {
     pub fn find(&self, id: &str) -> Option<Node> {
         let sketch = lock(&self.registry).sketch(id);
         sketch.map(Sketch::draw)
+    }
+
+    /// The state of one node, as [`Self::find`] shows it, at a cost that does not grow with what is below it.
+    pub fn state_of(&self, id: &str) -> Option<State> {
+        let sketch = lock(&self.registry).sketch_alone(id);
+        sketch.map(|sketch| sketch.state())
     }
 
     pub(crate) fn settings(&self) -> &Settings {

@@ -12,7 +12,8 @@
 //!   fenced. Actors that were removed from the tree are named, but not moved.
 //! * **One refuge a thread.** All of them go to one spare, and so does whoever comes later, and so do all
 //!   when the same thread, having recovered, is stuck again. A spare that is stuck has a refuge of its own.
-//! * **Recovered.** A thread that answers a beat again is healthy.
+//! * **Recovered.** A thread that answers a beat again is healthy. If it was replaced, its owner may have it
+//!   back as a spare.
 //! * **No progress.** An actor that takes nothing from its queue though nobody keeps it from its thread is
 //!   reported and left where it is: another thread would not help it.
 //!
@@ -49,7 +50,7 @@ use std::time::Duration;
 /// enough, and two would each move the actors.
 ///
 /// A blocked thread is lost until its code returns; the restart intensity bounds how many an actor can
-/// lose.
+/// lose. One that has come back can be used again: [`OnStall::returned`].
 pub struct Watchdog {
     _alive: SyncSender<()>,
 }
@@ -137,7 +138,7 @@ pub trait OnStall: Send + 'static {
     /// A stall was noticed.
     fn noticed(&mut self, _stall: &Stall) {}
 
-    /// A stuck thread is to be replaced, and this is the first time: which arbiter takes its actors?
+    /// A stuck thread is to be replaced, for the first time or since it was taken back: which arbiter takes its actors?
     ///
     /// Without one they stay, and this is asked again a [`Plan::replace_after`] later. No arbiter can be
     /// made on this thread, so keep spares at hand.
@@ -145,6 +146,12 @@ pub trait OnStall: Send + 'static {
 
     /// What was noticed has passed by itself, `after` so long.
     fn recovered(&mut self, _stall: &Stall, _after: Duration) {}
+
+    /// A thread that was replaced is well again, and none of the tree's actors lives there. True if it is
+    /// a spare from now on: if it is stuck once more, [`Self::spare`] is asked once more.
+    fn returned(&mut self, _thread: &str) -> bool {
+        false
+    }
 }
 
 impl<F: FnMut(&Stall) -> Option<ArbiterHandle> + Send + 'static> OnStall for F {

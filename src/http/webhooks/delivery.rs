@@ -201,7 +201,9 @@ async fn activate(edge: &Edge, tenant: &TenantId) -> Answer<Option<Route>> {
         .await;
     match asked {
         Ok(Some(route)) => Ok(Some(route)),
-        Ok(None) => Err(Problem::unauthenticated()),
+        // The sender has proved who it is. Its tenant's actors are being put away, or it was removed
+        // just now; in the latter case the next request is told so.
+        Ok(None) => Err(Code::Unavailable.into()),
         Err(error @ (Failure::Deadline | Failure::Rejected(_))) => {
             tracing::warn!(%tenant, %error, "the router gave no way in");
             Err(Code::Unavailable.into())

@@ -32,7 +32,7 @@ impl Dormant<Nobody> for Stub {
         Class::Containment
     }
 
-    fn wake(self: Box<Self>, _: Option<Instant>) -> Arc<dyn Envelope<Nobody>> {
+    fn wake(self: Box<Self>, _: DeadLetter, _: Option<Instant>) -> Arc<dyn Envelope<Nobody>> {
         panic!("nobody handles it");
     }
 }

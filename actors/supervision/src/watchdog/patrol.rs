@@ -201,6 +201,18 @@ impl<O: OnStall> Duty<O> {
         adopted
     }
 
+    /// Whether the thread was replaced, and not taken back since.
+    pub(super) fn has_refuge(&self, thread: ThreadId) -> bool {
+        self.refuges.has(Some(thread))
+    }
+
+    /// Offers the owner a thread that was replaced and is well and empty again.
+    pub(super) fn returned(&mut self, thread: ThreadId, name: &str) {
+        if contained(|| self.owner.returned(name)) == Some(true) {
+            self.refuges.forget(Some(thread));
+        }
+    }
+
     pub(super) fn forget_refuge(&mut self, place: Place) {
         self.refuges.forget(place);
     }

@@ -81,6 +81,11 @@ impl Refuges {
         alive
     }
 
+    /// Whether somebody has fled from `place`.
+    pub(super) fn has(&self, place: Place) -> bool {
+        self.of.contains_key(&place)
+    }
+
     /// Whether the owner may be asked about `place` at `now`.
     pub(super) fn may_ask(&self, place: Place, now: u64) -> bool {
         self.ask_again.get(&place).is_none_or(|due| *due <= now)

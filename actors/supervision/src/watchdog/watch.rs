@@ -243,6 +243,10 @@ impl Watch {
         if let Some(stuck) = self.stuck.take() {
             self.desk.show_well();
             duty.recovered(&stuck.stall, clock::between(stuck.since, now));
+            let thread = self.desk.thread;
+            if duty.has_refuge(thread) && movers(&self.desk, duty).is_empty() {
+                duty.returned(thread, &self.desk.name);
+            }
         }
     }
 }

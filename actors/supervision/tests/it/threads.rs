@@ -1,9 +1,11 @@
 //! The threads of a tree, as a reader sees them.
 
-use crate::keeper::{name_of, onlooker, watched};
+use crate::keeper::{brisk, name_of, onlooker, watched};
 use crate::worker::{Gate, LONG, Note, quick, with_threads, worker_in};
 use actix::prelude::*;
-use vyrox_supervision::{Stop, ThreadNode, Tree};
+use std::collections::HashMap;
+use std::sync::mpsc::{Sender, channel};
+use vyrox_supervision::{OnStall, Stall, Stop, ThreadNode, Tree, Watchdog};
 
 fn thread(tree: &Tree, name: &str) -> ThreadNode {
     let threads = tree.threads();
@@ -83,5 +85,57 @@ fn two_trees_on_one_thread_know_their_own_actors() {
         let [one, two] = trees.map(|tree| tree.threads());
         assert_eq!(one.len() + two.len(), 2);
         assert_eq!(one[0].name, two[0].name);
+    });
+}
+
+/// Has all threads that come back as spares.
+struct Thrifty {
+    all: HashMap<String, ArbiterHandle>,
+    spares: Vec<String>,
+    returned: Sender<String>,
+}
+
+impl OnStall for Thrifty {
+    fn spare(&mut self, _: &Stall) -> Option<ArbiterHandle> {
+        self.all.get(&self.spares.pop()?).cloned()
+    }
+
+    fn returned(&mut self, thread: &str) -> bool {
+        self.spares.push(thread.to_owned());
+        self.returned.send(thread.to_owned()).is_ok()
+    }
+}
+
+/// A thread that had come back stayed empty for good, so that each block, however short, cost a spare.
+#[test]
+fn two_threads_are_enough_for_blocks_that_end_one_after_the_other() {
+    with_threads(async {
+        let (tree, one, other) = (Tree::new(1), Arbiter::new(), Arbiter::new());
+        let names = [&one, &other].map(name_of);
+        let (returned, told) = channel();
+        let owner = Thrifty {
+            all: names
+                .iter()
+                .cloned()
+                .zip([one.handle(), other.handle()])
+                .collect(),
+            spares: vec![names[1].clone()],
+            returned,
+        };
+        let _watchdog = Watchdog::spawn(&tree, brisk(), owner).unwrap();
+        let (worker, _) = worker_in(&tree, "worker", quick(), &one.handle());
+        for (turn, name) in names.iter().cycle().take(4).enumerate() {
+            let generation = u64::try_from(turn).unwrap() + 1;
+            assert_eq!(worker.ask(Note(0), LONG).await, Ok(generation));
+            let (gate, block) = Gate::new();
+            worker.try_cast(block).unwrap();
+            assert_eq!(
+                worker.ask(Note(0), LONG).await,
+                Ok(generation + 1),
+                "it moves"
+            );
+            drop(gate);
+            assert_eq!(told.recv_timeout(LONG).as_ref(), Ok(name));
+        }
     });
 }

@@ -62,9 +62,16 @@ fn the_owner_marks_a_node_passive_or_suspended_until_it_starts_again() {
         let tree = Tree::new(1);
         let start = || worker_in(&tree, "worker", quick(), &Arbiter::current()).0;
         let state = || {
-            tree.find("worker")
-                .map(|node| (node.state, node.next_restart_at_ms))
+            let node = tree.find("worker");
+            assert_eq!(
+                tree.state_of("worker"),
+                node.as_ref().map(|node| node.state)
+            );
+            node.map(|node| (node.state, node.next_restart_at_ms))
         };
+        assert_eq!(state(), None);
+        tree.group("worker", "group");
+        assert_eq!(state(), Some((State::Running, None)));
         let first = start();
         first.stop(Stop::Drain);
         first.exited().await;

@@ -336,6 +336,28 @@ fn alternating_bad_messages_use_the_budget_up() {
     });
 }
 
+/// A dead letter that was tried again and felled its actor once more was gone: its message had been taken
+/// out, and nobody was left to send it a second time.
+#[test]
+fn a_redriven_message_that_falls_again_is_a_dead_letter_again() {
+    run(async {
+        let (tree, handle, _) = crate::worker::worker(quick());
+        for _ in 0..3 {
+            handle.ask(Bad(7), LONG).await.unwrap_err();
+        }
+        let [letter] = <[_; 1]>::try_from(handle.dead_letters()).unwrap();
+        for _ in 0..3 {
+            tree.redrive("worker", letter.number).unwrap();
+            assert_eq!(
+                handle.ask(Note(1), LONG).await,
+                Ok(handle.snapshot().generation)
+            );
+            let [again] = <[_; 1]>::try_from(handle.dead_letters()).unwrap();
+            assert_eq!((again.number, again.kept), (letter.number, true));
+        }
+    });
+}
+
 struct Bad(u64);
 
 impl Message for Bad {
@@ -347,6 +369,10 @@ impl Classified for Bad {
 
     fn digest(&self) -> u64 {
         self.0
+    }
+
+    fn again(&self) -> Option<Self> {
+        Some(Self(self.0))
     }
 }
 

@@ -74,7 +74,7 @@ impl Bench {
 
     fn poll_begins(&self, ms: u64) {
         let at = self.origin + Duration::from_millis(ms);
-        self.desk.poll_begins(self.seat, crate::clock::ticks(at));
+        self.desk.poll_begins(self.seat, clock::ticks(at));
     }
 
     fn look(&mut self, ms: u64) -> Vec<Told> {

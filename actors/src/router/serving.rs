@@ -1,0 +1,62 @@
+//! The actors that serve one tenant, and how they come to rest.
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicU32, AtomicU64, Ordering},
+};
+
+use vyrox_domain::time::Timestamp;
+use vyrox_supervision::{GroupHandle, Handle, State, Stop};
+
+use crate::{tenant::Machine, triage_engine::TriageEngine};
+
+/// The actors that serve a tenant.
+#[derive(Clone)]
+pub(crate) struct Serving {
+    pub(super) supervisor: GroupHandle,
+    pub(super) machine: Handle<Machine>,
+    pub(super) triage: Handle<TriageEngine>,
+    /// Alerts that stage 1 owes.
+    pub(super) owed: Arc<AtomicU64>,
+    /// Which activation this is; a late word of an earlier one changes nothing.
+    pub(super) life: u64,
+    /// How often it was probed since it was last well; the same for whoever holds a copy.
+    pub(super) probe: Arc<AtomicU32>,
+    /// Since when the machine knows its state, in Unix milliseconds; 0 while it loads.
+    pub(super) loaded_at_ms: Arc<AtomicU64>,
+}
+
+impl Serving {
+    /// Dead letters go with their actors, so a tenant that has some stays until they are settled; one
+    /// on probation, until it is known to be well.
+    pub(super) fn is_idle(&self, generation: u64) -> bool {
+        self.probe.load(Ordering::Acquire) == 0
+            && self.machine.depth() == 0
+            && self.machine.dead_letters().is_empty()
+            && self.triage.dead_letters().is_empty()
+            && self.triage.depth() == 0
+            && self.machine.snapshot().generation == generation
+            && self.owed.load(Ordering::Acquire) == 0
+    }
+
+    /// For how long the machine has been in service by `now`, in milliseconds; `None` while it backs
+    /// off, is stuck, or loads its state.
+    pub(super) fn in_service_for_ms(&self, now: Timestamp) -> Option<u64> {
+        let node = self.machine.snapshot();
+        let loaded_at_ms = self.loaded_at_ms.load(Ordering::Acquire);
+        if node.state != State::Running || loaded_at_ms == 0 {
+            return None;
+        }
+        // The load may be one of an earlier generation, until this one begins its own.
+        let since_ms = node.started_at_ms?.max(loaded_at_ms);
+        Some(now.ms().saturating_sub(since_ms))
+    }
+}
+
+/// Lets the machine finish what it took, then its stage 1.
+pub(super) async fn at_rest(serving: Serving) {
+    serving.machine.stop(Stop::Drain);
+    serving.machine.exited().await;
+    serving.triage.stop(Stop::Drain);
+    serving.triage.exited().await;
+}
