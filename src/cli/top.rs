@@ -1,8 +1,8 @@
 //! `vyrox top`: the supervision tree on a screen, or once as text or JSON.
 //!
 //! What is shown is decided without a terminal, a clock or a socket: answers become a
-//! [`picture`](Picture), keys and pictures move a [`view`](View), and [`draw`] paints that on any
-//! surface. Only [`live`] and what it holds (terminal, feed) touch the world.
+//! `picture`, keys and pictures move a `view`, and `draw` paints that on any
+//! surface. Only `live` and what it holds (terminal, feed) touch the world.
 
 use std::{
     io::{self, IsTerminal as _},

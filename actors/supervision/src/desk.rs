@@ -25,7 +25,7 @@ pub(crate) struct Desk {
     poll: AtomicU64,
     /// The seat of the actor of that poll; written before `poll`.
     polled_seat: AtomicU64,
-    /// What the poll under way may take beyond the plan. See [`crate::zone`].
+    /// What the poll under way may take beyond the plan. See [`crate::zone()`].
     pub(crate) leave: Mutex<Leave>,
     seats: Mutex<Seats>,
     /// Since when the watchdog takes the thread for stuck; 0: it does not.

@@ -97,7 +97,7 @@ pub struct Stall {
     pub thread: Option<String>,
     /// How long it has lasted, without the time in which the watchdog was held up.
     pub busy_for: Duration,
-    /// The protected zone that took longer than it may; see [`crate::zone`].
+    /// The protected zone that took longer than it may; see [`crate::zone()`].
     pub zone: Option<&'static str>,
 }
 
