@@ -219,6 +219,11 @@ fn a_machine_that_falls_on_and_on_is_not_called_well_though_nobody_gives_it_up()
     ];
     let server = start_with(dir.path(), NEVER_MS, &patient);
     let machine = "tenant/acme/machine";
+    // Tenants that are owed something are woken beside the serving.
+    eventually(DEADLINE, || {
+        let there = server.api("GET", &format!("/health/actors/{machine}"), None);
+        (there.status == 200).then_some(())
+    });
     let probed_at = server.await_state(machine, "running")["started_at"].as_u64();
     let probed_at = probed_at.expect("it has started");
     server.strike(machine, "panic_in_started", 1_000_000);
