@@ -80,12 +80,12 @@ pub(super) async fn actors(request: HttpRequest, edge: Shared) -> Answer<HttpRes
     let which: Which = input::query(&request)?;
     let mut tree = edge.tree.snapshot();
     if let Some(name) = &which.state {
-        let state = STATES
+        let state = State::ALL
             .into_iter()
             .find(|state| json!(state) == json!(name))
             .ok_or_else(|| {
                 Problem::new(Code::InvalidQuery)
-                    .detail(format!("state is one of {}", json!(STATES)))
+                    .detail(format!("state is one of {}", json!(State::ALL)))
             })?;
         keep(&mut tree, state);
     }
@@ -117,15 +117,6 @@ struct DeadLetters {
     held: usize,
     gone: u64,
 }
-
-const STATES: [State; 6] = [
-    State::Running,
-    State::Passive,
-    State::BackingOff,
-    State::Suspended,
-    State::Stopped,
-    State::Stalled,
-];
 
 fn keep(node: &mut Node, state: State) -> bool {
     node.children.retain_mut(|child| keep(child, state));

@@ -88,7 +88,7 @@ impl<A: Supervised> Child for Core<A> {
     }
 
     fn kill(&self) {
-        Self::kill(self);
+        self.end_by_order(Exit::Killed);
     }
 
     fn ended(&self) -> Option<(Exit, usize)> {

@@ -197,12 +197,7 @@ impl<A: Supervised> Core<A> {
         };
         let queued_at = inner.record.is_sample().then(clock::monotonic);
         let Packed { envelope, kept } = pack(message, digest, queued_at);
-        inner.lanes.push(M::CLASS, envelope);
-        let waker = if std::mem::take(&mut inner.idle) {
-            inner.waker.clone()
-        } else {
-            None
-        };
+        let waker = inner.queue(M::CLASS, envelope);
         drop(inner);
         if let Some(waker) = waker {
             waker.wake();
@@ -362,6 +357,14 @@ impl<A: Actor> Inner<A> {
             return Err(Reason::Closed);
         }
         self.lanes.make_room(class).map_err(|_full| Reason::Full)
+    }
+
+    /// Queues an admitted message; gives out the waker if the pump has to be woken for it.
+    pub(crate) fn queue(&mut self, class: Class, envelope: Arc<dyn Envelope<A>>) -> Option<Waker> {
+        self.lanes.push(class, envelope);
+        std::mem::take(&mut self.idle)
+            .then(|| self.waker.clone())
+            .flatten()
     }
 
     pub(crate) fn state(&self, stall_after: Duration) -> State {

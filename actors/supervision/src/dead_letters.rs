@@ -6,7 +6,6 @@ use crate::clock;
 use crate::context::Supervised;
 use crate::core::{Core, Inner};
 use crate::fence::Run;
-use crate::lane::Class;
 use crate::lock::lock;
 use crate::node::Crash;
 use crate::outcome::Failure;
@@ -16,7 +15,6 @@ use crate::tree::Tree;
 use actix::Actor;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::task::Waker;
 
 /// An actor's id and one of its dead letters.
 type Found = (String, DeadLetter);
@@ -173,13 +171,5 @@ impl<A: Actor> Inner<A> {
         let message = Some(Kept::new(message));
         let letter = Letter { record, message };
         self.quarantine.letters.keep(letter, limit)
-    }
-
-    /// Queues an admitted message; gives out the waker if the pump has to be woken for it.
-    fn queue(&mut self, class: Class, envelope: Arc<dyn Envelope<A>>) -> Option<Waker> {
-        self.lanes.push(class, envelope);
-        std::mem::take(&mut self.idle)
-            .then(|| self.waker.clone())
-            .flatten()
     }
 }

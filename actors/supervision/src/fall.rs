@@ -166,9 +166,7 @@ impl<A: Supervised> Core<A> {
         if next.is_none() {
             let (actor, why) = (&*self.id, &crash.panic);
             tracing::error!(actor, handling = crash.message, why, "gave an actor up");
-            if let Some(debris) = self.take_down(None, Exit::GaveUp(crash.summary())) {
-                debris.tell();
-            }
+            self.end_by_order(Exit::GaveUp(crash.summary()));
         }
         next
     }

@@ -140,6 +140,13 @@ impl<A: Supervised> Core<A> {
         }
     }
 
+    /// Ends the actor whatever its thread does, and whichever generation is the current one.
+    pub(crate) fn end_by_order(&self, exit: Exit) {
+        if let Some(debris) = self.take_down(None, exit) {
+            debris.tell();
+        }
+    }
+
     /// Ends the actor, by its generation `by` or by somebody's order. Leaves it to the caller to tell those
     /// who wait.
     pub(crate) fn take_down(&self, by: Option<&Run>, exit: Exit) -> Option<Debris> {
@@ -195,7 +202,7 @@ impl<A: Supervised> Core<A> {
         match waker {
             Some(waker) => drop(waker.map(Waker::wake)),
             // Without a task that would see the order.
-            None => drop(self.take_down(None, how.exit()).map(Debris::tell)),
+            None => self.end_by_order(how.exit()),
         }
         self.wake_waiting();
     }
@@ -224,13 +231,6 @@ impl<A: Supervised> Core<A> {
         let waker = lock(&self.inner).waker.clone();
         if let Some(waker) = waker {
             waker.wake();
-        }
-    }
-
-    /// Ends the actor whatever its thread does, and whichever generation is the current one.
-    pub(crate) fn kill(&self) {
-        if let Some(debris) = self.take_down(None, Exit::Killed) {
-            debris.tell();
         }
     }
 

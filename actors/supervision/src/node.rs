@@ -57,6 +57,18 @@ pub enum State {
     Stalled,
 }
 
+impl State {
+    /// Every state.
+    pub const ALL: [Self; 6] = [
+        Self::Running,
+        Self::Passive,
+        Self::BackingOff,
+        Self::Suspended,
+        Self::Stopped,
+        Self::Stalled,
+    ];
+}
+
 /// The queue of an actor, all lanes together.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Mailbox {

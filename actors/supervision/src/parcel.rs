@@ -134,6 +134,8 @@ pub(crate) struct Packed<A: Actor, T> {
 struct Opened<M> {
     message: M,
     asked: bool,
+    /// It is a dead letter that is tried again.
+    redriven: bool,
 }
 
 impl<M: Classified> Parcel<M> {
@@ -187,26 +189,25 @@ impl<M: Classified> Parcel<M> {
     /// The message, unless it was failed or its asker has gone. `debtor` is the generation that may owe the
     /// answer for longer than its handler runs, if it may.
     fn open(&self, debtor: Option<&Arc<Run>>) -> Option<Opened<M>> {
-        let (message, asked, wanted) = {
+        let (message, wanted, asked, redriven) = {
             let mut slot = lock(&self.slot);
             let (message, wanted) = slot.empty();
             let asked = slot.reply.is_some();
             if asked {
                 slot.taken_by = debtor.map(Arc::clone);
             }
-            (message, asked, wanted)
+            (message, wanted, asked, slot.redriven.is_some())
         };
         let message = message.filter(|_| wanted)?;
-        Some(Opened { message, asked })
+        Some(Opened {
+            message,
+            asked,
+            redriven,
+        })
     }
-}
 
-impl<M: Classified> Parcel<M> {
     /// For a dead letter that is tried again; outside of the lock, for `again` is the message's own code.
     fn keep_a_copy(&self, message: &M) {
-        if lock(&self.slot).redriven.is_none() {
-            return;
-        }
         let copy = message.again();
         if let Some(redriven) = &mut lock(&self.slot).redriven {
             redriven.copy = copy;
@@ -288,10 +289,17 @@ impl<A: Serves<M>, M: Classified> Envelope<A> for Parcel<M> {
 
     fn run(&self, actor: &mut A, ctx: &mut SupervisedContext<A>) {
         let debtor = (!<A as Handler<M>>::Result::AT_ONCE).then(|| ctx.run());
-        let Some(Opened { message, asked }) = self.open(debtor) else {
+        let Some(Opened {
+            message,
+            asked,
+            redriven,
+        }) = self.open(debtor)
+        else {
             return;
         };
-        self.keep_a_copy(&message);
+        if redriven {
+            self.keep_a_copy(&message);
+        }
         let response = A::handle(actor, message, ctx);
         if ctx.is_fenced() {
             return; // the answer of a dead generation is neither spawned nor sent

@@ -1,15 +1,16 @@
 //! The rules of supervision, pure: who is ended, who is started and who is given up when a child falls.
 //!
-//! They are those of Erlang/OTP's `supervisor`, with two differences that come from handles which outlive
+//! They are those of Erlang/OTP's `supervisor`, with three differences that come from handles which outlive
 //! restarts. A child that has ended, in order or for good, stays ended: its senders were told so, and no
 //! later restart of its siblings brings it back. And an ended generation is fenced, not asked to leave:
-//! it has no effects from then on, so the next one need not wait for it.
+//! it has no effects from then on, so the next one need not wait for it. A child that fails while it starts
+//! has fallen under its own supervisor, also at the very first start.
 
 mod node;
 
 use self::node::{Node, Phase, Rule};
 use crate::restart_policy::{Blame, Streak, Window};
-use crate::spec::{Group, Restart, Strategy};
+use crate::spec::{Group, Restart};
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
@@ -59,7 +60,8 @@ impl Forest {
 
     /// A worker under `parent`. It is started at once, or in its turn if `parent` is being restarted.
     pub(crate) fn place(&mut self, parent: Key, restart: Restart) -> (Key, Vec<Order>) {
-        let waits = self.is_down(parent) || self.is_restarting(parent);
+        let is_up = self.phase(parent) == Some(Phase::Up);
+        let waits = !is_up || self.is_restarting(parent);
         let key = self.enter(Some(parent), restart, None);
         let mut orders = Vec::new();
         self.set_phase(key, Phase::Waiting);
@@ -187,7 +189,7 @@ impl Forest {
         if !rule.window.bears(span, now, (child, blame)) {
             return self.falls_itself(parent, now, orders);
         }
-        let alone = rule.strategy == Strategy::OneForOne && !rule.whole;
+        let alone = rule.restarts_each_alone();
         let companions = rule.companions_of(child);
         for companion in companions.into_iter().rev() {
             self.cut(companion, orders);
@@ -255,14 +257,14 @@ impl Forest {
         let Some(rule) = self.rule(parent) else {
             return;
         };
-        if rule.strategy == Strategy::OneForOne && !rule.whole {
+        if rule.restarts_each_alone() {
             return;
         }
         for child in self.children(parent) {
             if self.phase(child) == Some(Phase::Waiting) {
                 self.launch(child, now, pause, orders);
             }
-            if let Some(Phase::Waiting | Phase::Called | Phase::Starting) = self.phase(child) {
+            if self.phase(child).is_some_and(Phase::is_awaited) {
                 return;
             }
         }
@@ -317,25 +319,19 @@ impl Forest {
         Some(parent)
     }
 
-    fn is_down(&self, key: Key) -> bool {
-        self.phase(key) != Some(Phase::Up)
-    }
-
     /// Whether some of its children have to be started one after the other.
     fn is_restarting(&mut self, supervisor: Key) -> bool {
         let Some(rule) = self.rule(supervisor) else {
             return false;
         };
-        if rule.strategy == Strategy::OneForOne && !rule.whole {
+        if rule.restarts_each_alone() {
             return false;
         }
-        let children = self.children(supervisor);
-        children.into_iter().any(|child| {
-            matches!(
-                self.phase(child),
-                Some(Phase::Waiting | Phase::Called | Phase::Starting)
-            )
-        })
+        let mut phases = self
+            .children(supervisor)
+            .into_iter()
+            .filter_map(|child| self.phase(child));
+        phases.any(Phase::is_awaited)
     }
 
     fn rule(&mut self, key: Key) -> Option<&mut Rule> {

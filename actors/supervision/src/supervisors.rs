@@ -1,8 +1,9 @@
 //! Carries out what the rules of supervision order. One book for a whole tree, so that two falls at the
 //! same moment on two threads are judged one after the other, and so are their consequences.
 //!
-//! Orders are carried out without a lock, for they run code of others (a message's `Drop`, an asker's
-//! waker), and by one thread at a time: whoever finds somebody at work leaves its orders to that one.
+//! Orders are carried out without a lock, and by one thread at a time: whoever finds somebody at work leaves
+//! its orders to that one. What they leave behind (askers to be told, messages to be dropped) is code of
+//! others, and comes last.
 
 use crate::child::Child;
 use crate::fall::Debris;

@@ -9,7 +9,7 @@ use crate::faults::{Fault, Faults};
 use crate::handle::Handle;
 use crate::lock::lock;
 use crate::node::{Node, State};
-use crate::outcome::Stop;
+use crate::outcome::{Exit, Stop};
 use crate::registry::{Before, Mark, Registry, Sketch};
 use crate::shared::Shared;
 use crate::spec::{Group, Spec};
@@ -120,7 +120,7 @@ impl Tree {
         self.make_way(before);
         let handle = Handle::new(Arc::clone(&core));
         match supervisor {
-            _ if closing => core.kill(),
+            _ if closing => core.end_by_order(Exit::Killed),
             Some(over) => core.begin_under(over, restart),
             None => core.start(core.current_run(), arbiter),
         }

@@ -18,16 +18,6 @@ use super::{family::level, tenants::Labels};
 /// the tree remembers as many.
 const DEPARTED_MAX: usize = 1024;
 
-/// Every state, so that a kind has a value for each.
-const STATES: [State; 6] = [
-    State::Running,
-    State::Passive,
-    State::BackingOff,
-    State::Suspended,
-    State::Stopped,
-    State::Stalled,
-];
-
 /// What was seen of the tree since the server began. Snapshots must be entered in the order in which
 /// they were taken.
 #[derive(Debug, Default)]
@@ -131,7 +121,8 @@ impl Ledger {
     fn count_node(&mut self, node: &Node) {
         let at = (node.kind, name(node.state));
         if !self.nodes.contains_key(&at) {
-            let all = STATES.map(|state| ((node.kind, name(state)), 0));
+            // A kind has a value for each state.
+            let all = State::ALL.map(|state| ((node.kind, name(state)), 0));
             self.nodes.extend(all);
         }
         if let Some(count) = self.nodes.get_mut(&at) {

@@ -46,7 +46,19 @@ pub(super) struct Rule {
     pub(super) whole: bool,
 }
 
+impl Phase {
+    /// Whoever comes after it has to wait for it.
+    pub(super) const fn is_awaited(self) -> bool {
+        matches!(self, Self::Waiting | Self::Called | Self::Starting)
+    }
+}
+
 impl Rule {
+    /// A child that fell is nothing to the others, and none of them waits for another one.
+    pub(super) fn restarts_each_alone(&self) -> bool {
+        self.strategy == Strategy::OneForOne && !self.whole
+    }
+
     /// Who restarts with `child`, without itself, in the order of their start.
     pub(super) fn companions_of(&self, child: Key) -> Vec<Key> {
         let others = |other: &Key| *other != child;

@@ -199,7 +199,7 @@ fn every_state_of_a_kind_has_a_number_from_the_first_look_on() {
         nodes.map(|(at, n)| (at[1].1.to_owned(), *n)).collect()
     };
     let tenants = of(&ledger, "tenant");
-    assert_eq!(tenants.len(), STATES.len(), "{tenants:?}");
+    assert_eq!(tenants.len(), State::ALL.len(), "{tenants:?}");
     assert!(tenants.contains(&("running".into(), 1)), "{tenants:?}");
     assert!(tenants.contains(&("passive".into(), 1)), "{tenants:?}");
     assert!(tenants.contains(&("stalled".into(), 0)), "{tenants:?}");
