@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::{ids::AlertId, time::Timestamp};
+use crate::{action::ActionType, ids::AlertId, protocol::ActionTop, time::Timestamp};
 
 /// One entry to be written: everything but `seq`, `previous_hash` and `hash`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -18,6 +18,8 @@ pub struct Entry {
     pub at: Timestamp,
     /// The alert that it is about.
     pub alert_id: Option<AlertId>,
+    /// The action that it is about.
+    pub action: Option<ActionTop>,
     /// The facts, a JSON object.
     pub payload: Value,
 }
@@ -38,6 +40,15 @@ pub struct Recorded {
     /// The alert that it is about.
     #[serde(default)]
     pub alert_id: Option<AlertId>,
+    /// The members of an entry about an action, beside the alert.
+    #[serde(default)]
+    action_type: Option<ActionType>,
+    #[serde(default)]
+    host: Option<String>,
+    #[serde(default)]
+    approved_by: Option<String>,
+    #[serde(default)]
+    dry_run: Option<bool>,
     /// The facts.
     pub payload: Value,
 }
@@ -102,6 +113,22 @@ impl Recorded {
             seq: self.seq,
             event: self.event.clone(),
             detail: error.to_string(),
+        })
+    }
+
+    pub(crate) fn action(&self) -> Result<ActionTop, ReplayError> {
+        let whole = || {
+            Some(ActionTop {
+                action_type: self.action_type?,
+                host: self.host.clone()?,
+                approved_by: self.approved_by.clone(),
+                dry_run: self.dry_run?,
+            })
+        };
+        whole().ok_or_else(|| ReplayError::Malformed {
+            seq: self.seq,
+            event: self.event.clone(),
+            detail: "the members of an action are missing".into(),
         })
     }
 

@@ -1,7 +1,17 @@
 //! What the host can be told and what can happen to it, with the form of each on the host's chain.
 
+mod chat;
+mod people;
+
 use serde::{Deserialize, Serialize};
 
+pub use self::{
+    chat::{ChatChange, ChatClaimed, ChatCodeIssued, ChatReleased, ClaimChat, is_snowflake},
+    people::{
+        PeopleChange, PersonAdded, PersonGranted, PersonLink, PersonRemoved, PersonalToken,
+        Provider, TokenIssued, TokenRevoked, UnknownProvider,
+    },
+};
 use crate::{
     entry::{Entry, Recorded, ReplayError, payload},
     ids::TenantId,
@@ -16,9 +26,11 @@ use crate::{
 pub enum HostCommand {
     /// Write entry 0 of the host's chain.
     OpenChain(ChainOpened),
-    /// Take on a tenant.
-    AddTenant(TenantAdded),
-    /// Change how a tenant's senders prove themselves, or which accounts are its own.
+    /// Take on a tenant, with the key that its actions are signed with.
+    AddTenant(TenantAdded, KeyIssued),
+    /// Give a tenant that has none the key that its actions are signed with.
+    IssueKey(KeyIssued),
+    /// Change how a tenant's senders prove themselves, which accounts are its own, or its settings.
     UpdateTenant(TenantUpdated),
     /// Put a new secret in force for a webhook.
     RotateSecret(SecretRotated),
@@ -26,6 +38,16 @@ pub enum HostCommand {
     RetireSecret(SecretRetired),
     /// Write down that a token was made.
     IssueToken(TokenIssued),
+    /// Change who there is, what a person may do, or by what one is known.
+    ChangePeople(PeopleChange),
+    /// Write down that a code was made that a place in chat can be claimed with.
+    IssueChatCode(ChatCodeIssued),
+    /// Tie a place in chat to the tenant whose code was shown.
+    ClaimChat(ClaimChat),
+    /// Untie a tenant from its place in chat.
+    ReleaseChat(ChatReleased),
+    /// Put a secret of the host itself in force.
+    SealSecret(SecretSealed),
     /// The rules were replaced.
     ChangeRules(RulesChanged),
     /// Write down what a start cut off the journal or found damaged in it.
@@ -51,6 +73,14 @@ pub enum HostEvent {
     SecretRetired(SecretRetired),
     /// `token.issued`
     TokenIssued(TokenIssued),
+    /// `person.added` and the others about people
+    People(PeopleChange),
+    /// `tenant.chat_code_issued` and the others about chat
+    Chat(ChatChange),
+    /// `secret.sealed`
+    SecretSealed(SecretSealed),
+    /// `key.issued`
+    KeyIssued(KeyIssued),
     /// `rules.changed`
     RulesChanged(RulesChanged),
     /// `journal.recovered`
@@ -78,7 +108,7 @@ pub struct TenantAdded {
     pub by: String,
 }
 
-/// A tenant's webhooks or accounts were changed.
+/// A tenant's webhooks, accounts or settings were changed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TenantUpdated {
     /// Which.
@@ -89,6 +119,37 @@ pub struct TenantUpdated {
     pub add_accounts: Vec<Account>,
     /// Accounts that are gone.
     pub remove_accounts: Vec<Account>,
+    /// Whether a language model may be asked about its alerts from now on, where that was said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub llm: Option<bool>,
+    /// Who may give orders in its place in chat from now on, where that was said; empty for nobody
+    /// but the chat server's own administrators.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub chat_admin_role: Option<String>,
+    /// Who asked for it.
+    pub by: String,
+}
+
+/// A tenant has a key that its actions are signed with. The seed lies sealed in the vault.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KeyIssued {
+    /// Whose.
+    pub tenant_id: TenantId,
+    /// The key's name.
+    pub kid: String,
+    /// What its signatures are checked with, 64 hex digits.
+    pub public_key_hex: String,
+}
+
+/// A secret of the host itself is in force, in place of the one before it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SecretSealed {
+    /// What it is: `discord/bot_token`, say.
+    pub name: String,
+    /// The version in the vault.
+    pub secret_version: u64,
+    /// The id of the key that it is sealed under.
+    pub key_id: String,
     /// Who asked for it.
     pub by: String,
 }
@@ -137,15 +198,6 @@ pub struct SecretRetired {
     pub vendor: Vendor,
     /// The version that ended.
     pub secret_version: u64,
-}
-
-/// A token was made; its text was shown once and is nowhere.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct TokenIssued {
-    /// What it is called.
-    pub token_id: String,
-    /// What it may do.
-    pub scopes: Vec<String>,
 }
 
 /// The rules of stage 1 were replaced.
@@ -246,22 +298,6 @@ impl LetterFate {
 }
 
 impl HostEvent {
-    /// The tenant that it is about.
-    pub const fn tenant(&self) -> Option<&TenantId> {
-        match self {
-            Self::ChainOpened(_)
-            | Self::TokenIssued(_)
-            | Self::RulesChanged(_)
-            | Self::JournalRecovered(_)
-            | Self::LetterSettled(_) => None,
-            Self::TenantAdded(facts) => Some(&facts.tenant_id),
-            Self::TenantUpdated(facts) => Some(&facts.tenant_id),
-            Self::SecretRotated(facts) => Some(&facts.tenant_id),
-            Self::SecretRetired(facts) => Some(&facts.tenant_id),
-            Self::TenantNoted(facts) => Some(&facts.tenant_id),
-        }
-    }
-
     /// The entry that says so, made at `at`.
     pub fn entry(&self, at: Timestamp) -> Entry {
         let (event, actor, payload) = match self {
@@ -270,7 +306,14 @@ impl HostEvent {
             Self::TenantUpdated(facts) => ("tenant.updated", facts.by.as_str(), payload(facts)),
             Self::SecretRotated(facts) => ("secret.rotated", facts.by.as_str(), payload(facts)),
             Self::SecretRetired(facts) => ("secret.retired", "system", payload(facts)),
-            Self::TokenIssued(facts) => ("token.issued", "system", payload(facts)),
+            Self::TokenIssued(facts) => {
+                let by = facts.personal.as_ref().map_or("system", |own| &own.by);
+                ("token.issued", by, payload(facts))
+            }
+            Self::People(change) => change.told(),
+            Self::Chat(change) => change.told(),
+            Self::SecretSealed(facts) => ("secret.sealed", facts.by.as_str(), payload(facts)),
+            Self::KeyIssued(facts) => ("key.issued", "system", payload(facts)),
             Self::RulesChanged(facts) => ("rules.changed", "system", payload(facts)),
             Self::JournalRecovered(facts) => ("journal.recovered", "system", payload(facts)),
             Self::TenantNoted(facts) => (facts.health.event(), "system", payload(facts)),
@@ -282,6 +325,7 @@ impl HostEvent {
             actor: actor.into(),
             at,
             alert_id: None,
+            action: None,
             payload,
         }
     }
@@ -298,6 +342,8 @@ impl HostEvent {
             ("secret.rotated", 1) => Self::SecretRotated(recorded.read()?),
             ("secret.retired", 1) => Self::SecretRetired(recorded.read()?),
             ("token.issued", 1) => Self::TokenIssued(recorded.read()?),
+            ("secret.sealed", 1) => Self::SecretSealed(recorded.read()?),
+            ("key.issued", 1) => Self::KeyIssued(recorded.read()?),
             ("rules.changed", 1) => Self::RulesChanged(recorded.read()?),
             ("journal.recovered", 1) => Self::JournalRecovered(recorded.read()?),
             ("tenant.suspended" | "tenant.probed" | "tenant.resumed", 1) => {
@@ -306,8 +352,16 @@ impl HostEvent {
             ("dead_letter.redriven" | "dead_letter.discarded", 1) => {
                 Self::LetterSettled(recorded.read()?)
             }
-            _ => return Err(recorded.unknown()),
+            _ => Self::of_people_or_chat(recorded)?,
         };
         Ok(event)
+    }
+
+    fn of_people_or_chat(recorded: &Recorded) -> Result<Self, ReplayError> {
+        if let Some(change) = PeopleChange::read(recorded)? {
+            return Ok(Self::People(change));
+        }
+        let chat = ChatChange::read(recorded)?;
+        chat.map(Self::Chat).ok_or_else(|| recorded.unknown())
     }
 }

@@ -114,6 +114,81 @@ uuid_id! {
     AlertId
 }
 
+uuid_id! {
+    /// One incident: the alerts of a tenant that belong together (UUIDv7).
+    IncidentId
+}
+
+uuid_id! {
+    /// One proposed action (UUIDv7): one manifest, decided once.
+    ActionId
+}
+
+/// The longest name of a person, in characters.
+const PERSON_MAX: usize = 64;
+
+/// A person as the host knows one, whatever accounts are linked to it: 2 to 64 characters of `a-z`,
+/// `0-9`, `.`, `_`, `-`, beginning and ending with a letter or digit. Cheap to clone.
+#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct PersonId(Arc<str>);
+
+/// The text is no person's name.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "a person's name is 2 to 64 characters of a-z, 0-9, '.', '_' and '-', and begins and ends with a letter or digit"
+)]
+pub struct InvalidPersonId;
+
+impl PersonId {
+    /// The name as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl FromStr for PersonId {
+    type Err = InvalidPersonId;
+
+    fn from_str(text: &str) -> Result<Self, InvalidPersonId> {
+        let plain = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit();
+        let bytes = text.as_bytes();
+        let named = (2..=PERSON_MAX).contains(&bytes.len())
+            && bytes.first().is_some_and(|b| plain(*b))
+            && bytes.last().is_some_and(|b| plain(*b))
+            && bytes
+                .iter()
+                .all(|b| plain(*b) || matches!(b, b'.' | b'_' | b'-'));
+        named.then(|| Self(text.into())).ok_or(InvalidPersonId)
+    }
+}
+
+impl TryFrom<String> for PersonId {
+    type Error = InvalidPersonId;
+
+    fn try_from(text: String) -> Result<Self, InvalidPersonId> {
+        text.parse()
+    }
+}
+
+impl From<PersonId> for String {
+    fn from(id: PersonId) -> Self {
+        id.0.as_ref().into()
+    }
+}
+
+impl fmt::Display for PersonId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl fmt::Debug for PersonId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -10,10 +10,12 @@
 
 pub mod digest;
 pub mod ids;
+pub mod person;
 pub mod time;
 
 pub mod vendor;
 
+pub mod interaction;
 pub mod json;
 pub mod prescan;
 pub mod signature;
@@ -22,9 +24,23 @@ pub mod webhook;
 pub mod alert;
 pub mod triage;
 
+pub mod breaker;
+
+pub mod attack;
+pub mod incident;
+
+pub mod action;
+pub mod playbook;
+
+pub mod notice;
+pub mod sla;
+
+pub mod review;
+
 pub mod entry;
 pub mod protocol;
 pub mod tenant;
 
+pub mod chat_code;
 pub mod host;
 pub mod host_protocol;

@@ -2,31 +2,87 @@
 //! `outstanding_effects` says what is still to be done. The chain is the only truth; this state is
 //! a fold over it and can be thrown away at any time.
 
-use std::collections::BTreeMap;
+mod decision;
+mod folding;
+mod proposals;
+mod telling;
+mod verdict;
+
+use std::{collections::BTreeMap, sync::Arc};
 
 use serde::{Deserialize, Serialize};
 
 use crate::{
     entry::{Recorded, ReplayError},
     ids::AlertId,
-    protocol::{AlertClosed, Command, Effect, Event, Evidence, Known, Refusal},
-    triage::{Band, Verdict},
+    incident::{Ended, Incidents, Window},
+    protocol::{
+        self, ClosedBecause, Command, Effect, Event, Evidence, IncidentClosed, Known, NotifyFailed,
+        Refusal,
+    },
+    time::Timestamp,
+};
+
+pub use self::{
+    decision::may_decide,
+    folding::apply,
+    proposals::{Proposals, Proposed, WAITING_MAX},
+    telling::{Telling, Told},
 };
 
 /// The version of [`TenantState`]'s serialised shape; another version in a snapshot is ignored.
-pub const SNAPSHOT_VERSION: u32 = 1;
+pub const SNAPSHOT_VERSION: u32 = 3;
 
-/// Everything about a tenant that decisions rest on.
+/// The most proposals, and the most incidents, that one tick ends.
+const ENDED_AT_ONCE: usize = 64;
+
+/// Everything about a tenant that decisions rest on. A copy of it costs little: what may be large is
+/// shared until one of the copies changes it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TenantState {
     /// The seq that the next entry gets; also the number of entries applied.
     pub next_seq: u64,
     /// Alerts that stage 1 has not spoken about yet, with the seq of their entry.
     pub untriaged: BTreeMap<AlertId, u64>,
+    /// Alerts that stage 2 has been asked about, with the seq of their first entry.
+    pub in_review: BTreeMap<AlertId, u64>,
+    /// Calls of stage 2.
+    pub reviews: Reviews,
     /// Bytes of evidence that the chain refers to.
     pub evidence_bytes: u64,
     /// Counts since the chain was opened.
     pub counts: Counts,
+    /// Which alerts belong together.
+    pub incidents: Arc<Incidents>,
+    /// What was proposed.
+    pub proposals: Arc<Proposals>,
+    /// Who knows what of the incidents.
+    pub telling: Arc<Telling>,
+}
+
+/// Calls of stage 2 on the last day that had any.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Reviews {
+    /// Which day, counted from the epoch (UTC).
+    pub day: u64,
+    /// How many.
+    pub calls: u32,
+}
+
+impl Reviews {
+    /// How many calls were made on that day. A clock that was set back by up to a day gives none anew; one
+    /// that was set back by more begins its own day, or a slip into the future would bar stage 2 for good.
+    fn made_on(self, day: u64) -> u32 {
+        let same = day <= self.day && self.day.saturating_sub(day) <= 1;
+        if same { self.calls } else { 0 }
+    }
+
+    /// One more call on that day.
+    fn count(&mut self, day: u64) {
+        let calls = self.made_on(day).saturating_add(1);
+        let day = if calls == 1 { day } else { self.day };
+        *self = Self { day, calls };
+    }
 }
 
 /// Totals of a tenant's life.
@@ -42,11 +98,15 @@ pub struct Counts {
     pub closed: u64,
 }
 
-/// What follows from `command`, without changing anything.
+/// What follows from `command` at `now`, without changing anything.
 ///
 /// # Errors
 /// [`Refusal`] where the command is not possible in this state.
-pub fn decide(state: &TenantState, command: Command) -> Result<Vec<Event>, Refusal> {
+pub fn decide(
+    state: &TenantState,
+    command: Command,
+    now: Timestamp,
+) -> Result<Vec<Event>, Refusal> {
     match command {
         Command::OpenChain(_) if state.next_seq > 0 => Err(Refusal::AlreadyOpen),
         Command::OpenChain(opened) => Ok(vec![Event::ChainOpened(opened)]),
@@ -72,22 +132,13 @@ pub fn decide(state: &TenantState, command: Command) -> Result<Vec<Event>, Refus
             within_quota(state, more, quota_bytes)?;
             Ok(vec![Event::IntakeRejected(rejected)])
         }
-        Command::RecordVerdict { alert_id, triaged } => {
-            if !state.untriaged.contains_key(&alert_id) {
-                return Err(Refusal::NotAwaitingVerdict);
-            }
-            let closed = (triaged.assessment.band == Band::Closed).then(|| AlertClosed {
-                reason: match triaged.assessment.verdict {
-                    Verdict::Benign => "benign".into(),
-                    Verdict::Low | Verdict::Medium | Verdict::High | Verdict::Critical => {
-                        "low".into()
-                    }
-                },
-            });
-            let mut events = vec![Event::AlertTriaged { alert_id, triaged }];
-            events.extend(closed.map(|closed| Event::AlertClosed { alert_id, closed }));
-            Ok(events)
-        }
+        Command::RecordVerdict(command) => verdict::record(state, *command, now),
+        Command::RecordReview(command) => verdict::review(state, *command, now),
+        Command::Decide(command) => Ok(vec![decision::decide(state, &command, now)]),
+        Command::NoteRefusal(refused) => Ok(vec![Event::ApprovalRefused(*refused)]),
+        Command::NoteShown(shown) => Ok(vec![Event::EvidenceShown(shown)]),
+        Command::RecordTelling(what) => told(state, what),
+        Command::Tick(window) => tick(state, &window, now),
     }
 }
 
@@ -106,44 +157,96 @@ fn total_bytes(evidence: &[Evidence]) -> u64 {
     own.fold(0, |sum, piece| sum.saturating_add(piece.length))
 }
 
-/// Makes it so. Cannot fail: what was decided or read from a verified chain has happened.
-pub fn apply(state: &mut TenantState, event: &Event) {
-    let seq = state.next_seq;
-    state.next_seq = seq.saturating_add(1);
-    match event {
-        Event::ChainOpened(_) | Event::SecretFallbackUsed(_) => {}
-        Event::AlertReceived { alert_id, received } => {
-            state.untriaged.insert(*alert_id, seq);
-            bump(&mut state.counts.received);
-            let more = total_bytes(&received.evidence);
-            state.evidence_bytes = state.evidence_bytes.saturating_add(more);
+/// What is worth an entry of what became of telling people.
+fn told(state: &TenantState, told: protocol::Told) -> Result<Vec<Event>, Refusal> {
+    let known = |id| state.telling.get(id).ok_or(Refusal::NothingNew);
+    let event = match told {
+        protocol::Told::Sent(sent) => {
+            let before = state.telling.stood(sent.incident_id);
+            let before = before.ok_or(Refusal::NothingNew)?;
+            let moved = before.message.as_ref() != Some(&sent.message);
+            if before.shows(sent.revision) && !moved {
+                return Err(Refusal::NothingNew);
+            }
+            Event::NotifySent(sent)
         }
-        Event::IntakeRejected(rejected) => {
-            bump(&mut state.counts.rejected);
-            let more = total_bytes(&rejected.evidence);
-            state.evidence_bytes = state.evidence_bytes.saturating_add(more);
+        protocol::Told::Failed(failed) => {
+            known(failed.incident_id)?;
+            Event::NotifyFailed(failed)
         }
-        Event::AlertTriaged { alert_id, .. } => {
-            state.untriaged.remove(alert_id);
-            bump(&mut state.counts.triaged);
+        protocol::Told::FellBack(fallback) => {
+            let told = state.telling.get(fallback.incident_id);
+            if told.is_some_and(|told| told.state.heard_of(&fallback)) {
+                return Err(Refusal::NothingNew);
+            }
+            Event::NotifyFallback(fallback)
         }
-        Event::AlertClosed { .. } => bump(&mut state.counts.closed),
+        protocol::Told::Breached(breached) => {
+            if known(breached.incident_id)?.state.breached {
+                return Err(Refusal::NothingNew);
+            }
+            Event::SlaBreached(breached)
+        }
+    };
+    Ok(vec![event])
+}
+
+fn tick(state: &TenantState, window: &Window, now: Timestamp) -> Result<Vec<Event>, Refusal> {
+    let overdue = state.proposals.overdue(now).take(ENDED_AT_ONCE);
+    let mut events: Vec<_> = overdue.map(decision::expired).collect();
+    let waited_for = |id| {
+        let mut all = state.proposals.iter().filter(|one| one.is_waiting());
+        all.any(|one| state.incidents.resolve(one.manifest.incident_id) == id)
+    };
+    // As long as somebody may decide about it, an incident stays.
+    let most = ENDED_AT_ONCE.saturating_add(state.proposals.waiting());
+    let over = state.incidents.due(now, window, most).into_iter();
+    let over = over.filter(|(id, _)| !waited_for(*id)).take(ENDED_AT_ONCE);
+    events.extend(over.map(|(incident_id, ended)| {
+        Event::IncidentClosed(IncidentClosed {
+            incident_id,
+            reason: match ended {
+                Ended::Quiet => ClosedBecause::Quiet,
+                Ended::TooLong => ClosedBecause::TooLong,
+                Ended::Room => ClosedBecause::Room,
+            },
+            into: None,
+        })
+    }));
+    let unsaid = state.telling.unsaid(now).take(ENDED_AT_ONCE);
+    events.extend(unsaid.map(|(incident_id, revision)| {
+        Event::NotifyFailed(NotifyFailed {
+            incident_id,
+            revision,
+            why: "chat has not taken the last word about it for a day".into(),
+        })
+    }));
+    if events.is_empty() {
+        return Err(Refusal::NothingNew);
     }
+    Ok(events)
+}
+
+/// Whether nothing is to be done or waited for: no verdict, no decision, nobody to be told.
+pub fn is_at_rest(state: &TenantState) -> bool {
+    state.untriaged.is_empty()
+        && state.in_review.is_empty()
+        && state.proposals.waiting() == 0
+        && !state.telling.iter().any(|(_, told)| told.is_behind())
 }
 
 /// What is still to be done, in the order of the chain. Doing it twice is harmless: the second
 /// result is refused.
 pub fn outstanding_effects(state: &TenantState) -> Vec<Effect> {
-    let mut effects: Vec<_> = state
-        .untriaged
-        .iter()
-        .map(|(alert_id, seq)| Effect::Triage {
-            alert_id: *alert_id,
-            seq: *seq,
-        })
-        .collect();
-    effects.sort_by_key(|Effect::Triage { seq, .. }| *seq);
-    effects
+    let open = state.untriaged.iter().chain(&state.in_review);
+    let mut open: Vec<_> = open.map(|(alert_id, seq)| (*seq, *alert_id)).collect();
+    open.sort_unstable();
+    let triage = open
+        .into_iter()
+        .map(|(seq, alert_id)| Effect::Triage { alert_id, seq });
+    let behind = state.telling.iter().filter(|(_, told)| told.is_behind());
+    let tell = behind.map(|(incident_id, _)| Effect::Tell { incident_id });
+    triage.chain(tell).collect()
 }
 
 /// Applies one line of the chain, which must be the next one.
@@ -158,10 +261,6 @@ pub fn replay(state: &mut TenantState, recorded: &Recorded) -> Result<Event, Rep
         });
     }
     let event = Event::from_recorded(recorded)?;
-    apply(state, &event);
+    apply(state, &event, recorded.timestamp_ms);
     Ok(event)
-}
-
-fn bump(count: &mut u64) {
-    *count = count.saturating_add(1);
 }

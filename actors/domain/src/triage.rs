@@ -12,6 +12,9 @@
 //!    a benign pattern alone.
 //! 4. The score falls into a band. Only rules can classify: without a malicious rule the highest
 //!    band is [`Band::Stage2`], whatever the vendor's severity.
+//! 5. What is left to stage 2 may be a false positive that is known: an override closes it before
+//!    anybody else is asked, unless a strong rule spoke or the vendor calls the alert critical. It is
+//!    no evidence and has no part in the score.
 
 use serde::{Deserialize, Serialize};
 
@@ -27,6 +30,15 @@ const UNDECIDED_BP: u16 = 5_000;
 pub fn assess(severity: Severity, hits: &[RuleHit], bands: Bands) -> Assessment {
     let score_bp = score(severity, hits, bands);
     let band = bands.place(score_bp, spoke(hits, Leaning::Malicious));
+    if let (Band::Stage2, Some(confidence_bp)) = (band, known_false_positive(severity, hits)) {
+        return Assessment {
+            verdict: Verdict::Benign,
+            confidence_bp,
+            score_bp,
+            band: Band::Closed,
+            reasons: reasons(hits),
+        };
+    }
     Assessment {
         verdict: verdict(band, hits),
         confidence_bp: match band {
@@ -57,6 +69,17 @@ pub enum Verdict {
 }
 
 impl Verdict {
+    /// How bad, from 0 (benign) to 4 (critical).
+    pub const fn rank(self) -> u8 {
+        match self {
+            Self::Critical => 4,
+            Self::High => 3,
+            Self::Medium => 2,
+            Self::Low => 1,
+            Self::Benign => 0,
+        }
+    }
+
     /// The name in the API, the journal and on screen.
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -112,8 +135,11 @@ pub struct RuleHit {
     pub leaning: Leaning,
     /// How bad it is if the rule is right.
     pub level: Level,
-    /// How much it says, in basis points.
+    /// How much it says, in basis points; of an override, how sure it is.
     pub weight_bp: u16,
+    /// It knows a false positive: benign, no part of the score, and it speaks before stage 2 does.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub overrides: bool,
     /// ATT&CK tactics of the rule (`credential-access`).
     pub tactics: Vec<String>,
     /// ATT&CK techniques of the rule (`T1003.001`).
@@ -126,6 +152,15 @@ impl RuleHit {
     /// Whether no benign pattern may outvote this hit.
     fn is_strong(&self) -> bool {
         self.leaning == Leaning::Malicious && self.level >= Level::High
+    }
+
+    /// Whether it takes something off the score.
+    fn is_benign_evidence(&self) -> bool {
+        self.leaning == Leaning::Benign && !self.overrides
+    }
+
+    fn is_override(&self) -> bool {
+        self.leaning == Leaning::Benign && self.overrides
     }
 }
 
@@ -196,12 +231,12 @@ pub struct Reason {
 pub struct Assessment {
     /// What the alert is held to be.
     pub verdict: Verdict,
-    /// How sure that is, in basis points: the score where classified, its complement where closed,
-    /// 5000 between.
+    /// How sure that is, in basis points: the score where classified, its complement where closed (the
+    /// override's weight where one closed it), 5000 between.
     pub confidence_bp: u16,
     /// The computed score, in basis points.
     pub score_bp: u16,
-    /// The band of the score.
+    /// The band of the score; closed, whatever the score, where an override spoke.
     pub band: Band,
     /// Every rule that spoke, heaviest first, then by id.
     pub reasons: Vec<Reason>,
@@ -220,9 +255,26 @@ pub const fn severity_prior_bp(severity: Severity) -> u16 {
     }
 }
 
+/// How sure the surest override is, if one may speak. What rules established, and what its vendor calls
+/// critical, is no false positive that could be known beforehand.
+fn known_false_positive(severity: Severity, hits: &[RuleHit]) -> Option<u16> {
+    let may_speak = match severity {
+        Severity::Critical => false,
+        Severity::Unknown
+        | Severity::Informational
+        | Severity::Low
+        | Severity::Medium
+        | Severity::High => !hits.iter().any(RuleHit::is_strong),
+    };
+    let surest = weights(hits, RuleHit::is_override).into_iter().max();
+    surest
+        .filter(|_| may_speak)
+        .map(|weight| weight.min(FULL_BP))
+}
+
 fn score(severity: Severity, hits: &[RuleHit], bands: Bands) -> u16 {
     let malicious = weights(hits, |hit| hit.leaning == Leaning::Malicious);
-    let benign = noisy_or(weights(hits, |hit| hit.leaning == Leaning::Benign));
+    let benign = noisy_or(weights(hits, RuleHit::is_benign_evidence));
     let established = noisy_or(weights(hits, RuleHit::is_strong));
 
     let prior = severity_prior_bp(severity);

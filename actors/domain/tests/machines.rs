@@ -1,5 +1,5 @@
-//! The machines against their own chains: whatever was decided and applied live is what a reader of
-//! the chain gets back, and nothing that was refused changes anything.
+//! The tenant's machine against its own chain: whatever was decided and applied live is what a reader
+//! of the chain gets back, and nothing that was refused changes anything.
 #![expect(clippy::expect_used, reason = "a test says what it expected")]
 
 use proptest::{collection::vec, prelude::*};
@@ -9,23 +9,20 @@ use vyrox_domain::{
     alert::{Alert, Severity},
     digest::Digest,
     entry::{Entry, Recorded, ReplayError},
-    host::{self, HostRefusal, HostState},
-    host_protocol::{
-        Account, HeldChain, HostCommand, JournalRecovered, LetterFate, LetterSettled,
-        SecretRetired, SecretRotated, TenantAdded, TenantHealth, TenantNoted, TenantUpdated,
-        Webhook,
-    },
-    ids::{AlertId, TenantId},
+    ids::{AlertId, IncidentId},
+    incident::{CaseFacts, Window},
     protocol::{
-        AlertReceived, AlertTriaged, ChainOpened, Command, Effect, Evidence, EvidenceKind,
-        IntakeRejected, Known, ReceiveAlert, Refusal, RejectReason, SecretFallbackUsed,
+        AlertReceived, AlertTriaged, Case, ChainOpened, Command, Effect, Evidence, EvidenceKind,
+        IntakeRejected, Known, ReceiveAlert, RecordVerdict, Refusal, RejectReason,
+        SecretFallbackUsed, Terms,
     },
     tenant::{TenantState, apply, decide, outstanding_effects, replay},
     time::Timestamp,
     triage::{Bands, Leaning, Level, RuleHit, assess},
     vendor::Vendor,
-    webhook::AuthScheme,
 };
+
+const NOW: Timestamp = Timestamp::from_ms(1_700_000_000_000);
 
 /// The line of an entry as a journal would write it, less the hashes.
 fn line(entry: &Entry, seq: u64) -> Vec<u8> {
@@ -110,18 +107,42 @@ fn verdict(n: u8, weight_bp: u16) -> Command {
         },
         level: Level::High,
         weight_bp,
+        overrides: false,
         tactics: vec!["execution".into()],
         techniques: vec!["T1059".into()],
         matched: vec!["process.command_line".into()],
     };
     let assessment = assess(Severity::Low, &[hit], Bands::default());
-    let triaged = AlertTriaged {
-        assessment,
-        rules_sha256: Digest::of(b"rules"),
-    };
-    Command::RecordVerdict {
+    let triaged = AlertTriaged::of(assessment, Digest::of(b"rules"));
+    Command::RecordVerdict(Box::new(RecordVerdict {
         alert_id: alert_id(n),
         triaged,
+        daily_calls: None,
+        case: case(n),
+    }))
+}
+
+/// What is known of an alert that nothing ties to another.
+fn case(n: u8) -> Case {
+    Case {
+        facts: CaseFacts {
+            vendor: Vendor::Generic,
+            host: None,
+            device_id: None,
+            links: Vec::new(),
+            tactics: Vec::new(),
+            techniques: Vec::new(),
+            reasons: Vec::new(),
+        },
+        incident_id: IncidentId(Uuid::from_bytes([n; 16])),
+        drafts: Vec::new(),
+        terms: Terms {
+            tenant_id: "acme".parse().expect("a name"),
+            approval_ms: 60_000,
+            dry_run: false,
+            policy_sha256: Digest::of(b"policies"),
+            window: Window::default(),
+        },
     }
 }
 
@@ -155,14 +176,14 @@ proptest! {
         let (mut live, mut chain) = (TenantState::default(), Vec::new());
         for (n, command) in commands.into_iter().enumerate() {
             let before = live.clone();
-            let Ok(events) = decide(&live, command) else {
+            let at = Timestamp::from_ms(1_700_000_000_000 + n as u64);
+            let Ok(events) = decide(&live, command, at) else {
                 prop_assert_eq!(&live, &before);
                 continue;
             };
             for event in events {
-                let at = Timestamp::from_ms(1_700_000_000_000 + n as u64);
                 chain.push(line(&event.entry(at), live.next_seq));
-                apply(&mut live, &event);
+                apply(&mut live, &event, at);
             }
         }
         let mut replayed = TenantState::default();
@@ -173,9 +194,15 @@ proptest! {
         prop_assert_eq!(live.next_seq, chain.len() as u64);
 
         let owed: Vec<_> = outstanding_effects(&live);
-        let seqs: Vec<_> = owed.iter().map(|Effect::Triage { seq, .. }| *seq).collect();
+        let seqs: Vec<_> = owed.iter().filter_map(|effect| match effect {
+            Effect::Triage { seq, .. } => Some(*seq),
+            Effect::Tell { .. } => None,
+        }).collect();
         prop_assert!(seqs.is_sorted());
-        prop_assert_eq!(owed.len(), live.untriaged.len());
+        prop_assert_eq!(seqs.len(), live.untriaged.len());
+        // Whoever is shown something is told of all that happened to it.
+        let told = live.telling.iter().filter(|(_, told)| told.is_behind()).count();
+        prop_assert_eq!(owed.len() - seqs.len(), told);
 
         // A snapshot is the state, too.
         let kept = serde_json::to_vec(&live).expect("JSON");
@@ -192,8 +219,8 @@ proptest! {
             } else {
                 received(n.saturating_mul(5).saturating_add(1), Known::New, bytes, Some(quota))
             };
-            match decide(&state, command) {
-                Ok(events) => events.iter().for_each(|event| apply(&mut state, event)),
+            match decide(&state, command, NOW) {
+                Ok(events) => events.iter().for_each(|event| apply(&mut state, event, NOW)),
                 Err(refusal) => prop_assert_eq!(refusal, Refusal::QuotaExceeded),
             }
             prop_assert!(state.evidence_bytes <= quota);
@@ -205,21 +232,23 @@ proptest! {
 fn a_verdict_counts_once_and_for_an_alert_that_waits() {
     let mut state = TenantState::default();
     assert_eq!(
-        decide(&state, verdict(2, 9000)),
+        decide(&state, verdict(2, 9000), NOW),
         Err(Refusal::NotAwaitingVerdict)
     );
-    for event in decide(&state, received(2, Known::New, 10, None)).expect("taken in") {
-        apply(&mut state, &event);
+    for event in decide(&state, received(2, Known::New, 10, None), NOW).expect("taken in") {
+        apply(&mut state, &event, NOW);
     }
-    let events = decide(&state, verdict(2, 9000)).expect("counts");
+    let events = decide(&state, verdict(2, 9000), NOW).expect("counts");
     for event in &events {
-        apply(&mut state, event);
+        apply(&mut state, event, NOW);
     }
     assert_eq!(
-        decide(&state, verdict(2, 9000)),
+        decide(&state, verdict(2, 9000), NOW),
         Err(Refusal::NotAwaitingVerdict)
     );
-    assert!(outstanding_effects(&state).is_empty());
+    let triage = outstanding_effects(&state).into_iter();
+    let triage = triage.filter(|effect| matches!(effect, Effect::Triage { .. }));
+    assert_eq!(triage.count(), 0);
 }
 
 #[test]
@@ -229,7 +258,7 @@ fn a_chain_out_of_order_or_from_the_future_is_refused() {
         format_version: 1,
         key_ids: Vec::new(),
     };
-    let events = decide(&TenantState::default(), Command::OpenChain(opened)).expect("opens");
+    let events = decide(&TenantState::default(), Command::OpenChain(opened), NOW).expect("opens");
     let entry = events.first().expect("one").entry(Timestamp::from_ms(5));
     let mut state = TenantState::default();
     let skipped = Recorded::parse(&line(&entry, 1)).expect("a line");
@@ -253,119 +282,4 @@ fn a_chain_out_of_order_or_from_the_future_is_refused() {
         "{refused}"
     );
     assert_eq!(state, TenantState::default());
-}
-
-fn tenant(n: u8) -> TenantId {
-    format!("tenant-{n}").parse().expect("a name")
-}
-
-fn account(n: u8) -> Account {
-    Account {
-        vendor: Vendor::Crowdstrike,
-        id: format!("cid-{n}"),
-    }
-}
-
-fn webhook(vendor: Vendor, secret_version: u64) -> Webhook {
-    Webhook {
-        vendor,
-        auth: AuthScheme::VyroxHmac,
-        secret_version,
-    }
-}
-
-fn add(n: u8, accounts: Vec<Account>) -> HostCommand {
-    HostCommand::AddTenant(TenantAdded {
-        tenant_id: tenant(n),
-        opaque_id: format!("{n}"),
-        webhooks: vec![
-            webhook(Vendor::Crowdstrike, 1),
-            webhook(Vendor::Defender, 1),
-        ],
-        accounts,
-        data_key_id: "k".into(),
-        by: "api_token:bootstrap".into(),
-    })
-}
-
-fn host_command() -> impl Strategy<Value = HostCommand> {
-    let by = "api_token:bootstrap";
-    prop_oneof![
-        3 => (0_u8..5, vec((0_u8..6).prop_map(account), 0..3)).prop_map(|(n, accounts)| add(n, accounts)),
-        2 => (0_u8..5, vec((0_u8..6).prop_map(account), 0..2), vec((0_u8..6).prop_map(account), 0..2))
-            .prop_map(move |(n, add_accounts, remove_accounts)| HostCommand::UpdateTenant(TenantUpdated {
-                tenant_id: tenant(n), webhooks: Vec::new(), add_accounts, remove_accounts, by: by.into(),
-            })),
-        2 => (0_u8..5, 2_u64..9, proptest::option::of(any::<u32>())).prop_map(move |(n, version, until)| {
-            HostCommand::RotateSecret(SecretRotated {
-                tenant_id: tenant(n),
-                vendor: Vendor::Crowdstrike,
-                secret_version: version,
-                previous_until_ms: until.map(|ms| Timestamp::from_ms(ms.into())),
-                by: by.into(),
-            })
-        }),
-        1 => (0_u8..5, 1_u64..9).prop_map(|(n, version)| HostCommand::RetireSecret(SecretRetired {
-            tenant_id: tenant(n), vendor: Vendor::Crowdstrike, secret_version: version,
-        })),
-        1 => (any::<bool>(), any::<u32>()).prop_map(|(cut, seq)| HostCommand::NoteRecovery(JournalRecovered {
-            cut,
-            damaged: !cut,
-            held: vec![HeldChain { chain: "acme".into(), from_seq: seq.into() }],
-        })),
-        1 => (0_u8..5).prop_map(|n| HostCommand::NoteTenant(TenantNoted {
-            tenant_id: tenant(n), health: TenantHealth::Suspended,
-        })),
-        1 => any::<bool>().prop_map(|redriven| HostCommand::SettleLetter(LetterSettled {
-            fate: if redriven { LetterFate::Redriven } else { LetterFate::Discarded },
-            actor: "tenant/acme/machine".into(),
-            message: "Receive".into(),
-            digest: "00ff00ff00ff00ff".into(),
-            number: 7,
-            by: "api_token:ops".into(),
-        })),
-    ]
-}
-
-proptest! {
-    #[test]
-    fn replaying_the_hosts_chain_gives_its_live_state(commands in vec(host_command(), 0..60)) {
-        let (mut live, mut chain) = (HostState::default(), Vec::new());
-        for (n, command) in commands.into_iter().enumerate() {
-            let at = Timestamp::from_ms(1_700_000_000_000 + n as u64);
-            for event in host::decide(&live, command, 4).unwrap_or_default() {
-                chain.push(line(&event.entry(at), live.next_seq));
-                host::apply(&mut live, &event, at);
-            }
-            // An account has one owner, whatever was asked for.
-            let mut owned: Vec<_> = live.tenants.values().flat_map(|t| &t.accounts).collect();
-            let all = owned.len();
-            owned.sort();
-            owned.dedup();
-            prop_assert_eq!(owned.len(), all);
-            prop_assert!(live.tenants.len() <= 4);
-        }
-        let mut replayed = HostState::default();
-        for line in &chain {
-            host::replay(&mut replayed, &Recorded::parse(line).expect("a line")).expect("replays");
-        }
-        prop_assert_eq!(replayed, live);
-    }
-}
-
-#[test]
-fn a_tenants_name_is_nobody_elses_account() {
-    let mut state = HostState::default();
-    let at = Timestamp::from_ms(1);
-    let name_of_1 = Account {
-        vendor: Vendor::Generic,
-        id: "tenant-1".into(),
-    };
-    for event in host::decide(&state, add(0, vec![name_of_1]), 9).expect("added") {
-        host::apply(&mut state, &event, at);
-    }
-    let taken = host::decide(&state, add(1, Vec::new()), 9);
-    assert_eq!(taken, Err(HostRefusal::AccountTaken("tenant-1".into())));
-    let again = host::decide(&state, add(0, Vec::new()), 9);
-    assert_eq!(again, Err(HostRefusal::TenantExists));
 }

@@ -9,6 +9,7 @@ fn hit(id: &str, leaning: Leaning, level: Level, weight_bp: u16) -> RuleHit {
         leaning,
         level,
         weight_bp,
+        overrides: false,
         tactics: Vec::new(),
         techniques: Vec::new(),
         matched: Vec::new(),
@@ -84,6 +85,51 @@ fn benign_patterns_close_what_only_the_vendor_suspects() {
     );
     check(Severity::Medium, &[backup.clone(), staged], Verdict::Low, 0);
     check(Severity::Critical, &[backup], Verdict::Medium, 2_501);
+}
+
+fn known() -> RuleHit {
+    RuleHit {
+        overrides: true,
+        ..hit("known", Leaning::Benign, Level::Informational, 9_500)
+    }
+}
+
+#[test]
+fn a_known_false_positive_speaks_before_stage_2() {
+    let suspect = hit("suspect", Leaning::Malicious, Level::Medium, 6_000);
+    let assessment = assess(Severity::High, &[suspect, known()], Bands::default());
+    assert_eq!(
+        (assessment.verdict, assessment.band),
+        (Verdict::Benign, Band::Closed)
+    );
+    assert_eq!(
+        (assessment.confidence_bp, assessment.score_bp),
+        (9_500, 7_600)
+    );
+    assert_eq!(assessment.reasons.len(), 2);
+}
+
+#[test]
+fn an_override_is_silent_where_it_must_be() {
+    let band = |severity, hits: &[RuleHit]| assess(severity, hits, Bands::default()).band;
+    // The vendor is certain.
+    assert_eq!(band(Severity::Critical, &[known()]), Band::Stage2);
+    // A rule of level high spoke, however little it weighs.
+    let strong = hit("strong", Leaning::Malicious, Level::High, 100);
+    assert_eq!(band(Severity::Medium, &[strong, known()]), Band::Stage2);
+    // The rules have classified it.
+    let weighty = hit("weighty", Leaning::Malicious, Level::Medium, 9_000);
+    assert_eq!(
+        band(Severity::Medium, &[weighty, known()]),
+        Band::Classified
+    );
+    // It is no evidence: the score is what it would be without it.
+    let scored = |hits: &[RuleHit]| assess(Severity::Critical, hits, Bands::default()).score_bp;
+    assert_eq!(scored(&[known()]), scored(&[]));
+    // A rule that leans the other way overrides nothing.
+    let mut wrong = known();
+    wrong.leaning = Leaning::Malicious;
+    assert_ne!(band(Severity::Medium, &[wrong]), Band::Closed);
 }
 
 #[test]
@@ -203,5 +249,25 @@ proptest! {
             .collect();
         hits.push(strong);
         prop_assert!(assess(severity, &hits, Bands::default()).score_bp >= floor);
+    }
+    /// An override changes nothing but what stage 2 would have been asked, and never against a strong rule
+    /// or a vendor that says critical.
+    #[test]
+    fn an_override_takes_from_stage_2_alone(
+        severity in any_severity(),
+        hits in prop::collection::vec(any_hit(), 0..12),
+        bands in any_bands(),
+    ) {
+        let before = assess(severity, &hits, bands);
+        let strong = hits.iter().any(RuleHit::is_strong);
+        let mut more = hits;
+        more.push(known());
+        let after = assess(severity, &more, bands);
+        prop_assert_eq!(after.score_bp, before.score_bp);
+        let closes = before.band == Band::Stage2 && !strong && severity != Severity::Critical;
+        prop_assert_eq!(after.band, if closes { Band::Closed } else { before.band });
+        if before.band == Band::Classified {
+            prop_assert_eq!(after.verdict, before.verdict);
+        }
     }
 }

@@ -1,0 +1,203 @@
+//! Events made so.
+
+use std::sync::Arc;
+
+use super::{TenantState, total_bytes, verdict::day};
+use crate::{
+    ids::{ActionId, AlertId, IncidentId},
+    incident::{Arrival, Placement, Window},
+    notice::Standing,
+    protocol::{
+        ApprovalRequested, ClosedBecause, Event, IncidentClosed, NotifyFallback, NotifySent, Stage2,
+    },
+    review::Failure,
+    time::Timestamp,
+    triage::Verdict,
+};
+
+/// Makes it so. Cannot fail: what was decided or read from a verified chain has happened.
+pub fn apply(state: &mut TenantState, event: &Event, at: Timestamp) {
+    let seq = state.next_seq;
+    state.next_seq = seq.saturating_add(1);
+    match event {
+        Event::ChainOpened(_)
+        | Event::SecretFallbackUsed(_)
+        | Event::ApprovalRefused(_)
+        | Event::ApprovalNotRequested { .. }
+        | Event::EvidenceShown(_) => {}
+        Event::AlertReceived { alert_id, received } => {
+            state.untriaged.insert(*alert_id, seq);
+            bump(&mut state.counts.received);
+            let more = total_bytes(&received.evidence);
+            state.evidence_bytes = state.evidence_bytes.saturating_add(more);
+        }
+        Event::IntakeRejected(rejected) => {
+            bump(&mut state.counts.rejected);
+            let more = total_bytes(&rejected.evidence);
+            state.evidence_bytes = state.evidence_bytes.saturating_add(more);
+        }
+        Event::AlertTriaged { alert_id, triaged } => {
+            let received_at = state.untriaged.remove(alert_id);
+            bump(&mut state.counts.triaged);
+            if triaged.stage2 == Some(Stage2::Asked) {
+                state
+                    .in_review
+                    .insert(*alert_id, received_at.unwrap_or(seq));
+                state.reviews.count(day(at));
+            }
+            let verdict = triaged.assessment.verdict;
+            place(state, (*alert_id, verdict), triaged.placed.as_ref(), at);
+        }
+        Event::CallFailed { failed, .. } => not_called(state, failed.failure, at),
+        Event::AlertReviewed { alert_id, reviewed } => {
+            state.in_review.remove(alert_id);
+            let verdict = reviewed.verdict;
+            place(state, (*alert_id, verdict), reviewed.placed.as_ref(), at);
+        }
+        Event::AlertClosed { .. } => bump(&mut state.counts.closed),
+        Event::IncidentOpened { opened, .. } => {
+            Arc::make_mut(&mut state.telling).opened(opened.incident_id, seq, at);
+        }
+        Event::IncidentRaised { raised, .. } => {
+            let telling = Arc::make_mut(&mut state.telling);
+            telling.raised(raised.incident_id, raised.from, seq, at);
+        }
+        Event::IncidentClosed(closed) => end(state, closed, seq),
+        Event::ApprovalRequested(_)
+        | Event::ApprovalGiven(_)
+        | Event::ApprovalGranted(_)
+        | Event::ApprovalDenied(_)
+        | Event::ApprovalExpired(_) => approval(state, event, (seq, at)),
+        Event::NotifyFailed(failed) => not_shown(state, failed.incident_id, at),
+        Event::NotifySent(sent) => shown(state, sent),
+        Event::NotifyFallback(fallback) => fell_back(state, fallback, at),
+        Event::SlaBreached(breached) => breach(state, breached.incident_id),
+    }
+}
+
+/// A call that was not made after all does not count.
+fn not_called(state: &mut TenantState, failure: Failure, at: Timestamp) {
+    let made = match failure {
+        Failure::BreakerOpen | Failure::OverBudget => false,
+        Failure::ParseError
+        | Failure::TimedOut
+        | Failure::Unreachable
+        | Failure::Refused
+        | Failure::Lost => true,
+    };
+    if !made && state.reviews.day == day(at) {
+        state.reviews.calls = state.reviews.calls.saturating_sub(1);
+    }
+}
+
+/// Gives an alert its incident. Incidents that turn out to be part of it end, and their messages say so.
+fn place(
+    state: &mut TenantState,
+    (alert_id, verdict): (AlertId, Verdict),
+    placed: Option<&Placement>,
+    at: Timestamp,
+) {
+    let Some(placed) = placed else { return };
+    let seq = state.next_seq.saturating_sub(1);
+    for id in &placed.absorbed {
+        if let Some(absorbed) = state.incidents.get(*id) {
+            let absorbed = absorbed.clone();
+            let telling = Arc::make_mut(&mut state.telling);
+            telling.ended(absorbed, ClosedBecause::Absorbed, seq);
+        }
+    }
+    let incidents = Arc::make_mut(&mut state.incidents);
+    let arrival = Arrival {
+        alert_id,
+        verdict,
+        at,
+    };
+    incidents.apply(arrival, placed, &Window::default());
+    let takes_over = !placed.absorbed.is_empty();
+    if takes_over {
+        changed(state, placed.incident_id, seq);
+    }
+}
+
+fn end(state: &mut TenantState, closed: &IncidentClosed, seq: u64) {
+    let incidents = Arc::make_mut(&mut state.incidents);
+    // One that was absorbed has ended with the alert that showed it.
+    if let Some(incident) = incidents.get(closed.incident_id).cloned() {
+        incidents.close(closed.incident_id);
+        Arc::make_mut(&mut state.telling).ended(incident, closed.reason, seq);
+    }
+}
+
+/// What becomes of a proposal.
+fn approval(state: &mut TenantState, event: &Event, when: (u64, Timestamp)) {
+    let (about, standing) = match event {
+        Event::ApprovalRequested(requested) => return propose(state, requested, when),
+        Event::ApprovalGiven(given) => {
+            let mut approved_by = approvers(state, given.facts.about.action_id);
+            approved_by.push(given.facts.person_id.clone());
+            (&given.facts.about, Standing::Waiting { approved_by })
+        }
+        Event::ApprovalGranted(granted) => {
+            let by = granted.facts.approvers.clone();
+            (&granted.facts.about, Standing::Approved { by })
+        }
+        Event::ApprovalDenied(denied) => {
+            let by = denied.facts.person_id.clone();
+            (&denied.facts.about, Standing::Denied { by })
+        }
+        Event::ApprovalExpired(expired) => (&expired.facts.about, Standing::Expired),
+        _ => return,
+    };
+    settle(state, about.action_id, standing, when);
+}
+
+fn propose(state: &mut TenantState, requested: &ApprovalRequested, (seq, at): (u64, Timestamp)) {
+    Arc::make_mut(&mut state.proposals).add(requested, at);
+    changed(state, requested.manifest.incident_id, seq);
+}
+
+fn settle(state: &mut TenantState, id: ActionId, standing: Standing, (seq, at): (u64, Timestamp)) {
+    let incident = state.proposals.get(id).map(|one| one.manifest.incident_id);
+    Arc::make_mut(&mut state.proposals).stands(id, standing, at);
+    if let Some(incident) = incident {
+        changed(state, incident, seq);
+    }
+}
+
+fn changed(state: &mut TenantState, incident: IncidentId, seq: u64) {
+    let id = state.incidents.resolve(incident);
+    Arc::make_mut(&mut state.telling).changed(id, seq);
+}
+
+fn approvers(state: &TenantState, id: ActionId) -> Vec<crate::ids::PersonId> {
+    let proposed = state.proposals.get(id);
+    proposed
+        .map(|one| one.approvers().to_vec())
+        .unwrap_or_default()
+}
+
+fn shown(state: &mut TenantState, sent: &NotifySent) {
+    let seq = state.next_seq.saturating_sub(1);
+    Arc::make_mut(&mut state.telling).sent(sent, seq);
+}
+
+fn not_shown(state: &mut TenantState, id: IncidentId, at: Timestamp) {
+    Arc::make_mut(&mut state.telling).failed(id, at);
+}
+
+fn fell_back(state: &mut TenantState, fallback: &NotifyFallback, at: Timestamp) {
+    let telling = Arc::make_mut(&mut state.telling);
+    if let Some(told) = telling.state_mut(fallback.incident_id) {
+        told.take_fallback(fallback, at);
+    }
+}
+
+fn breach(state: &mut TenantState, incident: IncidentId) {
+    if let Some(told) = Arc::make_mut(&mut state.telling).state_mut(incident) {
+        told.breach();
+    }
+}
+
+fn bump(count: &mut u64) {
+    *count = count.saturating_add(1);
+}
