@@ -14,7 +14,8 @@ macro_rules! embedded {
     };
 }
 
-/// One file a tactic, in the order of an attack; known-good patterns last.
+/// One file a tactic, in the order of an attack; then what speaks for an alert: known-good patterns, and known
+/// false positives, which speak before stage 2 does.
 const SOURCES: &[(&str, &str)] = embedded![
     "initial_access.yml",
     "execution.yml",
@@ -30,4 +31,5 @@ const SOURCES: &[(&str, &str)] = embedded![
     "impact.yml",
     "vendor_claims.yml",
     "benign.yml",
+    "known_false_positives.yml",
 ];

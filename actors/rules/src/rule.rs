@@ -30,6 +30,8 @@ pub struct Rule {
     pub level: Level,
     /// How much it says, in basis points.
     pub weight_bp: u16,
+    /// It knows a false positive, and speaks before stage 2 does.
+    pub overrides: bool,
     /// Its ATT&CK tactics (`credential-access`).
     pub tactics: Vec<String>,
     /// Its ATT&CK techniques (`T1003.001`).
@@ -80,8 +82,22 @@ enum Scope {
 struct Extension {
     weight_bp: Option<u16>,
     leaning: Option<Leaning>,
+    #[serde(default, rename = "override")]
+    overrides: bool,
     #[serde(default)]
     tests: Examples,
+}
+
+impl Extension {
+    fn leaning(&self) -> Result<Leaning, String> {
+        match (self.overrides, self.leaning) {
+            (true, Some(Leaning::Malicious)) => Err(
+                "`vyrox`: an override knows a false positive: it can't lean malicious".to_owned(),
+            ),
+            (true, _) => Ok(Leaning::Benign),
+            (false, leaning) => Ok(leaning.unwrap_or(Leaning::Malicious)),
+        }
+    }
 }
 
 impl Rule {
@@ -110,9 +126,14 @@ impl Rule {
         compiled.custom_attributes = std::sync::Arc::default();
 
         let level = parsed.level.map_or(Level::Medium, level);
-        let weight_bp = extension
-            .weight_bp
-            .unwrap_or_else(|| default_weight_bp(level));
+        let leaning = extension.leaning()?;
+        let weight_bp = extension.weight_bp.unwrap_or_else(|| {
+            if extension.overrides {
+                OVERRIDE_WEIGHT_BP
+            } else {
+                default_weight_bp(level)
+            }
+        });
         if weight_bp > 10_000 {
             return Err(format!("`vyrox.weight_bp` is {weight_bp}, above 10000"));
         }
@@ -121,9 +142,10 @@ impl Rule {
             id: parsed.name.clone().unwrap_or(id),
             title: parsed.title.clone(),
             source: source.to_owned(),
-            leaning: extension.leaning.unwrap_or(Leaning::Malicious),
+            leaning,
             level,
             weight_bp,
+            overrides: extension.overrides,
             tactics,
             techniques,
             positive: extension.tests.positive,
@@ -190,6 +212,9 @@ fn check_own(parsed: &SigmaRule) -> Result<(), String> {
         None => Ok(()),
     }
 }
+
+/// How sure an override without a weight of its own is.
+const OVERRIDE_WEIGHT_BP: u16 = 9_500;
 
 /// What a rule without a weight of its own says.
 const fn default_weight_bp(level: Level) -> u16 {

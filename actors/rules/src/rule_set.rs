@@ -104,6 +104,7 @@ impl RuleSet {
             leaning: rule.leaning,
             level: rule.level,
             weight_bp: rule.weight_bp,
+            overrides: rule.overrides,
             tactics: rule.tactics.clone(),
             techniques: rule.techniques.clone(),
             matched: matched(result, view),

@@ -73,6 +73,53 @@ fn every_rule_has_tests_tags_and_a_verdict() {
     );
 }
 
+/// An override closes what nobody has decided, so it must not be carried along by what stands beside it:
+/// whatever is put before or behind its command line, or in the place of its folder, silences it.
+#[test]
+fn an_override_speaks_for_its_own_command_line_alone() {
+    let rules = builtin();
+    let overrides = rules.rules().iter().filter(|rule| rule.overrides);
+    let mut tried = 0;
+    for rule in overrides {
+        let spoke = |alert: &Alert| {
+            let hits = rules.evaluate(alert);
+            hits.iter().any(|hit| hit.rule_id == rule.id)
+        };
+        for example in &rule.positive {
+            let alert = example.build().unwrap();
+            let line = alert.process.command_line.clone().unwrap();
+            let path = alert.process.path.clone().unwrap();
+            let lines = [
+                format!("{line} & calc.exe"),
+                format!("{line}; id"),
+                format!("{line} -x"),
+                format!("{line}\n/bin/id"),
+                format!("cmd /c {line}"),
+                format!("\n{line}"),
+                String::new(),
+            ];
+            let with_lines = lines.into_iter().map(|line| {
+                let mut other = alert.clone();
+                other.process.command_line = Some(line);
+                other
+            });
+            let paths = ["C:\\Users\\Public\\", "/tmp/", "\\\\host\\share\\"];
+            let with_paths = paths.into_iter().map(|folder| {
+                let mut other = alert.clone();
+                other.process.path = Some(format!("{folder}{path}"));
+                other
+            });
+            let mut without_path = alert.clone();
+            without_path.process.path = None;
+            for other in with_lines.chain(with_paths).chain([without_path]) {
+                assert!(!spoke(&other), "{} speaks for {:?}", rule.id, other.process);
+                tried += 1;
+            }
+        }
+    }
+    assert!(tried >= 8 * 11, "{tried}");
+}
+
 /// Information only: how long stage 1 takes for one alert, in whichever build runs the test.
 #[test]
 fn prints_the_time_of_an_evaluation() {

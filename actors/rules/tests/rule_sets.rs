@@ -192,6 +192,33 @@ fn every_error_is_told_with_its_rule() {
 }
 
 #[test]
+fn an_override_leans_benign_and_is_sure_of_itself() {
+    let rule = |extension: &str| {
+        let text = format!(
+            "title: Known\nid: 8f0f5f2e-3f0c-4a5e-9a53-0a5c2f9d0032\n\
+             logsource: {{product: edr, category: alert}}\n\
+             detection: {{a: {{title: known}}, condition: a}}\n\
+             level: informational\nvyrox: {extension}\n"
+        );
+        RuleSet::compile(&source(&text))
+    };
+    let rules = rule("{override: true}").unwrap();
+    let hit = &hits(&rules, json!({"title": "known"}))[0];
+    assert_eq!(
+        (hit.overrides, hit.leaning, hit.weight_bp),
+        (true, Leaning::Benign, 9_500)
+    );
+    let rules = rule("{override: true, leaning: benign, weight_bp: 8000}").unwrap();
+    let hit = &hits(&rules, json!({"title": "known"}))[0];
+    assert_eq!((hit.overrides, hit.weight_bp), (true, 8_000));
+    let refused = rule("{override: true, leaning: malicious}").err().unwrap();
+    let [refused] = refused.as_slice() else {
+        panic!("{refused:?}")
+    };
+    assert!(refused.message.contains("override"), "{refused}");
+}
+
+#[test]
 fn broken_yaml_is_an_error_not_a_smaller_set() {
     for text in ["title: [", "just text", "title: x", "a: 1\na: 2"] {
         assert!(!messages(text).is_empty(), "{text}");
