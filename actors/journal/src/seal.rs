@@ -17,6 +17,8 @@
 //! Nothing here implements `Serialize` or `Clone`: a key leaves this module wrapped, or through
 //! [`HostKey::to_hex`] for the one file that keeps it.
 
+mod pseudonym;
+
 use std::{
     fmt,
     sync::atomic::{AtomicU64, Ordering},
@@ -119,6 +121,7 @@ pub struct DataKey {
     id: KeyId,
     tenant: String,
     nonces: Nonces,
+    pseudonyms: KeyBytes,
 }
 
 impl DataKey {
@@ -187,6 +190,7 @@ impl DataKey {
     fn from_key(key: KeyBytes, tenant: &str) -> Self {
         let id = key.id(DATA_KEY_LABEL);
         Self {
+            pseudonyms: pseudonym::subkey(&key),
             key,
             id,
             tenant: tenant.into(),

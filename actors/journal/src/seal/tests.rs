@@ -252,3 +252,32 @@ proptest! {
         prop_assert_eq!(join(&left) == join(&right), left == right);
     }
 }
+
+#[test]
+fn a_pseudonym_is_the_same_for_the_same_text_key_and_label_alone() {
+    let host = HostKey::generate();
+    let (acme, globex) = (DataKey::generate("acme"), DataKey::generate("globex"));
+    let again = DataKey::unwrap(&host, "acme", &acme.wrap(&host)).unwrap();
+    let alice = acme.pseudonym("user", "alice");
+    assert_eq!(alice, acme.pseudonym("user", "alice"));
+    assert_eq!(alice, again.pseudonym("user", "alice"));
+    for other in [
+        acme.pseudonym("user", "alic"),
+        acme.pseudonym("usera", "lice"),
+        acme.pseudonym("host", "alice"),
+        acme.pseudonym("", "useralice"),
+        globex.pseudonym("user", "alice"),
+    ] {
+        assert_ne!(alice, other);
+    }
+}
+
+/// Computed with `sha256sum` from the construction as it is documented, so that the numbers on
+/// a chain mean the same in every release.
+#[test]
+fn the_pseudonym_is_as_documented() {
+    let mut key = KeyBytes::zero();
+    key.0.fill(7);
+    let key = DataKey::from_key(key, "acme");
+    assert_eq!(key.pseudonym("user", "alice"), 0x277c_8a97_35c0_d8d2);
+}
