@@ -3,6 +3,7 @@
 //! the journal's callback, so after the sync.
 
 mod answer;
+mod committing;
 mod evidence;
 
 use std::sync::{
@@ -14,10 +15,9 @@ use vyrox_domain::{
     digest::Digest,
     ids::{AlertId, TenantId},
     protocol::{
-        AlertReceived, Command, Event, IntakeRejected, Known, ReceiveAlert, Refusal,
-        SecretFallbackUsed,
+        AlertReceived, Command, IntakeRejected, Known, ReceiveAlert, Refusal, SecretFallbackUsed,
     },
-    tenant::{TenantState, apply, decide},
+    tenant::{TenantState, decide},
     time::Timestamp,
 };
 use vyrox_journal::{Append, AppendError, Done, Draft, seal::DataKey};
@@ -29,7 +29,6 @@ use self::{
 };
 use crate::{
     claims::{self, Overlay, Young},
-    draft::draft,
     keyring::TenantKeys,
     loading::Loaded,
     messages::{Intake, IntakeError, ParsedAlert, Receive, Reject},
@@ -90,28 +89,6 @@ impl Taker {
             overlay: loaded.overlay,
             in_flight: Arc::default(),
         }
-    }
-
-    /// Decides, applies and appends a command that nobody waits for. A refusal of the machine's own
-    /// leaves everything as it is; one of the journal's goes to `failed`.
-    pub fn carry_out(
-        &mut self,
-        command: Command,
-        failed: impl FnOnce(AppendError) + Send + 'static,
-    ) {
-        let expected_last = self.state.next_seq.checked_sub(1);
-        let Ok(events) = decide(&self.state, command) else {
-            return;
-        };
-        let drafts = self.happen(&events, self.world.now(), Vec::new());
-        let in_flight = self.departs();
-        let done: Done = Box::new(move |result| {
-            in_flight.fetch_sub(1, Ordering::AcqRel);
-            if let Err(error) = result {
-                failed(error);
-            }
-        });
-        self.append(expected_last, drafts, done);
     }
 
     /// Takes in the alerts of one body and answers once all of them are durable.
@@ -188,7 +165,7 @@ impl Taker {
             quota_bytes: self.world.limits.quota_bytes,
         };
         // Nothing that was noted before has a say in this, so a refusal leaves no trace.
-        let events = match decide(&self.state, command) {
+        let events = match decide(&self.state, command, intake.received_at) {
             Ok(events) => events,
             Err(refusal) => {
                 tracing::warn!(tenant = %self.tenant, %refusal, "intake refused");
@@ -218,21 +195,6 @@ impl Taker {
         self.append(expected_last, drafts, done);
     }
 
-    /// Applies events and makes their drafts; the attachments go with the first.
-    pub fn happen(
-        &mut self,
-        events: &[Event],
-        at: Timestamp,
-        mut attachments: Vec<Vec<u8>>,
-    ) -> Vec<Draft> {
-        let mut drafts = Vec::with_capacity(events.len());
-        for event in events {
-            apply(&mut self.state, event);
-            drafts.push(draft(event.entry(at), std::mem::take(&mut attachments)));
-        }
-        drafts
-    }
-
     fn note_fallback(&mut self, intake: &Intake) -> Vec<Draft> {
         if !intake.fallback {
             return Vec::new();
@@ -240,7 +202,8 @@ impl Taker {
         let used = SecretFallbackUsed {
             vendor: intake.vendor,
         };
-        let events = decide(&self.state, Command::NoteFallback(used)).unwrap_or_default();
+        let noted = Command::NoteFallback(used);
+        let events = decide(&self.state, noted, intake.received_at).unwrap_or_default();
         self.happen(&events, intake.received_at, Vec::new())
     }
 
@@ -289,7 +252,7 @@ impl Taker {
             known,
             quota_bytes: self.world.limits.quota_bytes,
         }));
-        let events = match decide(&self.state, command) {
+        let events = match decide(&self.state, command, intake.received_at) {
             Ok(events) => events,
             Err(Refusal::Duplicate { alert_id, seq }) => {
                 batch.answers.push(Answer::Repeat {
@@ -378,7 +341,8 @@ impl Taker {
         self.state = before;
     }
 
-    fn seal(&self, sha256: &Digest, plain: &[u8]) -> Vec<u8> {
+    /// Seals a piece of evidence of this tenant.
+    pub fn seal(&self, sha256: &Digest, plain: &[u8]) -> Vec<u8> {
         self.data_key
             .seal(&evidence_aad(&self.tenant, sha256), plain)
     }

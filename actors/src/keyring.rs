@@ -1,22 +1,39 @@
-//! Who may send: an immutable snapshot that the registry publishes and the edge reads without a
-//! message. Verification changes nothing, so it needs none.
+//! Who may send and who may speak: an immutable snapshot that the registry publishes and the edge
+//! reads without a message. Verification changes nothing, so it needs none.
 
-use std::{collections::HashMap, sync::Arc};
+mod people;
+
+use std::{collections::HashMap, fmt, sync::Arc};
 
 use vyrox_domain::{
+    action::seed::kid_of,
     ids::TenantId,
     time::Timestamp,
     vendor::Vendor,
     webhook::{Keys, Secret},
 };
 use vyrox_journal::seal::DataKey;
+use zeroize::Zeroizing;
 
-/// All tenants' keys at one moment.
+pub use self::people::{People, Person, Shown};
+pub use vyrox_domain::host::{ChatBinding, TenantSettings};
+
+/// All tenants' keys, all people and the host's own secrets at one moment.
 #[derive(Default)]
 pub struct Keyring {
+    /// Who there is.
+    pub people: Arc<People>,
     tenants: HashMap<TenantId, Arc<TenantKeys>>,
     accounts: HashMap<(Vendor, String), TenantId>,
+    guilds: HashMap<String, TenantId>,
+    secrets: Arc<HostSecrets>,
 }
+
+/// The host's own secrets, opened, by name.
+pub type HostSecrets = HashMap<String, Secret>;
+
+/// The name of the token that speaks for the host at Discord.
+pub const DISCORD_BOT_TOKEN: &str = "discord/bot_token";
 
 /// One tenant's keys.
 pub struct TenantKeys {
@@ -28,7 +45,17 @@ pub struct TenantKeys {
     pub data_key: Arc<DataKey>,
     /// Its ways in.
     pub webhooks: HashMap<Vendor, WebhookKeys>,
+    /// What holds for it alone.
+    pub settings: TenantSettings,
+    /// What its actions are signed with; `None` while there is no such key, and nothing can be signed.
+    pub action_seed: Option<ActionSeed>,
+    /// That key's name.
+    pub action_kid: Option<String>,
 }
+
+/// The seed of the Ed25519 key that a tenant's actions are signed with. Wiped when dropped, never
+/// printed.
+pub struct ActionSeed(Zeroizing<[u8; 32]>);
 
 /// The keys of one way in.
 pub struct WebhookKeys {
@@ -45,9 +72,27 @@ impl Keyring {
         accounts: impl IntoIterator<Item = ((Vendor, String), TenantId)>,
     ) -> Self {
         let tenants = tenants.into_iter().map(|keys| (keys.tenant.clone(), keys));
+        let tenants: HashMap<_, Arc<TenantKeys>> = tenants.collect();
+        let guild_of = |(id, keys): (&TenantId, &Arc<TenantKeys>)| {
+            let chat = keys.settings.chat.as_ref()?;
+            Some((chat.guild_id.clone(), id.clone()))
+        };
         Self {
-            tenants: tenants.collect(),
+            people: Arc::default(),
+            guilds: tenants.iter().filter_map(guild_of).collect(),
+            tenants,
             accounts: accounts.into_iter().collect(),
+            secrets: Arc::default(),
+        }
+    }
+
+    /// The same with these people and these secrets of the host.
+    #[must_use]
+    pub fn with(self, people: Arc<People>, secrets: Arc<HostSecrets>) -> Self {
+        Self {
+            people,
+            secrets,
+            ..self
         }
     }
 
@@ -68,6 +113,21 @@ impl Keyring {
         self.tenants.get(&id.parse().ok()?)
     }
 
+    /// The tenant whose alerts are talked about in this chat server.
+    pub fn tenant_of_guild(&self, guild_id: &str) -> Option<&Arc<TenantKeys>> {
+        self.tenants.get(self.guilds.get(guild_id)?)
+    }
+
+    /// A secret of the host itself, opened ([`DISCORD_BOT_TOKEN`], say).
+    pub fn host_secret(&self, name: &str) -> Option<&Secret> {
+        self.secrets.get(name)
+    }
+
+    /// All secrets of the host itself.
+    pub fn host_secrets(&self) -> &Arc<HostSecrets> {
+        &self.secrets
+    }
+
     /// All tenants, in no order.
     pub fn tenants(&self) -> impl Iterator<Item = &Arc<TenantKeys>> {
         self.tenants.values()
@@ -82,6 +142,36 @@ impl TenantKeys {
             Some((until, keys)) if now <= *until => Some(keys),
             _ => Some(&webhook.current),
         }
+    }
+}
+
+impl ActionSeed {
+    /// Takes the seed over; `None` where it has not 32 bytes.
+    pub fn new(bytes: &[u8]) -> Option<Self> {
+        let seed = <[u8; 32]>::try_from(bytes).ok()?;
+        Some(Self(Zeroizing::new(seed)))
+    }
+
+    /// The seed itself. Do not keep it.
+    pub fn expose(&self) -> &[u8; 32] {
+        &self.0
+    }
+
+    /// The name and the public half of the key that grows from it.
+    pub fn public(&self) -> (String, [u8; 32]) {
+        kid_of(&self.0)
+    }
+}
+
+impl From<Zeroizing<[u8; 32]>> for ActionSeed {
+    fn from(seed: Zeroizing<[u8; 32]>) -> Self {
+        Self(seed)
+    }
+}
+
+impl fmt::Debug for ActionSeed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("***")
     }
 }
 

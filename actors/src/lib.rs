@@ -7,10 +7,11 @@
 //! ├─ nonce_cache             the durable index of what came in before; lets it go when its window ends
 //! ├─ _host                   rest for one: whoever falls takes those after it along
 //! │  ├─ deadlines            moments that something was promised for
-//! │  └─ registry             the `_host` machine: tenants, secrets' metadata, tokens; publishes the keyring
+//! │  └─ registry             the `_host` machine: tenants, people, secrets' metadata; publishes the keyring
 //! └─ tenants                 activates a tenant on its first message, passivates it when idle
 //!    └─ tenant/acme         one for one: too many falls of its actors together suspend the tenant
 //!       ├─ triage_engine     stage 1
+//!       ├─ notifier          shows incidents in chat; pager and mail when chat is late
 //!       └─ machine           decide/apply; the only writer of the tenant's chain
 //! ```
 //!
@@ -19,6 +20,7 @@
 //! chain; no actor is started but by the supervision tree; no clock is read but through
 //! [`ports::Clock`].
 
+pub mod outbound;
 pub mod ports;
 
 pub mod keyring;
@@ -27,11 +29,16 @@ pub mod messages;
 
 pub mod claims;
 mod draft;
+pub mod evidence;
 pub mod intake;
 mod loading;
 pub mod tenant;
 
 pub mod triage_engine;
+
+pub mod backtest;
+
+pub mod reviewer;
 
 pub mod intake_writer;
 
@@ -44,6 +51,8 @@ pub mod registry;
 pub mod deadlines;
 pub mod nonce_cache;
 
+pub mod notifier;
+
 pub mod feed;
 pub mod projector;
 pub mod views;
@@ -53,5 +62,6 @@ pub mod audit_writer;
 pub mod tree;
 
 pub use vyrox_journal as journal;
+pub use vyrox_policy as policy;
 pub use vyrox_rules as rules;
 pub use vyrox_supervision as supervision;

@@ -69,9 +69,13 @@ pub(crate) fn load_for_intake(world: &World, tenant: &TenantId) -> Result<Loaded
     };
     for line in chain.lines {
         let line = line?;
-        let event = Recorded::parse(&line.bytes).and_then(|it| Event::from_recorded(&it));
-        let Ok(event) = event else { continue };
-        apply(&mut loaded.state, &event);
+        let read = Recorded::parse(&line.bytes)
+            .and_then(|it| Event::from_recorded(&it).map(|event| (event, it.timestamp_ms)));
+        let Ok((event, at)) = read else { continue };
+        // What cases come to is not looked at here: the machine may have fallen over just that.
+        if let Event::AlertReceived { .. } | Event::IntakeRejected(_) = &event {
+            apply(&mut loaded.state, &event, at);
+        }
         if chain.applied < Some(line.seq) {
             claim(&mut loaded.overlay, &event, &line);
         }
@@ -79,6 +83,7 @@ pub(crate) fn load_for_intake(world: &World, tenant: &TenantId) -> Result<Loaded
     loaded.state.next_seq = chain.head + 1;
     // Stage 1 is the machine's; it finds in the chain what it owes.
     loaded.state.untriaged.clear();
+    loaded.state.in_review.clear();
     Ok(loaded)
 }
 

@@ -1,5 +1,7 @@
 //! Every message between the actors, with its lane.
 
+mod deciding;
+
 use std::{fmt, sync::Arc};
 
 use actix::Message;
@@ -15,7 +17,8 @@ use vyrox_domain::{
 use vyrox_journal::AppendError;
 use vyrox_supervision::{Class, Classified, DeadLetter, Handle};
 
-use crate::tenant::Machine;
+pub use self::deciding::{DecideAction, NoteRefusal, NoteShown, Outcome, Who};
+use crate::{notifier::Report, reviewer::Reviewed, tenant::Machine};
 
 /// A verified body and what was read out of it; made at the edge, where the cores are.
 pub struct Intake {
@@ -227,6 +230,10 @@ pub struct RecordVerdict {
     pub alert_id: AlertId,
     /// What it said.
     pub triaged: AlertTriaged,
+    /// The tactics of the rules that spoke.
+    pub tactics: Vec<String>,
+    /// Its normal form, for whoever has the next word.
+    pub alert: Arc<Alert>,
 }
 
 impl Classified for RecordVerdict {
@@ -236,6 +243,37 @@ impl Classified for RecordVerdict {
     fn digest(&self) -> u64 {
         identity(self.alert_id)
     }
+}
+
+/// Stage 2 has spoken about an alert, or has failed to.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct RecordReview(pub Reviewed);
+
+impl Classified for RecordReview {
+    const CLASS: Class = Class::Bulk;
+
+    fn digest(&self) -> u64 {
+        identity(self.0.alert_id)
+    }
+}
+
+/// The notifier tells what became of an incident's message.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct RecordReport(pub Report);
+
+impl Classified for RecordReport {
+    const CLASS: Class = Class::Containment;
+}
+
+/// Something that people must see is durable.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct TellPeople;
+
+impl Classified for TellPeople {
+    const CLASS: Class = Class::Containment;
 }
 
 /// The journal refused an append, so what the machine did since never happened.

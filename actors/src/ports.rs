@@ -5,11 +5,25 @@ use std::{collections::BTreeMap, sync::Arc};
 use arc_swap::ArcSwap;
 use rand::Rng as _;
 use uuid::Uuid;
-use vyrox_domain::{ids::AlertId, time::Timestamp, triage::Bands};
+use vyrox_domain::{
+    ids::AlertId,
+    playbook::{Assets, Playbooks},
+    sla::Slas,
+    time::Timestamp,
+    triage::Bands,
+};
 use vyrox_journal::{Journal, projection::Projections};
+use vyrox_policy::Policies;
 use vyrox_rules::RuleSet;
+use zeroize::Zeroizing;
 
-use crate::{keyring::Keyring, projector::Progress};
+use crate::{
+    keyring::Keyring,
+    notifier::Tally,
+    outbound::{Chat, Llm, Mailer, Pager},
+    projector::Progress,
+    reviewer::ReviewLimits,
+};
 
 /// Where time comes from.
 pub trait Clock: Send + Sync + 'static {
@@ -31,11 +45,55 @@ pub struct World {
     pub rules: ArcSwap<RuleSet>,
     /// Who may send, and with which keys; replaced as a whole by the registry.
     pub keyring: ArcSwap<Keyring>,
+    /// What is proposed for which verdict; replaced as a whole.
+    pub playbooks: ArcSwap<Playbooks>,
+    /// Machines that must not be treated like any other.
+    pub assets: Assets,
+    /// Who may do what; replaced as a whole.
+    pub policies: ArcSwap<Policies>,
+    /// Services elsewhere.
+    pub outside: Outside,
+    /// How often people were told, and how.
+    pub told: Arc<Tally>,
+    /// The terms of cases.
+    pub settings: CaseSettings,
     /// Limits and windows.
     pub limits: Limits,
     /// Tenants whose chain's end can't be proven since a damage, with the first seq in doubt. Found
     /// at the start; nothing is appended for them.
     pub held: BTreeMap<String, u64>,
+}
+
+/// Services elsewhere, as far as they are configured.
+#[derive(Clone, Default)]
+pub struct Outside {
+    /// Where people are told and asked.
+    pub chat: Option<Arc<dyn Chat>>,
+    /// Who calls somebody out of bed.
+    pub pager: Option<Arc<dyn Pager>>,
+    /// Who sends mail.
+    pub mailer: Option<Arc<dyn Mailer>>,
+    /// Stage 2.
+    pub llm: Option<Arc<dyn Llm>>,
+}
+
+/// The terms of cases, from the configuration.
+#[derive(Clone, Debug)]
+pub struct CaseSettings {
+    /// How long a proposal may be approved, in milliseconds.
+    pub approval_ms: u64,
+    /// Nothing is sent to any EDR.
+    pub dry_run: bool,
+    /// So many hosts approved within an hour make the next one a matter for two persons.
+    pub bulk_hosts: usize,
+    /// Calls of stage 2 that a tenant may make a day.
+    pub daily_calls: u32,
+    /// How stage 2 is asked.
+    pub review: ReviewLimits,
+    /// By when people must hear of an incident.
+    pub slas: Slas,
+    /// HIGH goes to the pager too, not to mail alone.
+    pub page_high: bool,
 }
 
 /// Limits and windows, from the configuration.
@@ -77,9 +135,14 @@ impl World {
 
     /// A fresh alert id (UUIDv7), ordered by `now`.
     pub fn alert_id(&self, now: Timestamp) -> AlertId {
+        AlertId(self.fresh_id(now))
+    }
+
+    /// A fresh id (UUIDv7), ordered by `now`.
+    pub fn fresh_id(&self, now: Timestamp) -> Uuid {
         let nanos = u32::try_from(now.ms() % 1000).unwrap_or_default() * 1_000_000;
         let stamp = uuid::Timestamp::from_unix(uuid::NoContext, now.s(), nanos);
-        AlertId(Uuid::new_v7(stamp))
+        Uuid::new_v7(stamp)
     }
 }
 
@@ -93,13 +156,24 @@ pub fn fresh_secret() -> String {
     hex(&random_bytes::<32>())
 }
 
+/// The seed of a fresh key: 256 random bits.
+pub fn fresh_seed() -> Zeroizing<[u8; 32]> {
+    Zeroizing::new(random_bytes())
+}
+
+/// 64 random bits.
+pub fn random_bits() -> u64 {
+    u64::from_ne_bytes(random_bytes())
+}
+
 fn random_bytes<const N: usize>() -> [u8; N] {
     let mut bytes = [0_u8; N];
     rand::rng().fill_bytes(&mut bytes);
     bytes
 }
 
-fn hex(bytes: &[u8]) -> String {
+/// Two lower-case hex digits a byte.
+pub(crate) fn hex(bytes: &[u8]) -> String {
     use std::fmt::Write as _;
     bytes
         .iter()

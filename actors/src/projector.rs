@@ -15,7 +15,7 @@ use actix::{Actor, AsyncContext as _};
 use tokio::sync::Notify;
 use vyrox_domain::{
     ids::{HOST_CHAIN, TenantId},
-    tenant::{SNAPSHOT_VERSION, TenantState},
+    tenant::{SNAPSHOT_VERSION, TenantState, is_at_rest},
 };
 use vyrox_journal::{
     Committed, Journal,
@@ -218,7 +218,7 @@ fn read_chain(
     fold.apply(&waiting)
 }
 
-/// Tenants that are owed a verdict, right after [`catch_up`]. A snapshot that stands before the
+/// Tenants that have something to do or to wait for (verdicts, decisions, people to be told), right after [`catch_up`]. A snapshot that stands before the
 /// chain's end says nothing about what came after it, so such a tenant counts as well.
 pub fn owing(journal: &dyn Journal, projections: &Projections) -> Vec<TenantId> {
     let owes_nothing = |chain: &str| {
@@ -226,7 +226,7 @@ pub fn owing(journal: &dyn Journal, projections: &Projections) -> Vec<TenantId> 
         let row = projections.snapshot(chain).ok().flatten();
         let row = row.filter(|row| row.version == SNAPSHOT_VERSION && Some(row.seq) == head);
         let state = row.and_then(|row| serde_json::from_slice::<TenantState>(&row.value).ok());
-        state.is_some_and(|state| state.untriaged.is_empty())
+        state.is_some_and(|state| is_at_rest(&state))
     };
     journal
         .chains()

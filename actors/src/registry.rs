@@ -1,12 +1,16 @@
-//! The `_host` machine: tenants, their secrets' metadata, tokens. Whatever it answers is durable on
+//! The `_host` machine: tenants, their secrets' metadata, people, tokens. Whatever it answers is durable on
 //! the host's own chain; what it publishes (the keyring, the view of the host) follows only then.
 //!
 //! The order of a change: sealed rows into the vault first, then the entry that names them. A crash
 //! between the two leaves rows that nothing names, never an entry whose secret is missing.
 
+mod action_keys;
 mod change;
+mod chat;
+mod host_secrets;
 mod letters;
 mod notes;
+mod people;
 mod vaulted;
 
 use std::{sync::Arc, time::Duration};
@@ -25,9 +29,12 @@ use vyrox_journal::{Append, AppendError, Draft, Receipt, seal::HostKey, vault::V
 use vyrox_supervision::{Class, Classified, Handle, SupervisedContext};
 
 pub use self::change::{AddTenant, Issued, IssuedWebhook, NewWebhook, RotateSecret, UpdateTenant};
+pub use self::chat::{ClaimChat, IssueChatCode, IssuedChatCode, ReleaseChat};
+pub use self::host_secrets::SealSecret;
 pub use self::letters::SettleLetter;
 pub use self::notes::{NoteRecovery, NoteRules, NoteTenant, NoteToken};
-use self::vaulted::Anew;
+pub use self::people::{APPROVE, ChangePeople, IssueToken, IssuedToken, PERSONAL_PREFIX};
+use self::{chat::Tries, vaulted::Anew};
 use crate::{
     deadlines::{Deadlines, Promise},
     draft::draft,
@@ -55,6 +62,8 @@ pub struct Registry {
     parts: RegistryParts,
     state: HostState,
     epoch: u64,
+    /// Wrong codes that chat servers showed.
+    tries: Tries,
 }
 
 /// Why a change of the host came to nothing.
@@ -66,6 +75,9 @@ pub enum RegistryError {
     /// A secret that was given protects nothing.
     #[error("{0}")]
     WeakSecret(String),
+    /// Too many wrong codes came from one chat server.
+    #[error("too many wrong codes from this chat server; try again in an hour")]
+    TooManyTries,
     /// The journal has no room now.
     #[error("the journal has no room now; try again later")]
     NoRoom,
@@ -99,6 +111,7 @@ impl Registry {
             parts,
             state: HostState::default(),
             epoch: 0,
+            tries: Tries::default(),
         }
     }
 
@@ -117,12 +130,12 @@ impl Registry {
             };
             self.note(HostCommand::OpenChain(opened), ctx);
         }
+        self.give_keys(None, ctx);
     }
 
-    /// `changed` is the tenant whose keys may be others now.
-    fn publish(&self, changed: Option<&TenantId>) {
+    fn publish(&self, happened: &[HostEvent]) {
         let before = self.parts.world.keyring.load();
-        let anew = Anew::Of(changed);
+        let anew = Anew::After(happened);
         self.publish_with(vaulted::keyring(&self.state, &self.parts, &before, anew));
     }
 
@@ -153,7 +166,8 @@ impl Registry {
         then: impl FnOnce(&mut Self, Result<(), RegistryError>, &mut SupervisedContext<Self>) + 'static,
     ) {
         let at = self.parts.world.now();
-        let events = match decide(&self.state, command, self.parts.world.limits.tenant_max) {
+        let tenant_max = self.parts.world.limits.tenant_max;
+        let events = match decide(&self.state, command, at, tenant_max) {
             Ok(events) => events,
             Err(refusal) => return then(self, Err(refusal.into()), ctx),
         };
@@ -169,8 +183,8 @@ impl Registry {
                     for event in &events {
                         apply(&mut registry.state, event, at);
                         registry.follow(event, ctx);
-                        registry.publish(event.tenant());
                     }
+                    registry.publish(&events);
                     then(registry, Ok(()), ctx);
                 }
                 // There was no room; nothing happened, and the caller is told.
@@ -201,8 +215,12 @@ impl Registry {
             }
             HostEvent::SecretRetired(retired) => self.prune(&retired.tenant_id, ctx),
             HostEvent::TenantUpdated(updated) => self.prune(&updated.tenant_id, ctx),
+            HostEvent::SecretSealed(sealed) => self.prune_host(sealed, ctx),
             HostEvent::ChainOpened(_)
             | HostEvent::TenantAdded(_)
+            | HostEvent::KeyIssued(_)
+            | HostEvent::People(_)
+            | HostEvent::Chat(_)
             | HostEvent::TokenIssued(_)
             | HostEvent::RulesChanged(_)
             | HostEvent::JournalRecovered(_)
@@ -336,3 +354,6 @@ fn stale_secret(error: &dyn std::fmt::Display) {
 
 /// The longest overlap of a rotation: 30 days.
 pub const OVERLAP_MAX: Duration = Duration::from_hours(30 * 24);
+
+#[cfg(test)]
+mod tests;

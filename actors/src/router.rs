@@ -2,14 +2,12 @@
 //! suspends it when it falls too often.
 
 mod serving;
+mod starting;
 mod suspension;
 
 use std::{
     collections::HashMap,
-    sync::{
-        Arc,
-        atomic::{AtomicU32, AtomicU64, Ordering},
-    },
+    sync::{Arc, atomic::Ordering},
     time::Duration,
 };
 
@@ -19,10 +17,7 @@ use actix::{
 };
 use arc_swap::ArcSwap;
 use vyrox_domain::{host::HostState, ids::TenantId};
-use vyrox_supervision::{
-    Backoff, Class, Classified, Group, Handle, Lane, Overflow, Policy, Spec, Strategy,
-    SupervisedContext, Tree,
-};
+use vyrox_supervision::{Class, Classified, Handle, SupervisedContext, Tree};
 
 pub(crate) use self::serving::Serving;
 use self::serving::at_rest;
@@ -30,15 +25,10 @@ use crate::{
     arbiters::Arbiters,
     directory::{Directory, Route},
     intake_writer::IntakeWriter,
-    keyring::TenantKeys,
     ports::World,
     registry::{Ready, Registry},
-    tenant::{Machine, MachineParts},
-    triage_engine::TriageEngine,
 };
 
-/// Bad messages that each of a tenant's actors keeps; bodies of requests are among them.
-const LETTERS: usize = 16;
 /// How long the registry may take to read the host's chain.
 const REGISTRY_DEADLINE: Duration = Duration::from_mins(1);
 
@@ -199,67 +189,6 @@ impl Tenants {
         }
     }
 
-    fn serve(
-        &mut self,
-        keys: &Arc<TenantKeys>,
-        probe: u32,
-        ctx: &mut SupervisedContext<Self>,
-    ) -> Route {
-        let tenant = keys.tenant.clone();
-        let node = node(&tenant);
-        // Its time is over: a probe has drained it, or an earlier generation of this actor left it behind.
-        self.tree.remove(&format!("{node}/intake_writer"));
-        let supervisor = self.tree.supervisor(&self.supervision_of(&node));
-        let arbiter = self.arbiters.of(&tenant);
-        let triage = {
-            let world = Arc::clone(&self.world);
-            let spec = Spec::new(format!("{node}/triage_engine"), "triage_engine").under(&node);
-            let make = move |_| TriageEngine::new(Arc::clone(&world));
-            self.tree
-                .supervise(spec.policy(self.policy()), &arbiter, make)
-        };
-        let (owed, loaded_at_ms) = (Arc::<AtomicU64>::default(), Arc::<AtomicU64>::default());
-        let machine = {
-            let parts = Arc::new(MachineParts {
-                world: Arc::clone(&self.world),
-                keys: Arc::clone(keys),
-                triage: triage.clone(),
-                tenants: ctx.handle(),
-                owed: Arc::clone(&owed),
-                loaded_at_ms: Arc::clone(&loaded_at_ms),
-            });
-            let spec = Spec::new(format!("{node}/machine"), "machine").under(&node);
-            let make = move |_| Machine::new(Arc::clone(&parts));
-            self.tree
-                .supervise(spec.policy(self.policy()), &arbiter, make)
-        };
-        self.lives = self.lives.saturating_add(1);
-        let serving = Serving {
-            supervisor,
-            machine,
-            triage,
-            owed,
-            life: self.lives,
-            probe: Arc::new(AtomicU32::new(probe)),
-            loaded_at_ms,
-        };
-        self.watch(&tenant, &serving, ctx);
-        let route = Route::Machine(serving.machine.clone());
-        let known = Some(serving.clone());
-        self.directory.put(tenant.clone(), route.clone(), known);
-        self.active.insert(tenant, Active::Serving(serving));
-        route
-    }
-
-    /// Each of a tenant's actors restarts alone; their falls count together.
-    fn supervision_of(&self, node: &str) -> Group {
-        let limits = &self.world.limits;
-        Group::new(node, "tenant")
-            .under("tenants")
-            .strategy(Strategy::OneForOne)
-            .bears(limits.intensity, Duration::from_millis(limits.period_ms))
-    }
-
     /// Learns that the tenant's supervisor gives up, or that the machine or its stage 1 is ended.
     fn watch(&self, tenant: &TenantId, serving: &Serving, ctx: &mut SupervisedContext<Self>) {
         let (tenant, serving) = (tenant.clone(), serving.clone());
@@ -276,28 +205,6 @@ impl Tenants {
             .into_actor(self)
             .map(move |exit, tenants, ctx| tenants.ended(&tenant, life, &exit, ctx));
         ctx.spawn(learn);
-    }
-
-    fn policy(&self) -> Policy {
-        let limits = &self.world.limits;
-        let lane = |capacity| Lane {
-            capacity,
-            overflow: Overflow::Reject,
-        };
-        Policy {
-            lanes: [lane(1024), lane(1024), lane(limits.tenant_queue)],
-            intensity: limits.intensity,
-            period: Duration::from_millis(limits.period_ms),
-            backoff: Backoff {
-                base: Duration::from_millis(limits.backoff_ms),
-                max: Duration::from_millis(limits.backoff_max_ms),
-                ..Policy::default().backoff
-            },
-            budget: limits.budget,
-            slice: Duration::from_micros(limits.slice_us),
-            dead_letters: LETTERS,
-            ..Policy::default()
-        }
     }
 }
 

@@ -6,34 +6,46 @@
 mod kept;
 mod owed;
 
+mod answering;
+mod asking;
+mod cases;
+mod deciding;
+mod noting;
+mod showing;
+
 use std::{
+    collections::HashMap,
     sync::{
         Arc,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
     time::Duration,
 };
 
 use actix::{Actor, ActorFutureExt as _, AsyncContext as _, Handler, WrapFuture as _};
 use vyrox_domain::{
-    alert::Alert,
     ids::{AlertId, TenantId},
-    protocol::{AlertTriaged, Command, Effect, Undecided},
-    tenant::outstanding_effects,
+    protocol::{Command, Event, Undecided},
+    tenant::{TenantState, outstanding_effects},
 };
 use vyrox_journal::AppendError;
 use vyrox_supervision::{Handle, SupervisedContext};
 
+pub use self::answering::ListIncidents;
 use self::{
-    kept::read_all,
-    owed::{Case, Owed},
+    cases::InReview,
+    deciding::Refused,
+    owed::Owed,
+    showing::{Handed, concerned, tell},
 };
 use crate::{
     intake::{Fresh, Outcome, Taker},
     keyring::TenantKeys,
     loading::{Loaded, after, chain_opened, load},
-    messages::{AppendFailed, Assess, LeaveToPeople, Receive, RecordVerdict, Reject},
+    messages::{AppendFailed, Assess, LeaveToPeople, Receive, Reject},
+    notifier::Notifier,
     ports::World,
+    reviewer::Reviewer,
     router::{Passivate, Tenants},
     triage_engine::TriageEngine,
 };
@@ -48,9 +60,13 @@ pub struct MachineParts {
     pub keys: Arc<TenantKeys>,
     /// Stage 1 of this tenant.
     pub triage: Handle<TriageEngine>,
+    /// Stage 2 of this tenant, where a model is configured.
+    pub reviewer: Option<Handle<Reviewer>>,
+    /// Who tells people, where there is a way to.
+    pub notifier: Option<Handle<Notifier>>,
     /// Who is told when there is nothing more to do.
     pub tenants: Handle<Tenants>,
-    /// Alerts that stage 1 still owes; read by whoever decides whether the tenant may rest.
+    /// What is still to be done or waited for; read by whoever decides whether the tenant may rest.
     pub owed: Arc<AtomicU64>,
     /// Since when the machine knows its state, in Unix milliseconds; 0 while it loads.
     pub loaded_at_ms: Arc<AtomicU64>,
@@ -61,6 +77,14 @@ pub struct Machine {
     parts: Arc<MachineParts>,
     taker: Option<Taker>,
     owed: Owed,
+    /// Alerts that stage 2 has been asked about.
+    in_review: HashMap<AlertId, InReview>,
+    /// What the notifier has.
+    handed: Handed,
+    /// Refused decisions of late.
+    refused: Refused,
+    /// A word that people must be told is on its way to this machine.
+    told: Arc<AtomicBool>,
     /// The generation of stage 1 at the last look.
     stage1: u64,
     /// Refusals for want of room since an append was last not refused.
@@ -80,6 +104,10 @@ impl Machine {
             parts,
             taker: None,
             owed: Owed::default(),
+            in_review: HashMap::new(),
+            handed: Handed::default(),
+            refused: Refused::default(),
+            told: Arc::default(),
             stage1: 0,
             refusals: 0,
             refused_lately: false,
@@ -113,23 +141,63 @@ impl Machine {
 
     /// Goes on from what is durable: at the start, and after the journal had no room.
     fn go_on(&mut self, loaded: Loaded, ctx: &mut SupervisedContext<Self>) {
-        let effects = outstanding_effects(&loaded.state).into_iter();
-        let cases = effects.map(|Effect::Triage { alert_id, seq }| (alert_id, seq));
-        self.owed = Owed::new(cases);
+        self.owed = Owed::new(cases::owed(&outstanding_effects(&loaded.state)));
+        self.in_review.clear();
         self.stage1 = self.parts.triage.snapshot().generation;
         let parts = &self.parts;
         self.taker = Some(Taker::new(&parts.world, &parts.keys, loaded));
         let now_ms = parts.world.now().ms();
         parts.loaded_at_ms.store(now_ms, Ordering::Release);
         self.carry_out(Command::OpenChain(chain_opened(&self.parts.keys)), ctx);
+        self.hand_anew();
+        self.tell_people();
         self.ask_next(ctx);
     }
 
-    fn carry_out(&mut self, command: Command, ctx: &SupervisedContext<Self>) {
-        if let Some(taker) = &mut self.taker {
-            let (machine, epoch) = (ctx.handle(), taker.epoch);
-            taker.carry_out(command, move |error| tell_failure(&machine, epoch, error));
-        }
+    /// Decides, applies and appends a command that nobody waits for; gives what happened.
+    fn carry_out(&mut self, command: Command, ctx: &SupervisedContext<Self>) -> Vec<Event> {
+        let decided = self.taker.as_ref().map(|taker| taker.decide(command));
+        let Some(Ok(events)) = decided else {
+            return Vec::new();
+        };
+        let (machine, epoch) = (ctx.handle(), self.epoch());
+        let told = Arc::clone(&self.told);
+        self.commit(&events, Vec::new(), move |durable, matters| match durable {
+            Ok(()) if matters => tell(&machine, &told),
+            Ok(()) => {}
+            Err(error) => tell_failure(&machine, epoch, error),
+        });
+        events
+    }
+
+    /// Makes events so and appends them. `then` learns whether they are durable, and whether they say
+    /// something that people must see.
+    fn commit(
+        &mut self,
+        events: &[Event],
+        attachments: Vec<Vec<u8>>,
+        then: impl FnOnce(Result<(), AppendError>, bool) + Send + 'static,
+    ) {
+        let Some(taker) = &mut self.taker else { return };
+        // The callback may run before this returns, and asks the machine by a message: what it finds is
+        // noted by then.
+        let grown = showing::grown(events);
+        let will_matter = showing::may_concern(events);
+        taker.commit(events, attachments, move |durable| {
+            then(durable, will_matter);
+        });
+        self.handed.due.extend(concerned(&taker.state, events));
+        self.handed.grown.extend(grown);
+    }
+
+    /// The place of the last entry that was decided.
+    fn last_seq(&self) -> u64 {
+        let next = self.taker.as_ref().map_or(0, |taker| taker.state.next_seq);
+        next.saturating_sub(1)
+    }
+
+    fn epoch(&self) -> u64 {
+        self.taker.as_ref().map_or(0, |taker| taker.epoch)
     }
 
     fn outcome(&self, ctx: &SupervisedContext<Self>) -> Option<Box<dyn Outcome>> {
@@ -141,70 +209,13 @@ impl Machine {
         }))
     }
 
-    /// Asks stage 1 about the next alerts whose evidence has to be read, if it has answered the last.
-    /// One job for all of them: however much is owed, a tenant takes one thread.
-    fn ask_next(&mut self, ctx: &mut SupervisedContext<Self>) {
-        let cases = self.owed.next();
-        if cases.is_empty() {
-            return;
-        }
-        let parts = Arc::clone(&self.parts);
-        let read = tokio::task::spawn_blocking(move || read_all(&parts.world, &parts.keys, cases));
-        let ask = read.into_actor(self).map(|read, machine, ctx| {
-            // It is cancelled only where the whole process ends.
-            for (case, alert) in read.unwrap_or_default() {
-                machine.ask(case, alert, ctx);
-            }
-            machine.ask_next(ctx);
-        });
-        ctx.spawn(ask);
-    }
-
-    /// A question of its own for each alert, so that a fall of stage 1 is put down to that one alone.
-    fn ask(&mut self, case: Case, alert: Result<Alert, String>, ctx: &mut SupervisedContext<Self>) {
-        let (alert_id, _) = case;
-        if !self.owed.sent(alert_id) {
-            return; // answered meanwhile
-        }
-        let alert = match alert {
-            Ok(alert) => Arc::new(alert),
-            Err(error) => {
-                tracing::warn!(tenant = %self.name(), %alert_id, error, "no evidence to triage by");
-                return self.leave_to_people(alert_id, Undecided::EvidenceUnavailable, ctx);
-            }
-        };
-        let machine = ctx.handle();
-        let question = Assess {
-            alert_id,
-            alert,
-            machine,
-        };
-        if self.parts.triage.try_cast(question).is_err() {
-            self.owed.refused(case);
-        }
-    }
-
-    /// Nothing is closed that nobody has judged.
-    fn leave_to_people(
-        &mut self,
-        alert_id: AlertId,
-        why: Undecided,
-        ctx: &mut SupervisedContext<Self>,
-    ) {
-        tracing::error!(tenant = %self.name(), %alert_id, ?why, "left to people");
-        self.owed.answered(alert_id);
-        let rules = self.parts.world.rules.load().digest();
-        let triaged = AlertTriaged::undecided(why, rules);
-        self.carry_out(Command::RecordVerdict { alert_id, triaged }, ctx);
-    }
-
     fn sweep(&mut self, ctx: &mut SupervisedContext<Self>) {
         let Some(taker) = &mut self.taker else { return };
         taker.tidy();
         if !std::mem::take(&mut self.refused_lately) {
             self.refusals = 0;
         }
-        let owed = taker.state.untriaged.len() as u64;
+        let owed = outstanding(&taker.state, &self.parts);
         let busy = owed > 0 || taker.in_flight.load(Ordering::Acquire) > 0;
         self.parts.owed.store(owed, Ordering::Release);
         let generation = self.parts.triage.snapshot().generation;
@@ -214,6 +225,10 @@ impl Machine {
             self.leave_to_people(alert_id, Undecided::Stage1Unavailable, ctx);
         }
         self.ask_next(ctx);
+        self.sweep_reviews(ctx);
+        self.tick(ctx);
+        self.tell_people();
+        self.refresh();
         self.idle_sweeps = if busy {
             0
         } else {
@@ -243,7 +258,7 @@ impl Actor for Machine {
         if let Some(taker) = &self.taker {
             self.parts
                 .owed
-                .store(taker.state.untriaged.len() as u64, Ordering::Release);
+                .store(outstanding(&taker.state, &self.parts), Ordering::Release);
         }
     }
 }
@@ -271,17 +286,6 @@ impl Handler<Reject> for Machine {
         if let (Some(taker), Some(outcome)) = (&mut self.taker, outcome) {
             taker.reject(message, outcome);
         }
-    }
-}
-
-impl Handler<RecordVerdict> for Machine {
-    type Result = ();
-
-    fn handle(&mut self, message: RecordVerdict, ctx: &mut Self::Context) {
-        self.owed.answered(message.alert_id);
-        let RecordVerdict { alert_id, triaged } = message;
-        self.carry_out(Command::RecordVerdict { alert_id, triaged }, ctx);
-        self.ask_next(ctx);
     }
 }
 
@@ -313,6 +317,19 @@ impl Handler<AppendFailed> for Machine {
             error => ctx.fail(format!("the journal refused an append: {error}")),
         }
     }
+}
+
+/// What is still to be done or waited for: verdicts, people's decisions, and people to be told. A tenant
+/// that has any of it stays in memory, where its clocks run.
+fn outstanding(state: &TenantState, parts: &MachineParts) -> u64 {
+    let behind = state.telling.iter().filter(|(_, told)| told.is_behind());
+    let open = [
+        state.untriaged.len(),
+        state.in_review.len(),
+        state.proposals.waiting(),
+        parts.notifier.as_ref().map_or(0, |_| behind.count()),
+    ];
+    open.iter().sum::<usize>() as u64
 }
 
 /// What a machine's append sets free.

@@ -3,7 +3,10 @@
 use std::sync::Arc;
 
 use actix::{Actor, Handler};
-use vyrox_domain::{protocol::AlertTriaged, triage::assess};
+use vyrox_domain::{
+    protocol::AlertTriaged,
+    triage::{Leaning, assess},
+};
 use vyrox_supervision::SupervisedContext;
 
 use crate::{
@@ -38,11 +41,17 @@ impl Handler<Assess> for TriageEngine {
         } = message;
         let rules = self.world.rules.load();
         let hits = rules.evaluate(&alert);
-        let triaged = AlertTriaged {
-            assessment: assess(alert.severity, &hits, self.world.limits.bands),
-            rules_sha256: rules.digest(),
+        let assessment = assess(alert.severity, &hits, self.world.limits.bands);
+        let suspicious = hits
+            .into_iter()
+            .filter(|hit| hit.leaning == Leaning::Malicious);
+        let verdict = RecordVerdict {
+            alert_id,
+            triaged: AlertTriaged::of(assessment, rules.digest()),
+            tactics: suspicious.flat_map(|hit| hit.tactics).collect(),
+            alert,
         };
         // If there is no room, the machine finds out that an answer was lost and asks again.
-        machine.try_cast(RecordVerdict { alert_id, triaged }).ok();
+        machine.try_cast(verdict).ok();
     }
 }

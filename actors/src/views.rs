@@ -1,12 +1,18 @@
 //! What people read of an alert: derived from the chain, kept in the projections.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 use vyrox_domain::{
+    action::{ActionType, short},
     alert::Severity,
     digest::Digest,
     entry::Recorded,
-    ids::{AlertId, TenantId},
-    protocol::{AlertReceived, AlertTriaged},
+    ids::{ActionId, AlertId, IncidentId, PersonId, TenantId},
+    incident::Placement,
+    notice::Standing,
+    protocol::{AlertReceived, AlertReviewed, AlertTriaged, ApprovalRequested, Event, Stage2},
+    review::ReviewedBy,
     time::Timestamp,
     triage::{Band, Reason, Verdict},
     vendor::Vendor,
@@ -23,7 +29,7 @@ pub struct AlertView {
     pub vendor: Vendor,
     /// The vendor's id of it.
     pub vendor_alert_id: String,
-    /// `received`, `triaged` or `closed`.
+    /// How far it is.
     pub status: Status,
     /// What it is held to be, once stage 1 has spoken.
     pub verdict: Option<Verdict>,
@@ -35,10 +41,28 @@ pub struct AlertView {
     pub band: Option<Band>,
     /// Which rules spoke.
     pub reasons: Vec<Reason>,
+    /// Whether stage 2 is asked, and on whose word its verdict stands since.
+    #[serde(default)]
+    pub stage2: Option<Stage2>,
+    /// On whose word stage 2 ended as it did.
+    #[serde(default)]
+    pub reviewed_by: Option<ReviewedBy>,
     /// The incident that it belongs to.
-    pub incident_id: Option<String>,
-    /// The action that is proposed.
-    pub proposal: Option<String>,
+    pub incident_id: Option<IncidentId>,
+    /// What tied it to that incident; empty where it began one.
+    #[serde(default)]
+    pub linked_by: Vec<String>,
+    /// It got no message of its own, because the incident's stands for it.
+    #[serde(default)]
+    pub folded: bool,
+    /// The action that was proposed last.
+    pub proposal: Option<ProposalView>,
+    /// How many actions were proposed.
+    #[serde(default)]
+    pub proposals: u32,
+    /// The last of them, the oldest first; a row of an older release has none.
+    #[serde(default)]
+    pub last_proposals: Vec<ProposalView>,
     /// The machine's name.
     pub host: Option<String>,
     /// The vendor's id of the machine.
@@ -63,10 +87,49 @@ pub struct AlertView {
 pub enum Status {
     /// Durable.
     Received,
-    /// Stage 1 has spoken.
+    /// It has a verdict.
     Triaged,
     /// Nothing more will be done.
     Closed,
+    /// Its incident stands in chat.
+    Notified,
+    /// An action waits for a decision.
+    AwaitingApproval,
+    /// The action may be carried out.
+    Approved,
+    /// The action will not be carried out.
+    Denied,
+    /// Nobody decided in time.
+    Expired,
+}
+
+/// A proposed action, for whoever decides about it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ProposalView {
+    /// Its id.
+    pub action_id: ActionId,
+    /// What.
+    pub action_type: ActionType,
+    /// The vendor's device.
+    pub target_urn: String,
+    /// What of it: the process, the file's digest.
+    #[serde(default)]
+    pub parameters: BTreeMap<String, String>,
+    /// Which playbook.
+    pub playbook: String,
+    /// A rehearsal.
+    pub dry_run: bool,
+    /// Why the target is special, where it is.
+    pub protected: Option<String>,
+    /// The digest of its manifest: what an approval binds to.
+    pub manifest_sha256: Digest,
+    /// The part of it that chat shows.
+    pub manifest_short: String,
+    /// The last moment at which it can be approved.
+    pub expires_at_ms: Timestamp,
+    /// Where it stands.
+    #[serde(flatten)]
+    pub standing: Standing,
 }
 
 /// A place in a chain.
@@ -111,8 +174,14 @@ impl AlertView {
             score_bp: None,
             band: None,
             reasons: Vec::new(),
+            stage2: None,
+            reviewed_by: None,
             incident_id: None,
+            linked_by: Vec::new(),
+            folded: false,
             proposal: None,
+            proposals: 0,
+            last_proposals: Vec::new(),
             host: received.host,
             device_id: received.device_id,
             severity: received.severity,
@@ -127,24 +196,130 @@ impl AlertView {
         }
     }
 
-    /// Stage 1 has spoken.
-    pub fn triaged(&mut self, triaged: AlertTriaged, recorded: &Recorded) {
-        let assessment = triaged.assessment;
+    /// Something happened to it.
+    pub fn happened(&mut self, event: &Event, recorded: &Recorded) {
+        match event {
+            Event::AlertTriaged { triaged, .. } => self.triaged(triaged),
+            Event::AlertReviewed { reviewed, .. } => self.reviewed(reviewed),
+            Event::AlertClosed { .. } => self.status = Status::Closed,
+            Event::ApprovalRequested(requested) => self.proposed(requested),
+            Event::ApprovalGiven(given) => {
+                self.yes(given.facts.about.action_id, &given.facts.person_id);
+            }
+            Event::ApprovalGranted(granted) => {
+                let by = granted.facts.approvers.clone();
+                let action = granted.facts.about.action_id;
+                self.decided(action, &Standing::Approved { by }, Status::Approved);
+            }
+            Event::ApprovalDenied(denied) => {
+                let by = denied.facts.person_id.clone();
+                let action = denied.facts.about.action_id;
+                self.decided(action, &Standing::Denied { by }, Status::Denied);
+            }
+            Event::ApprovalExpired(expired) => {
+                let action = expired.facts.about.action_id;
+                self.decided(action, &Standing::Expired, Status::Expired);
+            }
+            _ => {}
+        }
+        // A flood of refused presses must not make the row grow without end.
+        if self.history.len() < HISTORY_MAX {
+            self.history.push(Step::of(recorded));
+        }
+    }
+
+    /// Its incident stands in chat.
+    pub fn notified(&mut self) {
+        if self.status == Status::Triaged {
+            self.status = Status::Notified;
+        }
+    }
+
+    fn triaged(&mut self, triaged: &AlertTriaged) {
+        let assessment = triaged.assessment.clone();
         self.status = Status::Triaged;
         self.verdict = Some(assessment.verdict);
         self.confidence_bp = Some(assessment.confidence_bp);
         self.score_bp = Some(assessment.score_bp);
         self.band = Some(assessment.band);
         self.reasons = assessment.reasons;
-        self.history.push(Step::of(recorded));
+        self.stage2 = triaged.stage2;
+        self.place(triaged.placed.as_ref());
     }
 
-    /// It was closed.
-    pub fn closed(&mut self, recorded: &Recorded) {
-        self.status = Status::Closed;
-        self.history.push(Step::of(recorded));
+    fn reviewed(&mut self, reviewed: &AlertReviewed) {
+        self.verdict = Some(reviewed.verdict);
+        self.confidence_bp = Some(reviewed.confidence_bp);
+        self.reviewed_by = Some(reviewed.by);
+        self.place(reviewed.placed.as_ref());
+    }
+
+    fn place(&mut self, placed: Option<&Placement>) {
+        let Some(placed) = placed else { return };
+        self.incident_id = Some(placed.incident_id);
+        self.linked_by = placed
+            .via
+            .iter()
+            .map(|one| one.as_str().to_owned())
+            .collect();
+        self.folded = placed.folded;
+    }
+
+    fn proposed(&mut self, requested: &ApprovalRequested) {
+        let manifest = &requested.manifest;
+        self.status = Status::AwaitingApproval;
+        self.proposals = self.proposals.saturating_add(1);
+        let proposal = ProposalView {
+            action_id: manifest.action_id,
+            action_type: manifest.action_type,
+            target_urn: manifest.target_urn.clone(),
+            parameters: manifest.parameters.clone(),
+            playbook: manifest.playbook.clone(),
+            dry_run: manifest.dry_run,
+            protected: manifest.protected.clone(),
+            manifest_sha256: requested.manifest_sha256,
+            manifest_short: short(&requested.manifest_sha256),
+            expires_at_ms: manifest.expires_at_ms,
+            standing: Standing::Waiting {
+                approved_by: Vec::new(),
+            },
+        };
+        self.last_proposals.push(proposal.clone());
+        if self.last_proposals.len() > PROPOSALS_MAX {
+            self.last_proposals.remove(0);
+        }
+        self.proposal = Some(proposal);
+    }
+
+    /// The proposal wherever the row shows it.
+    fn shown(&mut self, action: ActionId) -> impl Iterator<Item = &mut ProposalView> {
+        let all = self.proposal.iter_mut().chain(&mut self.last_proposals);
+        all.filter(move |it| it.action_id == action)
+    }
+
+    fn yes(&mut self, action: ActionId, person: &PersonId) {
+        for proposal in self.shown(action) {
+            if let Standing::Waiting { approved_by } = &mut proposal.standing {
+                approved_by.push(person.clone());
+            }
+        }
+    }
+
+    fn decided(&mut self, action: ActionId, standing: &Standing, status: Status) {
+        for proposal in self.shown(action) {
+            proposal.standing = standing.clone();
+        }
+        let last = self.proposal.as_ref();
+        if last.is_some_and(|it| it.action_id == action) {
+            self.status = status;
+        }
     }
 }
+
+/// The most proposals that a row shows; the chain has them all.
+const PROPOSALS_MAX: usize = 8;
+/// The most steps that a row shows; the chain has them all.
+const HISTORY_MAX: usize = 64;
 
 impl Step {
     fn of(recorded: &Recorded) -> Self {

@@ -216,14 +216,21 @@ impl Fold {
                 let view = AlertView::received(tenant, alert_id, received, recorded, hash);
                 working.views.insert((Arc::clone(chain), alert_id), view);
             }
-            Event::AlertTriaged { alert_id, triaged } => {
-                if let Some(view) = self.view(chain, alert_id, working)? {
-                    view.triaged(triaged, recorded);
+            Event::NotifySent(sent) => {
+                let state = self.states.get(chain);
+                let incident = state.and_then(|state| state.incidents.get(sent.incident_id));
+                let lead = incident.map(|incident| incident.lead_alert);
+                if let Some(lead) = lead
+                    && let Some(view) = self.view(chain, lead, working)?
+                {
+                    view.notified();
                 }
             }
-            Event::AlertClosed { alert_id, .. } => {
-                if let Some(view) = self.view(chain, alert_id, working)? {
-                    view.closed(recorded);
+            event => {
+                if let Some(alert_id) = recorded.alert_id
+                    && let Some(view) = self.view(chain, alert_id, working)?
+                {
+                    view.happened(&event, recorded);
                 }
             }
         }

@@ -2,6 +2,7 @@
 
 mod given;
 
+pub(super) use self::given::flaw;
 use std::sync::Arc;
 
 use actix::{ActorFutureExt as _, AsyncContext as _, Handler, Message, WrapFuture as _};
@@ -15,7 +16,7 @@ use vyrox_journal::{seal::DataKey, vault::SealedRow};
 use vyrox_supervision::{Class, Classified, SupervisedContext};
 
 use super::{ChangeReply, OVERLAP_MAX, Registry, RegistryError, vaulted};
-use crate::ports::{fresh_secret, opaque_id};
+use crate::ports::{World, fresh_secret, opaque_id};
 
 /// A webhook as it is asked for.
 #[derive(Clone, Debug)]
@@ -44,7 +45,7 @@ pub struct AddTenant {
     pub reply: ChangeReply<Issued>,
 }
 
-/// Change a tenant's ways in.
+/// Change a tenant's ways in, or what holds for it alone.
 #[derive(Message)]
 #[rtype(result = "()")]
 pub struct UpdateTenant {
@@ -56,6 +57,11 @@ pub struct UpdateTenant {
     pub add_accounts: Vec<Account>,
     /// Accounts that go.
     pub remove_accounts: Vec<Account>,
+    /// Whether a language model may be asked about its alerts, where that is to be otherwise.
+    pub llm: Option<bool>,
+    /// Who may give orders in its place in chat, where that is to be otherwise; empty for nobody but
+    /// the chat server's own administrators.
+    pub chat_admin_role: Option<String>,
     /// Who asks.
     pub by: String,
     /// Where new secrets go, once.
@@ -128,14 +134,17 @@ impl Handler<AddTenant> for Registry {
                 .iter()
                 .map(|webhook| sealed(&data_key, webhook, 1)),
         );
-        let command = HostCommand::AddTenant(TenantAdded {
+        let (seed, key) = vaulted::action::fresh(&tenant_id, &data_key);
+        rows.push(seed);
+        let added = TenantAdded {
             tenant_id,
             opaque_id: opaque_id(),
             webhooks: named(&issued, |_| 1),
             accounts,
             data_key_id: data_key.id(),
             by,
-        });
+        };
+        let command = HostCommand::AddTenant(added, key);
         // Refused before anything is written, so that no tenant's rows are ever overwritten.
         if let Err(refusal) = self.possible(&command) {
             return refuse(reply, refusal);
@@ -161,6 +170,8 @@ impl Handler<UpdateTenant> for Registry {
             webhooks,
             add_accounts,
             remove_accounts,
+            llm,
+            chat_admin_role,
             by,
             reply,
         } = message;
@@ -174,6 +185,8 @@ impl Handler<UpdateTenant> for Registry {
             tenant_id,
             add_accounts,
             remove_accounts,
+            llm,
+            chat_admin_role,
             by,
         });
         self.change_secrets(command, issued, reply, ctx);
@@ -226,8 +239,9 @@ impl Handler<RotateSecret> for Registry {
 
 impl Registry {
     fn possible(&self, command: &HostCommand) -> Result<(), RegistryError> {
-        let max = self.parts.world.limits.tenant_max;
-        vyrox_domain::host::decide(&self.state, command.clone(), max)?;
+        let World { limits, .. } = &*self.parts.world;
+        let now = self.parts.world.now();
+        vyrox_domain::host::decide(&self.state, command.clone(), now, limits.tenant_max)?;
         Ok(())
     }
 
@@ -240,7 +254,7 @@ impl Registry {
         record.map_or(1, |webhook| webhook.secret_version.saturating_add(1))
     }
 
-    fn data_key(&self, tenant: &TenantId) -> Option<Arc<DataKey>> {
+    pub(super) fn data_key(&self, tenant: &TenantId) -> Option<Arc<DataKey>> {
         let keyring = self.parts.world.keyring.load();
         let known = keyring
             .tenant(tenant.as_str())
@@ -328,7 +342,7 @@ fn issue(tenant_id: &TenantId, webhooks: Vec<NewWebhook>) -> Result<Issued, Regi
     } in webhooks
     {
         let secret = match secret {
-            Some(secret) => match given::flaw(&auth, &secret) {
+            Some(secret) => match flaw(&auth, &secret) {
                 Some(flaw) => return Err(RegistryError::WeakSecret(flaw)),
                 None => secret,
             },

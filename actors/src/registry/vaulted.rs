@@ -1,9 +1,13 @@
 //! Between the host's chain, which names secrets, and the vault, which holds them sealed.
 
+pub(super) mod action;
+pub(super) mod host;
+
 use std::{collections::HashMap, sync::Arc};
 
 use vyrox_domain::{
     host::{HostState, TenantRecord, WebhookRecord},
+    host_protocol::HostEvent,
     ids::TenantId,
     vendor::Vendor,
     webhook::{Keys, Secret},
@@ -14,7 +18,7 @@ use vyrox_journal::{
 };
 
 use super::RegistryParts;
-use crate::keyring::{Keyring, TenantKeys, WebhookKeys};
+use crate::keyring::{Keyring, People, TenantKeys, WebhookKeys};
 
 /// The name of a webhook's secret in the vault.
 pub(super) fn row_name(vendor: Vendor) -> String {
@@ -45,13 +49,49 @@ pub(super) fn prune(
     Ok(())
 }
 
-/// Whose keys are read from the vault anew; the others keep what they have, where they have it.
-#[derive(Clone, Copy, PartialEq, Eq)]
+/// What is read anew; the rest is kept, where it is there.
+#[derive(Clone, Copy)]
 pub(super) enum Anew<'a> {
-    /// Everybody's.
+    /// Everything.
     All,
-    /// This tenant's, if any.
-    Of(Option<&'a TenantId>),
+    /// What these events changed.
+    After(&'a [HostEvent]),
+}
+
+impl Anew<'_> {
+    fn any(self, changed: impl Fn(&HostEvent) -> bool) -> bool {
+        match self {
+            Self::All => true,
+            Self::After(events) => events.iter().any(changed),
+        }
+    }
+
+    fn tenant(self, id: &TenantId) -> bool {
+        self.any(|event| match event {
+            HostEvent::TenantAdded(facts) => facts.tenant_id == *id,
+            HostEvent::TenantUpdated(facts) => facts.tenant_id == *id,
+            HostEvent::SecretRotated(facts) => facts.tenant_id == *id,
+            HostEvent::SecretRetired(facts) => facts.tenant_id == *id,
+            HostEvent::TenantNoted(facts) => facts.tenant_id == *id,
+            HostEvent::KeyIssued(facts) => facts.tenant_id == *id,
+            HostEvent::Chat(change) => change.tenant() == id,
+            HostEvent::ChainOpened(_)
+            | HostEvent::TokenIssued(_)
+            | HostEvent::People(_)
+            | HostEvent::SecretSealed(_)
+            | HostEvent::RulesChanged(_)
+            | HostEvent::JournalRecovered(_)
+            | HostEvent::LetterSettled(_) => false,
+        })
+    }
+
+    fn people(self) -> bool {
+        self.any(|event| matches!(event, HostEvent::People(_) | HostEvent::TokenIssued(_)))
+    }
+
+    fn secrets(self) -> bool {
+        self.any(|event| matches!(event, HostEvent::SecretSealed(_)))
+    }
 }
 
 /// The keyring of this state. A tenant whose keys do not open is left out, so its senders are refused, and the log says why;
@@ -63,8 +103,7 @@ pub(super) fn keyring(
     anew: Anew<'_>,
 ) -> Keyring {
     let tenants = state.tenants.iter().filter_map(|(id, record)| {
-        let read = anew == Anew::All || anew == Anew::Of(Some(id));
-        if let Some(known) = before.tenant(id.as_str()).filter(|_| !read) {
+        if let Some(known) = before.tenant(id.as_str()).filter(|_| !anew.tenant(id)) {
             return Some(Arc::clone(known));
         }
         match tenant_keys(id, record, parts, before) {
@@ -81,7 +120,17 @@ pub(super) fn keyring(
         };
         record.accounts.iter().map(key)
     });
-    Keyring::new(tenants, accounts)
+    let people = if anew.people() {
+        Arc::new(People::new(&state.people))
+    } else {
+        Arc::clone(&before.people)
+    };
+    let secrets = if anew.secrets() {
+        Arc::new(host::secrets(state, parts))
+    } else {
+        Arc::clone(before.host_secrets())
+    };
+    Keyring::new(tenants, accounts).with(people, secrets)
 }
 
 fn tenant_keys(
@@ -100,11 +149,23 @@ fn tenant_keys(
         let keys = webhook_keys(id, *vendor, webhook, &data_key, &parts.vault)?;
         webhooks.insert(*vendor, keys);
     }
+    let action = record.action_key.as_ref();
+    let action_seed = action.and_then(|key| match action::opened(id, key, &data_key, &parts.vault) {
+        Ok(seed) => Some(seed),
+        Err(error) => {
+            tracing::error!(tenant = %id, error, "the action key does not open; nothing is signed");
+            None
+        }
+    });
+    let action_kid = action_seed.as_ref().and(action).map(|key| key.kid.clone());
     Ok(TenantKeys {
         tenant: id.clone(),
         opaque_id: record.opaque_id.clone(),
         data_key,
         webhooks,
+        settings: record.settings.clone(),
+        action_seed,
+        action_kid,
     })
 }
 

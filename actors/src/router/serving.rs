@@ -8,7 +8,7 @@ use std::sync::{
 use vyrox_domain::time::Timestamp;
 use vyrox_supervision::{GroupHandle, Handle, State, Stop};
 
-use crate::{tenant::Machine, triage_engine::TriageEngine};
+use crate::{notifier::Notifier, reviewer::Reviewer, tenant::Machine, triage_engine::TriageEngine};
 
 /// The actors that serve a tenant.
 #[derive(Clone)]
@@ -16,7 +16,9 @@ pub(crate) struct Serving {
     pub(super) supervisor: GroupHandle,
     pub(super) machine: Handle<Machine>,
     pub(super) triage: Handle<TriageEngine>,
-    /// Alerts that stage 1 owes.
+    pub(super) reviewer: Option<Handle<Reviewer>>,
+    pub(super) notifier: Option<Handle<Notifier>>,
+    /// What is still to be done or waited for.
     pub(super) owed: Arc<AtomicU64>,
     /// Which activation this is; a late word of an earlier one changes nothing.
     pub(super) life: u64,
@@ -53,10 +55,32 @@ impl Serving {
     }
 }
 
-/// Lets the machine finish what it took, then its stage 1.
+impl Serving {
+    /// Ends those that the machine leans on, whatever they have in hand.
+    pub(super) fn end_now(&self) {
+        self.machine.stop(Stop::Now);
+        self.triage.stop(Stop::Now);
+        self.reviewer
+            .iter()
+            .for_each(|reviewer| reviewer.stop(Stop::Now));
+        self.notifier
+            .iter()
+            .for_each(|notifier| notifier.stop(Stop::Now));
+    }
+}
+
+/// Lets the machine finish what it took, then those that it leans on.
 pub(super) async fn at_rest(serving: Serving) {
     serving.machine.stop(Stop::Drain);
     serving.machine.exited().await;
     serving.triage.stop(Stop::Drain);
     serving.triage.exited().await;
+    if let Some(reviewer) = serving.reviewer {
+        reviewer.stop(Stop::Drain);
+        reviewer.exited().await;
+    }
+    if let Some(notifier) = serving.notifier {
+        notifier.stop(Stop::Drain);
+        notifier.exited().await;
+    }
 }

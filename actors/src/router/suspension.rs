@@ -60,8 +60,7 @@ impl Tenants {
             return;
         };
         tracing::error!(%tenant, why, "tenant suspended; its alerts are still taken in");
-        serving.machine.stop(Stop::Now);
-        serving.triage.stop(Stop::Now);
+        serving.end_now();
         self.note(tenant, TenantHealth::Suspended);
         if let Some(keys) = self.world.keyring.load().tenant(tenant.as_str()).cloned() {
             self.suspend(&keys, serving.probe.load(Ordering::Acquire), ctx);

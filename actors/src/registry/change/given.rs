@@ -5,7 +5,7 @@ use vyrox_domain::webhook::{AuthScheme, MAX_SHARED_SECRET_BYTES, Secret};
 use vyrox_journal::vault::Weakness;
 
 /// Why this secret is no good for this scheme, and what to do about it.
-pub(super) fn flaw(auth: &AuthScheme, secret: &Secret) -> Option<String> {
+pub(in crate::registry) fn flaw(auth: &AuthScheme, secret: &Secret) -> Option<String> {
     let secret = secret.expose();
     if let Some(weakness) = Weakness::of(secret) {
         return Some(format!(

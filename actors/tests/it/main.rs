@@ -1,0 +1,15 @@
+//! A tenant's real actors on a real journal, with services elsewhere that do as they are told, on a
+//! clock that the test moves.
+#![expect(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "a test says what it expected"
+)]
+
+mod house;
+
+mod expiry;
+mod outage;
+mod reviews;
+mod storm;
