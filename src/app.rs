@@ -2,9 +2,13 @@
 
 mod descriptors;
 mod faults;
+mod outside;
+mod playbooks;
+pub(crate) mod policies;
 mod private;
 mod rules;
 mod serve;
+pub(crate) mod sources;
 mod threads;
 mod tls;
 
@@ -21,23 +25,30 @@ use vyrox_actors::{
         vault::Vault,
     },
     keyring::Keyring,
-    ports::{Clock, Limits, World},
+    policy::Policies,
+    ports::{CaseSettings, Clock, Limits, World},
     projector::{Progress, ProjectorParts, catch_up},
+    reviewer::ReviewLimits,
     rules::RuleSet,
     supervision::{Tree, Watchdog, install_panic_hook, withhold_panic_texts},
     tree::{Host, HostParts, start},
 };
-use vyrox_domain::{ids::HOST_CHAIN, time::Timestamp, triage::Bands};
+use vyrox_domain::{
+    ids::HOST_CHAIN,
+    playbook::{Assets, Playbooks},
+    time::Timestamp,
+    triage::Bands,
+};
 
 use crate::{
     clock,
     config::Config,
+    connectors::discord::Discord,
     keys::{BootstrapToken, host_key},
     telemetry,
 };
 
-pub use self::rules::check;
-use self::threads::Threads;
+use self::{outside::Connected, threads::Threads};
 
 /// How a server is run, beside its configuration.
 #[derive(Default)]
@@ -84,6 +95,8 @@ pub(crate) struct Standing {
     pub(crate) feed: Arc<Feed>,
     pub(crate) threads: Threads,
     pub(crate) poisoned: Arc<tokio::sync::Notify>,
+    /// The bot, where one is configured.
+    pub(crate) discord: Option<Discord>,
     /// Looks as long as it is held.
     pub(crate) _watchdog: Watchdog,
 }
@@ -103,27 +116,27 @@ pub(crate) fn stand(config: Config) -> anyhow::Result<Standing> {
     let token = BootstrapToken::load(&dir)?;
     let projections = Arc::new(open_projections(&dir, storage.projection_cache_bytes)?);
     let rules = rules(&config)?;
-    let progress = Arc::new(Progress::default());
-    let projector = ProjectorParts {
-        journal: Arc::clone(&journal) as Arc<dyn Journal>,
-        projections: Arc::clone(&projections),
-        progress: Arc::clone(&progress),
-        feed: Arc::clone(&feed),
-        dedup_window_ms: config.limits.dedup_window_s.saturating_mul(1000),
-        folding: Arc::default(),
-    };
-    catch_up(&projector).context("the projections cannot be brought up to the journal")?;
-    let held = held_chains(journal.as_ref());
+    let (playbooks, assets) = proposing(&config)?;
+    let policies = policies(&config)?;
+    let connected = Connected::new(&config)?;
+    let projector = caught_up(&config, &journal, &projections, &feed)?;
     let world = Arc::new(World {
-        held,
+        held: held_chains(journal.as_ref()),
         clock: Arc::new(SystemClock),
         journal,
         projections,
-        progress,
+        progress: Arc::clone(&projector.progress),
         rules: ArcSwap::from_pointee(rules),
+        playbooks: ArcSwap::from_pointee(playbooks),
+        assets,
+        policies: ArcSwap::from_pointee(policies),
+        outside: connected.outside.clone(),
+        told: Arc::default(),
+        settings: cases(&config),
         keyring: ArcSwap::from_pointee(Keyring::default()),
         limits: limits(&config),
     });
+    connected.in_world(&world);
     let poisoned = Arc::new(tokio::sync::Notify::new());
     let tell = Arc::clone(&poisoned);
     let threads = Threads::start(&config.supervision)?;
@@ -148,8 +161,28 @@ pub(crate) fn stand(config: Config) -> anyhow::Result<Standing> {
         feed,
         threads,
         poisoned,
+        discord: connected.discord,
         _watchdog: watchdog,
     })
+}
+
+/// The projector's parts, once the projections are where the journal is.
+fn caught_up(
+    config: &Config,
+    journal: &Arc<LocalJournal>,
+    projections: &Arc<Projections>,
+    feed: &Arc<Feed>,
+) -> anyhow::Result<ProjectorParts> {
+    let projector = ProjectorParts {
+        journal: Arc::clone(journal) as Arc<dyn Journal>,
+        projections: Arc::clone(projections),
+        progress: Arc::new(Progress::default()),
+        feed: Arc::clone(feed),
+        dedup_window_ms: config.limits.dedup_window_s.saturating_mul(1000),
+        folding: Arc::default(),
+    };
+    catch_up(&projector).context("the projections cannot be brought up to the journal")?;
+    Ok(projector)
 }
 
 /// Refuses to begin an empty vault beside a host that has a past: its tenants' keys lay in the old
@@ -180,9 +213,32 @@ fn open_vault(path: &Path, key: &HostKey) -> anyhow::Result<Vault> {
     )
 }
 
+/// Everything that is wrong with what the configuration points to, one line each; empty if nothing
+/// is.
+pub fn check(config: &Config) -> Vec<String> {
+    let mut faults = rules::load(config).err().unwrap_or_default();
+    faults.extend(playbooks::load(config).err().unwrap_or_default());
+    faults.extend(policies::check(config));
+    faults
+}
+
 fn rules(config: &Config) -> anyhow::Result<RuleSet> {
     rules::load(config)
         .map_err(|errors| anyhow::anyhow!("the rules do not compile:\n  {}", errors.join("\n  ")))
+}
+
+fn policies(config: &Config) -> anyhow::Result<Policies> {
+    policies::load(config.policy.dir.as_deref())
+        .map_err(|faults| anyhow::anyhow!("the policies are not sound:\n  {}", faults.join("\n  ")))
+}
+
+fn proposing(config: &Config) -> anyhow::Result<(Playbooks, Assets)> {
+    playbooks::load(config).map_err(|faults| {
+        let faults = faults.join("\n  ");
+        anyhow::anyhow!(
+            "the playbooks or the patterns of special machines are not sound:\n  {faults}"
+        )
+    })
 }
 
 /// Chains whose end could not be proven, each with the first number that is in doubt.
@@ -260,6 +316,19 @@ fn open_projections(dir: &Path, cache_bytes: usize) -> anyhow::Result<Projection
             Ok(Projections::recreate(&path, cache_bytes)?)
         }
         Err(error) => Err(error).context("the projections do not open"),
+    }
+}
+
+fn cases(config: &Config) -> CaseSettings {
+    let (llm, notify) = (&config.llm, &config.notify);
+    CaseSettings {
+        approval_ms: config.actions.approval_s.saturating_mul(1000),
+        dry_run: config.actions.dry_run,
+        bulk_hosts: config.policy.bulk_hosts,
+        daily_calls: llm.daily_calls,
+        review: ReviewLimits::new(llm.concurrency, llm.timeout_ms),
+        slas: notify.slas(),
+        page_high: notify.page_high,
     }
 }
 

@@ -1,7 +1,7 @@
 //! The command line: a thin client of the server's own HTTP, and the two ways to start it.
 //!
 //! Nothing here knows more than any other client could: what a command shows, it asked the server
-//! for, except `audit verify FILE`, which needs no server at all.
+//! for, except `audit verify FILE` and `policy`, which need no server at all.
 
 use std::{path::PathBuf, process::ExitCode};
 
@@ -10,24 +10,31 @@ use secrecy::SecretString;
 
 pub mod alert;
 pub mod audit;
+pub mod backtest;
 pub mod chain_name;
+pub mod chat;
 pub mod check;
 pub mod client;
 pub mod completions;
 pub mod dead_letter;
+pub mod decide;
 pub mod demo;
 pub mod export;
 pub mod failure;
 #[cfg(test)]
 mod fake_server;
+pub mod incident;
 pub mod load;
 pub mod model;
 pub mod out;
+pub mod person;
 pub mod play;
+pub mod policy;
 pub mod serve;
 pub mod settings;
 pub mod simulate;
 pub mod tenant;
+pub mod token;
 pub mod top;
 pub mod tree;
 pub mod verify;
@@ -127,19 +134,40 @@ pub enum Command {
     Serve(serve::ServeArgs),
     /// Serve from a throw-away directory, play attacks into it, and show what happened
     Demo(demo::DemoArgs),
-    /// Validate configuration and rules, and name every error in them
+    /// Validate configuration, rules, playbooks and policies, and name every error in them
     Check,
     /// Add, look at and change tenants
     #[command(subcommand)]
     Tenant(tenant::TenantCommand),
+    /// Add people, say what each may decide, link their accounts, make their tokens
+    #[command(subcommand)]
+    Person(person::PersonCommand),
+    /// List and revoke the tokens that people decide with
+    #[command(subcommand)]
+    Token(token::TokenCommand),
+    /// Set what the host speaks in chat with
+    #[command(subcommand)]
+    Chat(chat::ChatCommand),
     /// Send signed alerts of a made-up attack to a running server
     Simulate(simulate::SimulateArgs),
     /// Look at alerts and their verdicts
     #[command(subcommand)]
     Alert(alert::AlertCommand),
+    /// Look at incidents: alerts that belong together, and what is proposed about them
+    #[command(subcommand)]
+    Incident(incident::IncidentCommand),
+    /// Say yes to a proposed action, with a token of your own
+    Approve(decide::ApproveArgs),
+    /// Say no to a proposed action, with a token of your own
+    Deny(decide::DenyArgs),
     /// Verify, export and look at the audit chain
     #[command(subcommand)]
     Audit(audit::AuditCommand),
+    /// Hold changed rules against the alerts that are there, before they come in force
+    Backtest(backtest::BacktestArgs),
+    /// Check, look at and test the policies: who may do what
+    #[command(subcommand)]
+    Policy(policy::PolicyCommand),
     /// Look at messages that were set aside, have them handled again, or drop them
     #[command(subcommand)]
     DeadLetter(dead_letter::DeadLetterCommand),
@@ -154,11 +182,19 @@ fn run(command: Command, settings: &Settings, out: &mut Out) -> Result<(), Failu
         Command::Serve(args) => serve::run(&args, settings),
         Command::Demo(args) => demo::run(&args, settings),
         Command::Check => check::run(settings, out),
+        Command::Policy(command) => policy::run(command, settings, out),
         Command::Completions(args) => completions::run(&args, Cli::command(), out),
         Command::Tenant(command) => wait_for(tenant::run(command, settings, out)),
+        Command::Person(command) => wait_for(person::run(command, settings, out)),
+        Command::Token(command) => wait_for(token::run(command, settings, out)),
+        Command::Chat(command) => wait_for(chat::run(command, settings, out)),
         Command::Simulate(args) => wait_for(simulate::run(args, settings, out)),
         Command::Alert(command) => wait_for(alert::run(command, settings, out)),
+        Command::Incident(command) => wait_for(incident::run(command, settings, out)),
+        Command::Approve(args) => wait_for(decide::approve(args, settings, out)),
+        Command::Deny(args) => wait_for(decide::deny(args, settings, out)),
         Command::Audit(command) => wait_for(audit::run(command, settings, out)),
+        Command::Backtest(args) => wait_for(backtest::run(args, settings, out)),
         Command::DeadLetter(command) => wait_for(dead_letter::run(command, settings, out)),
         Command::Top(args) => wait_for(top::run(args, settings, out)),
     }
@@ -206,15 +242,41 @@ mod tests {
             "vyrox tenant show acme",
             "vyrox tenant update acme --account defender:x --remove-account defender:y",
             "vyrox tenant rotate-secret acme --vendor generic --overlap 60 --secret-stdin",
+            "vyrox tenant update acme --llm on --chat-admin-role 42",
+            "vyrox tenant chat-code acme",
+            "vyrox tenant chat-release acme",
+            "vyrox person add alice",
+            "vyrox person add alice --tenant acme --tenant globex --role analyst --role approver",
+            "vyrox person list --json",
+            "vyrox person grant alice --tenant acme --role emergency_approver",
+            "vyrox person grant alice --tenant acme --none",
+            "vyrox person link alice --discord 42",
+            "vyrox person unlink alice --discord 42",
+            "vyrox person remove alice",
+            "vyrox person token alice --ttl 30m",
+            "vyrox token list",
+            "vyrox token revoke tok_1",
+            "vyrox chat set-token",
             "vyrox simulate mimikatz --tenant acme --rate 50 --count 100 --vendor generic",
             "vyrox simulate --list",
             "vyrox alert list --tenant acme --limit 5",
             "vyrox alert show 0190a2d4-0000-7000-8000-000000000000 --tenant acme",
+            "vyrox incident list --tenant acme --limit 5",
+            "vyrox incident show 0190a2d4-0000-7000-8000-000000000000 --tenant acme --json",
+            "vyrox approve 0190a2d4-0000-7000-8000-000000000000 --tenant acme --digest 5f0e",
+            "vyrox approve 0190a2d4-0000-7000-8000-000000000000 --break-glass 0190a2d4-0000-7000-8000-000000000001 --reason because",
+            "vyrox deny 0190a2d4-0000-7000-8000-000000000000 --digest 5f0e --reason no",
             "vyrox audit verify acme",
             "vyrox audit verify a.jsonl b.jsonl --json",
             "vyrox audit export acme --format csv --from 3 --to 9 --output f.csv",
             "vyrox audit verify _host",
             "vyrox audit head acme --url http://127.0.0.1:1 --token t",
+            "vyrox backtest --rules d --since 30d",
+            "vyrox backtest --rules d --replace --tenant acme --since 12h --until 2026-01-31T00:00:00Z --limit-diffs 5 --fail-on-diff --json",
+            "vyrox policy check",
+            "vyrox policy check ./policies --json",
+            "vyrox policy show --dir d --cedar",
+            "vyrox policy test --dir d a.toml b.toml",
             "vyrox dead-letter list",
             "vyrox dead-letter list --tenant acme --json",
             "vyrox dead-letter redrive 3 4",
@@ -237,11 +299,26 @@ mod tests {
             "vyrox tenant add _host",
             "vyrox tenant add acme --vendor nobody:bearer",
             "vyrox tenant add acme --vendor crowdstrike",
+            "vyrox tenant update acme --llm maybe",
+            "vyrox person add A",
+            "vyrox person add alice --tenant acme",
+            "vyrox person add alice --role approver",
+            "vyrox person grant alice --tenant acme",
+            "vyrox person grant alice --tenant acme --role boss",
+            "vyrox person grant alice --tenant acme --none --role analyst",
+            "vyrox person link alice",
+            "vyrox person token alice --ttl 8d",
+            "vyrox chat set-token s3cret",
             "vyrox simulate",
             "vyrox simulate unheard-of",
             "vyrox simulate mimikatz --rate 0",
             "vyrox alert show not-a-uuid",
             "vyrox alert list",
+            "vyrox deny 0190a2d4-0000-7000-8000-000000000000",
+            "vyrox approve 0190a2d4-0000-7000-8000-000000000000 --reason because",
+            "vyrox incident list",
+            "vyrox backtest",
+            "vyrox backtest --rules d --since yesterday",
             "vyrox audit verify",
             "vyrox audit export acme --format xml",
             "vyrox dead-letter redrive",

@@ -20,8 +20,10 @@ pub use self::{
     report::{ConfigError, Origin, Warning},
     secret::{PLACEHOLDER_WORDS, Secret},
     sections::{
-        ActionsConfig, AuthConfig, Config, HostKeySource, LimitsConfig, LogConfig, LogFormat,
-        ServerConfig, StorageConfig, SupervisionConfig, TriageConfig,
+        ActionsConfig, AssetsConfig, AuthConfig, Config, DiscordConfig, EmailConfig, HostKeySource,
+        LimitsConfig, LlmConfig, LogConfig, LogFormat, MailTls, NotifyConfig, PagerdutyConfig,
+        PlaybooksConfig, PolicyConfig, ServerConfig, StorageConfig, SupervisionConfig,
+        TriageConfig,
     },
     short_names::short_names,
 };

@@ -10,12 +10,20 @@ pub(crate) mod input;
 mod body;
 mod webhooks;
 
+pub mod interactions;
+mod notify;
+
 mod audit;
 mod export;
 
 mod admin;
 mod alerts;
+mod backtest;
+mod chat;
 mod dead_letters;
+mod decisions;
+mod incidents;
+mod people;
 
 mod health;
 mod metrics;
@@ -27,9 +35,10 @@ use std::{
 };
 
 use actix_web::{
-    Resource,
-    web::{Data, ServiceConfig, get, post, resource, route},
+    HttpRequest, Resource,
+    web::{Data, ServiceConfig, delete, get, post, put, resource, route},
 };
+use tokio::sync::Semaphore;
 use vyrox_actors::{
     directory::Directory,
     ports::World,
@@ -43,12 +52,17 @@ use vyrox_domain::{
 };
 
 use self::{
-    admission::Admission,
+    admission::{Admission, Class},
+    interactions::ChatDoor,
     metrics::Metrics,
-    problem::{method_not_allowed, not_found, path_errors},
-    tokens::Tokens,
+    problem::{Answer, method_not_allowed, not_found, path_errors},
+    tokens::{Caller, Personal, Scope, Tokens},
 };
-use crate::{app::Standing, config::Config};
+use crate::{
+    app::Standing,
+    config::Config,
+    desk::{TenantDesk, chat::ChatDesk},
+};
 
 /// What every handler shares. Nothing in it changes but behind its own lock.
 pub(crate) struct Edge {
@@ -62,10 +76,14 @@ pub(crate) struct Edge {
     pub(crate) admission: Arc<Admission>,
     pub(crate) tokens: Tokens,
     pub(crate) metrics: Metrics,
+    /// What the routes of chat share.
+    pub(crate) chat: Data<ChatDoor>,
     /// `VYROX_HMAC_SECRET` for the routes of trusted services.
     pub(crate) service_key: Option<Secret>,
     /// The same as a webhook's keys, where the operator lets it stand in for missing ones.
     pub(crate) fallback: Option<Keys>,
+    /// The place of the one backtest that may run.
+    pub(crate) backtests: Arc<Semaphore>,
     listening: OnceLock<SocketAddr>,
 }
 
@@ -79,6 +97,12 @@ impl Edge {
         let (world, tree) = (Arc::clone(&standing.world), host.tree.clone());
         let admission = Arc::new(Admission::new(&config.limits));
         let metrics = Metrics::new(Arc::clone(&world), tree.clone(), Arc::clone(&admission));
+        let desk = Arc::new(ChatDesk::new(standing));
+        let mut chat = ChatDoor::new(desk, Arc::clone(&admission), Arc::clone(&world.clock));
+        chat.key.clone_from(&config.discord.public_key);
+        chat.application_id
+            .clone_from(&config.discord.application_id);
+        chat.service_key.clone_from(&service_key);
         Self {
             config: config.clone(),
             world,
@@ -90,13 +114,35 @@ impl Edge {
             admission,
             tokens: Tokens::new(standing.token.clone()),
             metrics,
+            chat: Data::new(chat),
             fallback: fallback.map(|current| Keys {
                 scheme: AuthScheme::VyroxHmac,
                 current,
                 previous: None,
             }),
             service_key,
+            backtests: Arc::new(Semaphore::new(1)),
             listening: OnceLock::new(),
+        }
+    }
+
+    /// The person who shows a token of their own, within that person's ration of calls.
+    pub(crate) fn person(&self, request: &HttpRequest) -> Answer<Personal> {
+        let keyring = self.world.keyring.load();
+        let personal = self
+            .tokens
+            .person(request, self.world.now(), &keyring.people)?;
+        let budget = format!("person:{}", personal.person_id).into();
+        self.admission.spend(Class::Api, &budget).into_result()?;
+        Ok(personal)
+    }
+
+    /// Where people's words reach a tenant.
+    pub(crate) fn desk(&self) -> TenantDesk {
+        TenantDesk {
+            world: Arc::clone(&self.world),
+            directory: Arc::clone(&self.directory),
+            tenants: self.tenants.clone(),
         }
     }
 
@@ -123,6 +169,13 @@ impl Edge {
         self.config.server.base_url(bound)
     }
 
+    /// Whoever shows a token that allows `scope`: the bootstrap token, or a person's.
+    pub(crate) fn let_in(&self, request: &HttpRequest, scope: Scope) -> Answer<Caller> {
+        let keyring = self.world.keyring.load();
+        let now = self.world.now();
+        self.tokens.admit(request, scope, now, &keyring.people)
+    }
+
     /// How long a body may take to arrive.
     pub(crate) fn body_patience(&self) -> Duration {
         Duration::from_millis(self.config.server.body_timeout_ms)
@@ -132,6 +185,30 @@ impl Edge {
     pub(crate) fn patience(&self) -> Duration {
         Duration::from_millis(self.config.server.request_timeout_ms)
     }
+}
+
+/// Alerts, what became of them, and what people decide about them.
+fn case_routes(service: &mut ServiceConfig) {
+    service
+        .service(only_get("/api/v1/alerts", get().to(alerts::list)))
+        .service(only_get("/api/v1/alerts/{alert}", get().to(alerts::show)))
+        .service(only_post(
+            "/api/v1/alerts/{alert}/approve",
+            post().to(decisions::approve),
+        ))
+        .service(only_post(
+            "/api/v1/alerts/{alert}/deny",
+            post().to(decisions::deny),
+        ))
+        .service(only_post(
+            "/api/v1/alerts/{alert}/break-glass",
+            post().to(decisions::break_glass),
+        ))
+        .service(only_get("/api/v1/incidents", get().to(incidents::list)))
+        .service(only_get(
+            "/api/v1/incidents/{incident}",
+            get().to(incidents::show),
+        ));
 }
 
 /// Every route.
@@ -146,6 +223,8 @@ pub(crate) fn routes(service: &mut ServiceConfig) {
             "/t/{tenant}/webhook/{vendor}",
             post().to(webhooks::by_path),
         ))
+        .service(only_post("/interactions", post().to(interactions::receive)))
+        .service(only_post("/webhook", post().to(notify::receive)))
         .service(only_get("/audit/export", get().to(export::export)))
         .service(only_get("/audit/head", get().to(audit::head)))
         .service(only_get("/audit/verify", get().to(audit::verify)))
@@ -161,17 +240,15 @@ pub(crate) fn routes(service: &mut ServiceConfig) {
             "/api/v1/tenants/{tenant}/rotate-secret",
             post().to(admin::rotate_secret),
         ))
-        .service(only_get("/api/v1/alerts", get().to(alerts::list)))
-        .service(only_get("/api/v1/alerts/{alert}", get().to(alerts::show)))
+        .service(only_post("/api/v1/backtest", post().to(backtest::run)))
         .service(only_get(
             "/api/v1/dead-letters",
             get().to(dead_letters::list),
         ))
-        .service(
-            resource("/api/v1/dead-letters/{number}")
-                .route(actix_web::web::delete().to(dead_letters::discard))
-                .default_service(method_not_allowed("DELETE")),
-        )
+        .service(only_delete(
+            "/api/v1/dead-letters/{number}",
+            delete().to(dead_letters::discard),
+        ))
         .service(only_post(
             "/api/v1/dead-letters/{number}/redrive",
             post().to(dead_letters::redrive),
@@ -186,13 +263,74 @@ pub(crate) fn routes(service: &mut ServiceConfig) {
             get().to(health::tenant),
         ))
         .service(only_get("/metrics", get().to(metrics::scrape)))
+        .configure(case_routes)
+        .configure(people_and_chat)
         .default_service(route().to(not_found));
+}
+
+/// Those about people, their tokens, and where they talk.
+fn people_and_chat(service: &mut ServiceConfig) {
+    service
+        .service(
+            resource("/api/v1/people")
+                .route(get().to(people::list))
+                .route(post().to(people::add))
+                .default_service(method_not_allowed("GET, POST")),
+        )
+        .service(
+            resource("/api/v1/people/{person}")
+                .route(get().to(people::show))
+                .route(delete().to(people::remove))
+                .default_service(method_not_allowed("GET, DELETE")),
+        )
+        .service(
+            resource("/api/v1/people/{person}/roles/{tenant}")
+                .route(put().to(people::grant))
+                .default_service(method_not_allowed("PUT")),
+        )
+        .service(only_post(
+            "/api/v1/people/{person}/links",
+            post().to(people::link),
+        ))
+        .service(only_delete(
+            "/api/v1/people/{person}/links/{provider}/{account}",
+            delete().to(people::unlink),
+        ))
+        .service(only_post(
+            "/api/v1/people/{person}/tokens",
+            post().to(people::issue_token),
+        ))
+        .service(only_get("/api/v1/tokens", get().to(people::tokens)))
+        .service(only_delete(
+            "/api/v1/tokens/{token}",
+            delete().to(people::revoke_token),
+        ))
+        .service(only_get("/api/v1/me", get().to(people::me)))
+        .service(only_post(
+            "/api/v1/tenants/{tenant}/chat-code",
+            post().to(chat::issue_code),
+        ))
+        .service(only_delete(
+            "/api/v1/tenants/{tenant}/chat",
+            delete().to(chat::release),
+        ))
+        .service(
+            resource("/api/v1/chat/discord/bot-token")
+                .route(put().to(chat::set_bot_token))
+                .default_service(method_not_allowed("PUT")),
+        );
 }
 
 fn only_get(path: &str, handler: actix_web::Route) -> Resource {
     resource(path)
         .route(handler)
         .default_service(method_not_allowed("GET"))
+}
+
+fn only_delete(path: &str, handler: actix_web::Route) -> Resource {
+    resource(path)
+        .route(handler)
+        .default_service(method_not_allowed("DELETE"))
 }
 
 fn only_post(path: &str, handler: actix_web::Route) -> Resource {

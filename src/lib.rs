@@ -7,8 +7,11 @@
 //!
 //! * [`config`], [`clock`], [`keys`]: the only readers of settings, time and key files;
 //! * [`telemetry`], [`shutdown`]: what an operator sees and says;
+//! * [`connectors`]: services elsewhere, behind the ports of the actors;
 //! * [`app`]: opens what lasts, starts the tree, opens the doors, and closes all that in order;
+//! * [`connectors`]: services elsewhere, one file a service;
 //! * [`http`]: every route in one table; every error from one table (`http::problem`);
+//! * [`connectors`]: services elsewhere, one file a service;
 //! * [`cli`]: one file a command, thin clients of the same HTTP;
 //! * [`scenario`]: attacks to play, as pure payloads.
 
@@ -20,7 +23,11 @@ pub mod keys;
 pub mod shutdown;
 pub mod telemetry;
 
+pub mod connectors;
+
 pub mod app;
+
+pub(crate) mod desk;
 
 pub mod http;
 

@@ -39,7 +39,7 @@ mod armed {
         edge: Data<Edge>,
         payload: Payload,
     ) -> Answer<HttpResponse> {
-        edge.tokens.require(&request, Scope::FaultsWrite)?;
+        edge.let_in(&request, Scope::FaultsWrite)?;
         let order: Order = input::json(&request, payload, edge.body_patience()).await?;
         let fault: Fault = order.fault.parse().map_err(|unknown: UnknownFault| {
             Problem::new(Code::InvalidRequest).detail(unknown.to_string())

@@ -17,7 +17,7 @@ use vyrox_domain::{
     ids::TenantId,
 };
 
-use super::{EndedAtOnce, RunOptions, Standing, faults, rules, stand, tls};
+use super::{EndedAtOnce, RunOptions, Standing, faults, outside, rules, stand, tls};
 use crate::{
     config::Config,
     http::{self, Edge, problem},
@@ -26,6 +26,9 @@ use crate::{
 
 /// Time for requests in hand to be answered, then for actors to finish what they took.
 const DRAIN: Duration = Duration::from_secs(10);
+
+/// Time for answers that were promised in chat.
+const TOLD: Duration = Duration::from_secs(5);
 
 /// Time for one tenant to be woken at the start.
 const WAKE: Duration = Duration::from_secs(10);
@@ -53,7 +56,7 @@ pub(super) async fn serve(config: Config, options: RunOptions) -> anyhow::Result
     waking.abort();
     match quit {
         End::Drain(mut signals) => {
-            let drained = drain(standing, handle);
+            let drained = drain(standing, handle, &edge);
             tokio::select! {
                 result = drained => { running.abort(); result }
                 code = second(&mut signals) => Err(EndedAtOnce { code }.into()),
@@ -157,6 +160,7 @@ fn begin(standing: &Standing) -> JoinHandle<()> {
         let issued = TokenIssued {
             token_id: "bootstrap".into(),
             scopes: vec!["all".into()],
+            personal: None,
         };
         standing.host.registry.try_cast(NoteToken(issued)).ok();
     }
@@ -165,6 +169,14 @@ fn begin(standing: &Standing) -> JoinHandle<()> {
         if noted.is_err() {
             tracing::error!("what the start found in the journal stands in this log alone");
         }
+    }
+    if let (Some(bot), Some(application)) =
+        (&standing.discord, &standing.config.discord.application_id)
+    {
+        actix::spawn(outside::offer_registration(
+            bot.clone(),
+            application.clone(),
+        ));
     }
     let owed = owing(&*standing.world.journal, &standing.world.projections);
     actix::spawn(wake(standing.host.tenants.clone(), owed))
@@ -183,10 +195,10 @@ async fn wake(tenants: Handle<Tenants>, owed: Vec<TenantId>) {
             Ok(None) => "there is no such tenant here".to_owned(),
             Err(error) => error.to_string(),
         };
-        tracing::warn!(%tenant, why, "owed a verdict and not woken; its next alert does it");
+        tracing::warn!(%tenant, why, "has something to do and was not woken; its next alert does it");
     }
     if all > 0 {
-        tracing::info!(woken, owed = all, "tenants that were owed a verdict");
+        tracing::info!(woken, owed = all, "tenants that had something to do");
     }
 }
 
@@ -200,6 +212,7 @@ fn open_doors(
     let app = move || {
         App::new()
             .app_data(shared.clone())
+            .app_data(shared.chat.clone())
             .wrap(ErrorHandlers::new().default_handler(problem::as_problem))
             .configure(http::routes)
             .configure(faults::routes)
@@ -226,11 +239,15 @@ fn open_doors(
     Ok((bound.run(), address))
 }
 
-/// No new requests; those in hand are answered; actors finish in the reverse order of their start;
+/// No new requests; those in hand are answered, and what was promised in chat is told; actors finish in the reverse order of their start;
 /// the journal is closed last.
-async fn drain(standing: Standing, server: ServerHandle) -> anyhow::Result<()> {
+async fn drain(standing: Standing, server: ServerHandle, edge: &Edge) -> anyhow::Result<()> {
     tracing::info!("draining");
     server.stop(true).await;
+    let told = tokio::time::timeout(TOLD, edge.chat.all_told());
+    if told.await.is_err() {
+        tracing::warn!("answers that were promised in chat are left untold");
+    }
     let report = standing.host.tree.shutdown(DRAIN).await;
     tell(&report);
     standing.feed.close();

@@ -12,6 +12,7 @@ use vyrox_domain::{
 
 use super::{
     client::Client,
+    decide::show_proposal,
     failure::Failure,
     model::{AlertPage, AlertView, Reason, view},
     out::{Line, Out, Tone},
@@ -186,12 +187,8 @@ pub(super) fn show_alert(alert: &AlertView, out: &mut Out) -> Result<(), Failure
     for (index, reason) in alert.reasons.iter().enumerate() {
         out.line(reason_line(if index == 0 { "because" } else { "" }, reason))?;
     }
-    if let Some(proposal) = alert
-        .proposal
-        .as_ref()
-        .filter(|proposal| !proposal.is_null())
-    {
-        out.line(Line::item("proposal", proposal))?;
+    if let Some(proposal) = alert.proposal.as_ref().filter(|it| it.is_object()) {
+        show_proposal(proposal, out)?;
     }
     for (index, step) in alert.history.iter().enumerate() {
         let seq = step

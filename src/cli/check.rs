@@ -1,4 +1,4 @@
-//! `vyrox check`: every error of configuration and rules, not the first.
+//! `vyrox check`: every error of configuration, rules, playbooks and policies, not the first.
 
 use serde_json::json;
 
@@ -33,7 +33,7 @@ fn report(errors: &[String], warnings: &[String], out: &mut Out) -> Result<(), F
             out.line(
                 Line::new()
                     .tone(Tone::Good, "ok")
-                    .text("  configuration and rules are sound"),
+                    .text("  configuration, rules, playbooks and policies are sound"),
             )?;
         }
     }
@@ -67,7 +67,7 @@ mod tests {
         report(&[], &[], &mut paper.out(true)).unwrap();
         assert_eq!(
             paper.text(),
-            "{\"errors\":[],\"ok\":true,\"warnings\":[]}\n"
+            "{\"ok\":true,\"errors\":[],\"warnings\":[]}\n"
         );
     }
 }

@@ -107,6 +107,27 @@ impl Client {
         self.read(response).await
     }
 
+    /// Asks with a body for an answer that the caller reads piece by piece, as with [`Self::open`].
+    pub async fn open_post(
+        &self,
+        path: &[&str],
+        body: &impl Serialize,
+    ) -> Result<Response, Failure> {
+        let request = self.request(Method::POST, path, &[])?.json(body);
+        self.answered(request).await
+    }
+
+    /// Puts something in place of what was there.
+    pub async fn put<T: DeserializeOwned>(
+        &self,
+        path: &[&str],
+        body: &impl Serialize,
+    ) -> Result<T, Failure> {
+        let request = self.request(Method::PUT, path, &[])?.json(body);
+        let response = self.answered(request).await?;
+        self.read(response).await
+    }
+
     /// Changes something.
     pub async fn patch<T: DeserializeOwned>(
         &self,

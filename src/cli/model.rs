@@ -18,8 +18,36 @@ pub struct Tenant {
     pub webhooks: Vec<Webhook>,
     /// The vendors' names for it.
     pub accounts: Vec<Account>,
+    /// Whether a language model may be asked about its alerts.
+    pub llm: Option<bool>,
+    /// Where its alerts are talked about.
+    pub chat: Option<Chat>,
+    /// What its actions are signed with.
+    pub action_key: Option<ActionKey>,
     /// The end of its chain.
     pub head: Option<Head>,
+}
+
+/// A tenant's place in chat.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct Chat {
+    /// The chat server.
+    pub guild_id: String,
+    /// The channel.
+    pub channel_id: String,
+    /// Who may give orders there.
+    pub admin_role_id: Option<String>,
+}
+
+/// The public half of a tenant's signing key.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct ActionKey {
+    /// Its name.
+    pub kid: String,
+    /// What signatures are checked with, 64 hex digits.
+    pub public_key_hex: String,
 }
 
 /// One way in for alerts.

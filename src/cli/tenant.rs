@@ -5,6 +5,7 @@ use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::{Map, Value, json};
 use vyrox_domain::{ids::TenantId, time::Timestamp, vendor::Vendor};
 
+mod chat;
 mod show;
 pub mod spec;
 
@@ -34,13 +35,34 @@ pub enum TenantCommand {
         #[arg(value_name = "ID")]
         tenant: TenantId,
     },
-    /// Add webhooks, add or remove accounts
+    /// Add webhooks, add or remove accounts, change settings
     #[command(after_help = UPDATE_EXAMPLES)]
     Update(UpdateArgs),
     /// Replace a webhook's secret; the old one stays valid for an overlap
     #[command(after_help = ROTATE_EXAMPLES)]
     RotateSecret(RotateArgs),
+    /// Make a one-time code that ties a Discord channel to a tenant
+    #[command(after_help = CHAT_CODE_HELP)]
+    ChatCode {
+        /// The tenant
+        #[arg(value_name = "ID")]
+        tenant: TenantId,
+    },
+    /// Untie a tenant from its Discord channel
+    ChatRelease {
+        /// The tenant
+        #[arg(value_name = "ID")]
+        tenant: TenantId,
+    },
 }
+
+const CHAT_CODE_HELP: &str = "\
+Whoever says the code within 15 minutes, in a channel of a Discord server that has the bot, ties that
+channel to the tenant. It works once; a new code replaces the one before. A Discord server belongs to
+one tenant, and a tenant has one.
+
+Example:
+  vyrox tenant chat-code acme";
 
 const ADD_EXAMPLES: &str = "\
 Examples:
@@ -56,7 +78,9 @@ AUTH is one of vyrox-hmac, falcon-hmac[=HEADER], bearer, header-secret[=HEADER].
 const UPDATE_EXAMPLES: &str = "\
 Examples:
   vyrox tenant update acme --vendor defender:bearer
-  vyrox tenant update acme --account sentinelone:225494730938493804 --remove-account sentinelone:1";
+  vyrox tenant update acme --account sentinelone:225494730938493804 --remove-account sentinelone:1
+  vyrox tenant update acme --llm on
+        alerts of the middle band may be shown to the configured language model; off until somebody says so";
 
 const ROTATE_EXAMPLES: &str = "\
 Examples:
@@ -95,9 +119,24 @@ pub struct UpdateArgs {
     /// A vendor's own id to remove; may be repeated
     #[arg(long = "remove-account", value_name = "VENDOR:ID")]
     pub remove_accounts: Vec<AccountSpec>,
+    /// Whether a language model may be asked about its alerts
+    #[arg(long)]
+    pub llm: Option<Switch>,
+    /// The Discord role that may give orders in its channel; `none` for the server's administrators alone
+    #[arg(long, value_name = "ROLE_ID|none")]
+    pub chat_admin_role: Option<String>,
     /// Read the webhooks' secret from standard input instead of having one made
     #[arg(long, requires = "vendors")]
     pub secret_stdin: bool,
+}
+
+/// On or off.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum Switch {
+    /// Yes.
+    On,
+    /// No.
+    Off,
 }
 
 /// Arguments of `tenant rotate-secret`.
@@ -130,6 +169,8 @@ pub async fn run(
         TenantCommand::Show { tenant } => show(&client, &tenant, out).await,
         TenantCommand::Update(args) => update(&client, args, out).await,
         TenantCommand::RotateSecret(args) => rotate(&client, args, out).await,
+        TenantCommand::ChatCode { tenant } => chat::code(&client, &tenant, out).await,
+        TenantCommand::ChatRelease { tenant } => chat::release(&client, &tenant, out).await,
     }
 }
 
@@ -200,16 +241,29 @@ async fn show(client: &Client, tenant: &TenantId, out: &mut Out) -> Result<(), F
 }
 
 async fn update(client: &Client, args: UpdateArgs, out: &mut Out) -> Result<(), Failure> {
-    if args.vendors.is_empty() && args.add_accounts.is_empty() && args.remove_accounts.is_empty() {
+    let lists = [
+        args.vendors.len(),
+        args.add_accounts.len(),
+        args.remove_accounts.len(),
+    ];
+    let settings = args.llm.is_some() || args.chat_admin_role.is_some();
+    if lists.iter().all(|length| *length == 0) && !settings {
         return Err(Failure::usage("nothing to change")
-            .hint("give --vendor, --account or --remove-account"));
+            .hint("give --vendor, --account, --remove-account, --llm or --chat-admin-role"));
     }
     let secret = secret_from_stdin(args.secret_stdin)?;
-    let request = json!({
+    let mut request = json!({
         "webhooks": webhook_members(&args.vendors, secret.as_ref()),
         "add_accounts": account_members(&args.add_accounts),
         "remove_accounts": account_members(&args.remove_accounts),
     });
+    if let (Some(llm), Some(request)) = (args.llm, request.as_object_mut()) {
+        request.insert("llm".into(), json!(llm == Switch::On));
+    }
+    if let (Some(role), Some(request)) = (args.chat_admin_role, request.as_object_mut()) {
+        let role = if role == "none" { String::new() } else { role };
+        request.insert("chat_admin_role".into(), json!(role));
+    }
     let path = ["api", "v1", "tenants", args.tenant.as_str()];
     let answer: Value = client.patch(&path, &request).await?;
     if out.is_json() {

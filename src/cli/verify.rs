@@ -171,14 +171,15 @@ mod tests {
         let mut previous = "0".repeat(64);
         let mut lines = String::new();
         for seq in 0..3 {
-            let mut entry = json!({
+            let entry = json!({
                 "actor": "system", "event": "alert.received", "event_version": 1, "payload": {},
                 "previous_hash": previous, "seq": seq, "tenant_id": "acme",
                 "timestamp": 1_768_473_000, "timestamp_ms": 1_768_473_000_000_u64,
             });
+            let entry = entry.to_string();
             previous = Digest::of(format!("{previous}|{entry}").as_bytes()).to_hex();
-            entry["hash"] = previous.clone().into();
-            lines = format!("{lines}{entry}\n");
+            let hash = format!("\"hash\":\"{previous}\",\"payload\"");
+            lines = format!("{lines}{}\n", entry.replacen("\"payload\"", &hash, 1));
         }
         lines
     }

@@ -2,6 +2,8 @@
 
 use std::{net::IpAddr, path::Path, thread};
 
+use crate::connectors::{email::Email, pagerduty::Pagerduty};
+
 use super::{Config, Origin, report::Report, secret::is_key_hex};
 
 /// Worker threads that more cores don't raise by themselves.
@@ -24,6 +26,9 @@ pub(super) fn checked(merged: config::Config, report: &mut Report) -> Option<Con
     transport(&config, report);
     secrets(&config, report);
     triage(&config, report);
+    policy(&config, report);
+    llm(&config, report);
+    notification(&config, report);
     bounds(&config, report);
     Some(config)
 }
@@ -114,6 +119,37 @@ fn triage(config: &Config, report: &mut Report) {
             together(report, "triage.builtin_rules", message);
         }
         _ => {}
+    }
+}
+
+fn policy(config: &Config, report: &mut Report) {
+    if let Some(directory) = config.policy.dir.as_ref().filter(|dir| !dir.is_dir()) {
+        let message = format!("{} is not a directory", directory.display());
+        together(report, "policy.dir", message);
+    }
+}
+
+fn llm(config: &Config, report: &mut Report) {
+    if config.llm.base_url.is_some() && config.llm.model.is_empty() {
+        together(report, "llm.model", "is missing beside llm.base_url");
+    }
+}
+
+fn notification(config: &Config, report: &mut Report) {
+    let notify = &config.notify;
+    if notify.critical_fallback_s >= notify.critical_within_s {
+        let message = "must be below notify.critical_within_s";
+        together(report, "notify.critical_fallback_s", message);
+    }
+    if notify.high_fallback_s >= notify.high_within_s {
+        let message = "must be below notify.high_within_s";
+        together(report, "notify.high_fallback_s", message);
+    }
+    if let Err(fault) = Pagerduty::new(&config.pagerduty) {
+        together(report, fault.key, fault.message);
+    }
+    if let Err(fault) = Email::new(&config.email) {
+        together(report, fault.key, fault.message);
     }
 }
 

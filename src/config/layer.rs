@@ -19,7 +19,14 @@ use super::{
 const FILE_MAX_BYTES: u64 = 1 << 20;
 
 /// Settings that hold a secret.
-const SECRETS: [&str; 2] = ["auth.hmac_secret", "storage.host_key"];
+const SECRETS: [&str; 6] = [
+    "auth.hmac_secret",
+    "storage.host_key",
+    "discord.bot_token",
+    "llm.api_key",
+    "pagerduty.routing_key",
+    "email.password",
+];
 
 /// The valid settings of one source; what was not valid is in the report.
 #[derive(Debug, Clone, Default)]

@@ -3,11 +3,14 @@
 use std::{collections::BTreeMap, net::SocketAddr};
 
 use actix_web::http::Uri;
+use lettre::Address;
 use tracing_subscriber::EnvFilter;
+use vyrox_domain::interaction::InteractionKey;
 
 use super::{
     ConfigError, DEFAULT_TOML, Origin,
-    secret::{host_key_fault, shared_secret_fault},
+    checks::is_loopback,
+    secret::{host_key_fault, shared_secret_fault, token_fault},
 };
 
 /// The kind of a setting, told by its default.
@@ -58,6 +61,10 @@ const RANGES: &[(&str, i64, i64)] = &[
     ("limits.audit_burst", 1, 100_000),
     ("limits.api_per_s", 1, 100_000),
     ("limits.api_burst", 1, 100_000),
+    ("limits.chat_per_s", 1, 100_000),
+    ("limits.chat_burst", 1, 100_000),
+    ("limits.notify_per_s", 1, 100_000),
+    ("limits.notify_burst", 1, 100_000),
     ("limits.dedup_window_s", 60, 2_592_000),
     ("limits.tenant_max", 1, 1_000_000),
     ("limits.tenant_queue", 1, 1 << 20),
@@ -66,6 +73,11 @@ const RANGES: &[(&str, i64, i64)] = &[
     ("limits.tenant_quota_bytes", 1 << 20, 1 << 50),
     ("triage.closed_to_bp", 0, 10_000),
     ("triage.classified_from_bp", 0, 10_000),
+    ("llm.timeout_ms", 100, 120_000),
+    ("llm.concurrency", 1, 64),
+    ("llm.daily_calls", 1, 1_000_000),
+    ("policy.bulk_hosts", 1, 100_000),
+    ("actions.approval_s", 60, 604_800),
     ("supervision.arbiters", 1, 256),
     ("supervision.intensity", 0, 1000),
     ("supervision.period_s", 1, 86_400),
@@ -78,6 +90,16 @@ const RANGES: &[(&str, i64, i64)] = &[
     ("supervision.stall_notice_ms", 10, 600_000),
     ("supervision.stall_ms", 10, 600_000),
     ("supervision.spare_threads", 1, 32),
+    ("discord.per_s", 1, 45),
+    ("discord.queue_per_tenant", 1, 65_536),
+    ("discord.attempt_ms", 100, 30_000),
+    // Who sends a message is promised an end within 30 s.
+    ("discord.give_up_ms", 100, 29_000),
+    ("notify.critical_within_s", 60, 86_400),
+    ("notify.critical_fallback_s", 10, 86_400),
+    ("notify.high_within_s", 60, 86_400),
+    ("notify.high_fallback_s", 10, 86_400),
+    ("email.port", 1, 65_535),
 ];
 
 impl Schema {
@@ -232,15 +254,48 @@ fn text_fault(name: &str, text: &str) -> Option<String> {
         "log.format" => {
             (!matches!(text, "text" | "json")).then(|| "expected text or json".to_owned())
         }
+        "email.tls" => (!matches!(text, "starttls" | "tls" | "none"))
+            .then(|| "expected starttls, tls or none".to_owned()),
+        "pagerduty.base_url" => url_fault(text),
         "log.level" => EnvFilter::try_new(text).is_err().then(|| {
             "expected a level, like info, or directives, like info,vyrox=debug".to_owned()
         }),
+        "discord.api_base" => endpoint_fault(text),
         _ if text.is_empty() => None,
         "server.public_url" => url_fault(text),
+        "llm.base_url" => endpoint_fault(text),
+        "llm.api_key" => header_fault(text),
         "auth.hmac_secret" => shared_secret_fault(text).map(str::to_owned),
+        "discord.public_key" => fault_of(InteractionKey::from_hex(text)),
+        "discord.application_id" => {
+            (!is_snowflake(text)).then(|| "expected an id of Discord's, up to 20 digits".to_owned())
+        }
         "storage.host_key" => host_key_fault(text).map(str::to_owned),
+        "discord.bot_token" => token_fault(text).map(str::to_owned),
+        "pagerduty.routing_key" => routing_key_fault(text),
+        "email.from" => addresses_fault(text).or_else(|| {
+            text.contains(',')
+                .then(|| "expected one address".to_owned())
+        }),
+        "email.to" => addresses_fault(text),
         _ => None,
     }
+}
+
+fn fault_of<T, E: std::fmt::Display>(read: Result<T, E>) -> Option<String> {
+    read.err().map(|error| error.to_string())
+}
+
+fn routing_key_fault(text: &str) -> Option<String> {
+    let good = text.len() == 32 && text.bytes().all(|b| b.is_ascii_alphanumeric());
+    (!good).then(|| "expected the 32 letters and digits of an integration key".to_owned())
+}
+
+fn addresses_fault(text: &str) -> Option<String> {
+    let good = text
+        .split(',')
+        .all(|address| address.trim().parse::<Address>().is_ok());
+    (!good).then(|| "expected mail addresses, like soc@example.org, with commas between".to_owned())
 }
 
 fn url_fault(text: &str) -> Option<String> {
@@ -250,6 +305,37 @@ fn url_fault(text: &str) -> Option<String> {
             && uri.query().is_none()
     });
     (!good).then(|| "expected a URL, like https://vyrox.example.org".to_owned())
+}
+
+fn is_snowflake(text: &str) -> bool {
+    (1..=20).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_digit())
+}
+
+/// An address that is called with a key: encrypted, unless it is on this machine.
+fn endpoint_fault(text: &str) -> Option<String> {
+    let message =
+        "expected an https URL, like https://llm.example.org/v1; http is for this machine alone";
+    let url = reqwest::Url::parse(text).ok().filter(|url| {
+        let whole = url.has_host() && url.query().is_none() && url.fragment().is_none();
+        whole && url.username().is_empty() && url.password().is_none()
+    });
+    let good = url.is_some_and(|url| match url.scheme() {
+        "https" => true,
+        "http" => {
+            let host = url.host_str().unwrap_or_default();
+            let address = host.trim_matches(['[', ']']).parse();
+            host == "localhost" || address.is_ok_and(is_loopback)
+        }
+        _ => false,
+    });
+    (!good).then(|| message.to_owned())
+}
+
+/// A key that is sent in a header.
+fn header_fault(text: &str) -> Option<String> {
+    let fits = text.len() <= 4096 && text.bytes().all(|byte| byte.is_ascii_graphic());
+    (!fits)
+        .then(|| "expected a key of visible characters; is there a line break at its end?".into())
 }
 
 #[cfg(test)]

@@ -90,6 +90,16 @@ pub(super) fn host_key_fault(text: &str) -> Option<&'static str> {
     is_placeholder(text).then_some("this is a placeholder; make a key with `openssl rand -hex 32`")
 }
 
+/// Why a text can't be the token of a service, or `None` if it can. A token that somebody else made is not
+/// judged for strength.
+pub(super) fn token_fault(text: &str) -> Option<&'static str> {
+    if text.len() > SECRET_MAX_BYTES {
+        return Some("a token has at most 1024 bytes");
+    }
+    let visible = text.bytes().all(|b| b.is_ascii_graphic());
+    (!visible).then_some("a token has no white space; is there a line break at its end?")
+}
+
 /// Whether the text is 32 bytes in hex.
 pub(super) fn is_key_hex(text: &str) -> bool {
     text.len() == 64 && text.bytes().all(|b| b.is_ascii_hexdigit())

@@ -1,9 +1,14 @@
 //! The settings as types. What each means and its default stand in `config/default.toml`.
 
+mod services;
+
 use std::{net::SocketAddr, path::PathBuf};
 
 use serde::{Deserialize, Deserializer};
 
+pub use self::services::{
+    DiscordConfig, EmailConfig, LlmConfig, MailTls, NotifyConfig, PagerdutyConfig,
+};
 use super::Secret;
 
 /// All settings, checked: a value of this type comes from [`Config::load`] alone.
@@ -18,12 +23,28 @@ pub struct Config {
     pub limits: LimitsConfig,
     /// Verdicts.
     pub triage: TriageConfig,
+    /// What is proposed.
+    pub playbooks: PlaybooksConfig,
+    /// Which machines are special.
+    pub assets: AssetsConfig,
+    /// Who may do what.
+    pub policy: PolicyConfig,
+    /// Stage 2.
+    pub llm: LlmConfig,
     /// Restarts and fairness of actors.
     pub supervision: SupervisionConfig,
     /// Shared secrets.
     pub auth: AuthConfig,
+    /// Chat.
+    pub discord: DiscordConfig,
     /// Containment.
     pub actions: ActionsConfig,
+    /// Limits of notification.
+    pub notify: NotifyConfig,
+    /// The pager.
+    pub pagerduty: PagerdutyConfig,
+    /// Mail.
+    pub email: EmailConfig,
     /// Logging.
     pub log: LogConfig,
 }
@@ -143,6 +164,14 @@ pub struct LimitsConfig {
     pub api_per_s: u32,
     /// API calls at once of one token.
     pub api_burst: u32,
+    /// Buttons and commands a second of one account in chat.
+    pub chat_per_s: u32,
+    /// Buttons and commands at once of one account.
+    pub chat_burst: u32,
+    /// Texts a second of external workers for one tenant.
+    pub notify_per_s: u32,
+    /// Texts at once for one tenant.
+    pub notify_burst: u32,
     /// How long a repeat is recognised.
     pub dedup_window_s: u64,
     /// Tenants on this host.
@@ -170,6 +199,40 @@ pub struct TriageConfig {
     pub rules_dir: Option<PathBuf>,
     /// Whether the compiled-in rules take part.
     pub builtin_rules: bool,
+}
+
+/// `[playbooks]`
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PlaybooksConfig {
+    /// Directory of further playbooks.
+    #[serde(deserialize_with = "path_or_unset")]
+    pub dir: Option<PathBuf>,
+    /// Whether the compiled-in playbooks take part.
+    pub builtin: bool,
+}
+
+/// `[assets]`
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AssetsConfig {
+    /// Patterns of machines that give everything to whoever has them.
+    #[serde(deserialize_with = "list")]
+    pub tier0: Vec<String>,
+    /// Patterns of other machines that no action may touch without saying so.
+    #[serde(deserialize_with = "list")]
+    pub protected: Vec<String>,
+}
+
+/// `[policy]`
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PolicyConfig {
+    /// Directory of the policies that stand in place of the compiled-in defaults.
+    #[serde(deserialize_with = "path_or_unset")]
+    pub dir: Option<PathBuf>,
+    /// So many hosts approved within an hour make the next one a matter for two persons.
+    pub bulk_hosts: usize,
 }
 
 /// `[supervision]`
@@ -219,6 +282,8 @@ pub struct AuthConfig {
 pub struct ActionsConfig {
     /// Nothing is sent to any EDR.
     pub dry_run: bool,
+    /// How long a proposed action can be approved.
+    pub approval_s: u64,
 }
 
 /// `[log]`
@@ -245,6 +310,14 @@ fn text_or_unset<'de, D: Deserializer<'de>>(from: D) -> Result<Option<String>, D
     let text = String::deserialize(from)?;
     let text = text.trim_end_matches('/');
     Ok((!text.is_empty()).then(|| text.to_owned()))
+}
+
+/// What stands between commas and ends of lines.
+fn list<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<String>, D::Error> {
+    let text = String::deserialize(from)?;
+    let items = text.split([',', '\n']).map(str::trim);
+    let items = items.filter(|item| !item.is_empty());
+    Ok(items.map(str::to_owned).collect())
 }
 
 fn path_or_unset<'de, D: Deserializer<'de>>(from: D) -> Result<Option<PathBuf>, D::Error> {

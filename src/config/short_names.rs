@@ -36,6 +36,13 @@ const SHORT_NAMES: &[(&str, &str, Manner)] = &[
         Manner::Rate,
     ),
     ("RATE_LIMIT_GLOBAL", "limits.global_per_s", Manner::Rate),
+    ("DISCORD_BOT_TOKEN", "discord.bot_token", Manner::Secret),
+    ("DISCORD_PUBLIC_KEY", "discord.public_key", Manner::Plain),
+    (
+        "DISCORD_APPLICATION_ID",
+        "discord.application_id",
+        Manner::Plain,
+    ),
 ];
 
 /// Each short name with the setting that it sets.

@@ -2,6 +2,8 @@ use std::{fs, os::unix::fs::PermissionsExt};
 
 use super::*;
 
+mod discord;
+
 const SECRET: &str = "6b1f0c2d9e8a7745c3d2e1f00912ab34cd56ef7890a1b2c3d4e5f60718293a4b";
 
 type Loaded = Result<(Config, Vec<Warning>), Vec<ConfigError>>;
@@ -305,6 +307,10 @@ fn settings_that_do_not_go_together_are_refused() {
             "triage.rules_dir",
         ),
         (
+            vec![("VYROX_POLICY__DIR", "/nonexistent/policies")],
+            "policy.dir",
+        ),
+        (
             vec![("VYROX_TRIAGE__CLOSED_TO_BP", "9000")],
             "triage.closed_to_bp",
         ),
@@ -363,5 +369,30 @@ proptest::proptest! {
         proptest::prop_assert!(loaded.is_ok() || texts(loaded).iter().all(|e| e.starts_with(&path)));
         let loaded = load(&[(&format!("VYROX_SERVER__{name}"), &value)]);
         proptest::prop_assert!(loaded.is_ok() || !texts(loaded).is_empty());
+    }
+}
+
+#[test]
+fn settings_of_notification_are_checked_together() {
+    for (document, key) in [
+        (
+            "[notify]\ncritical_fallback_s = 900\n",
+            "notify.critical_fallback_s",
+        ),
+        ("[notify]\nhigh_within_s = 600\n", "notify.high_fallback_s"),
+        (
+            "[pagerduty]\nrouting_key = \"short\"\n",
+            "pagerduty.routing_key",
+        ),
+        ("[pagerduty]\nbase_url = \"\"\n", "pagerduty.base_url"),
+        ("[email]\nhost = \"mail.example.org\"\n", "email.from"),
+        ("[email]\ntls = \"maybe\"\n", "email.tls"),
+        ("[email]\nto = \"soc\"\n", "email.to"),
+    ] {
+        let errors = texts(load_file(document).0);
+        assert!(
+            errors.len() == 1 && errors[0].contains(&format!("{key}: ")),
+            "{document}: {errors:#?}"
+        );
     }
 }

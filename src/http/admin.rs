@@ -1,5 +1,6 @@
 //! Tenants: taken on, looked at, changed. Secrets leave here once.
 
+mod refused;
 mod shown;
 
 use actix_web::{
@@ -9,21 +10,22 @@ use actix_web::{
 use serde::Deserialize;
 use tokio::sync::oneshot;
 use vyrox_actors::{
-    registry::{
-        AddTenant, ChangeReply, NewWebhook, Registry, RegistryError, RotateSecret, UpdateTenant,
-    },
+    registry::{AddTenant, ChangeReply, NewWebhook, Registry, RotateSecret, UpdateTenant},
     router::Activate,
     supervision::{Classified, Failure, Handle, Reason, Serves},
 };
 use vyrox_domain::{
-    host::HostRefusal,
     host_protocol::Account,
     ids::TenantId,
     vendor::Vendor,
     webhook::{AuthScheme, Secret},
 };
 
-use self::shown::{TenantBody, issued_webhooks, shown};
+pub(super) use self::shown::TenantBody;
+use self::{
+    refused::registry_problem,
+    shown::{issued_webhooks, shown},
+};
 use super::{
     Edge, Shared,
     admission::Class,
@@ -66,6 +68,8 @@ pub(super) struct Update {
     add_accounts: Vec<AccountBody>,
     #[serde(default)]
     remove_accounts: Vec<AccountBody>,
+    llm: Option<bool>,
+    chat_admin_role: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -162,6 +166,8 @@ pub(super) async fn update(
         webhooks,
         add_accounts,
         remove_accounts,
+        llm,
+        chat_admin_role,
     } = input::json(&request, payload, edge.body_patience()).await?;
     let webhooks = read_webhooks(webhooks)?;
     let add_accounts = read_accounts(add_accounts)?;
@@ -172,6 +178,8 @@ pub(super) async fn update(
         webhooks,
         add_accounts,
         remove_accounts,
+        llm,
+        chat_admin_role,
         by,
         reply,
     })
@@ -217,7 +225,7 @@ pub(super) async fn rotate_secret(
 /// Who calls, within that one's budget. A handler begins with this: what else the request holds is
 /// read for those alone who are let in.
 pub(super) fn caller(request: &HttpRequest, edge: &Edge, scope: Scope) -> Answer<Caller> {
-    let caller = edge.tokens.require(request, scope)?;
+    let caller = edge.let_in(request, scope)?;
     edge.admission
         .spend(Class::Api, &caller.token_id)
         .into_result()?;
@@ -258,26 +266,6 @@ where
         Ok(Err(_gone)) => Err(Code::Unavailable.into()),
         Ok(Ok(result)) => result.map_err(|error| registry_problem(&error)),
     }
-}
-
-fn registry_problem(error: &RegistryError) -> Problem {
-    let code = match error {
-        RegistryError::Refused(HostRefusal::TenantExists) => Code::TenantExists,
-        RegistryError::Refused(HostRefusal::UnknownTenant) => Code::TenantNotFound,
-        RegistryError::Refused(HostRefusal::AccountTaken(_)) => Code::AccountTaken,
-        RegistryError::Refused(HostRefusal::TooManyTenants(_)) => Code::TenantLimit,
-        RegistryError::Refused(HostRefusal::UnknownWebhook | HostRefusal::BadWebhooks) => {
-            Code::InvalidWebhook
-        }
-        RegistryError::Refused(HostRefusal::NothingToDo) => Code::InvalidRequest,
-        RegistryError::WeakSecret(_) => Code::InvalidSecret,
-        RegistryError::NoRoom => Code::Overloaded,
-        RegistryError::NotDurable(why) => {
-            tracing::error!(why, "a change of the host came to nothing");
-            return Code::JournalUnavailable.into();
-        }
-    };
-    Problem::new(code).detail(error.to_string())
 }
 
 fn default_webhook(vendor: Vendor) -> NewWebhook {

@@ -83,6 +83,10 @@ pub enum Class {
     Audit,
     /// API calls, a token.
     Api,
+    /// Buttons and commands in chat, an account in a guild.
+    Chat,
+    /// Texts of external workers, a tenant.
+    Notify,
 }
 
 /// A source, and the tenant it has proven to speak for; none until then.
@@ -97,6 +101,8 @@ pub struct Admission<C: Clock = DefaultClock> {
     webhooks: Rations<Arc<str>, C>,
     audit: Rations<Arc<str>, C>,
     api: Rations<Arc<str>, C>,
+    chat: Rations<Arc<str>, C>,
+    notify: Rations<Arc<str>, C>,
 }
 
 impl Admission {
@@ -121,6 +127,8 @@ impl<C: Clock + Clone> Admission<C> {
             webhooks: Rations::new(rate, burst, names, clock),
             audit: Rations::new(limits.audit_per_s, limits.audit_burst, names, clock),
             api: Rations::new(limits.api_per_s, limits.api_burst, names, clock),
+            chat: Rations::new(limits.chat_per_s, limits.chat_burst, sources, clock),
+            notify: Rations::new(limits.notify_per_s, limits.notify_burst, names, clock),
         }
     }
 
@@ -144,8 +152,8 @@ impl<C: Clock + Clone> Admission<C> {
         }
     }
 
-    /// Whether an authenticated call fits its budget. `subject` is the tenant, or the token's id for
-    /// [`Class::Api`]; only what was authenticated belongs here.
+    /// Whether an authenticated call fits its budget. `subject` is the tenant, the token's id for
+    /// [`Class::Api`], or the account for [`Class::Chat`]; only what was authenticated belongs here.
     pub fn spend(&self, class: Class, subject: &Arc<str>) -> Decision {
         self.budgets(class).take(subject)
     }
@@ -161,6 +169,8 @@ impl<C: Clock + Clone> Admission<C> {
             Class::Webhook => &self.webhooks,
             Class::Audit => &self.audit,
             Class::Api => &self.api,
+            Class::Chat => &self.chat,
+            Class::Notify => &self.notify,
         }
     }
 
@@ -171,13 +181,20 @@ impl<C: Clock + Clone> Admission<C> {
         self.webhooks.sweep();
         self.audit.sweep();
         self.api.sweep();
+        self.chat.sweep();
+        self.notify.sweep();
     }
 
     /// What the gates hold at the moment, for metrics.
     pub fn usage(&self) -> Usage {
         Usage {
             in_flight: self.room.total(),
-            tracked: self.failures.len() + self.webhooks.len() + self.audit.len() + self.api.len(),
+            tracked: self.failures.len()
+                + self.webhooks.len()
+                + self.audit.len()
+                + self.api.len()
+                + self.chat.len()
+                + self.notify.len(),
         }
     }
 }
@@ -187,7 +204,7 @@ impl<C: Clock + Clone> Admission<C> {
 pub struct Usage {
     /// Requests in hand.
     pub in_flight: usize,
-    /// Sources, tenants and tokens whose rate is tracked one by one.
+    /// Sources, tenants, tokens and accounts whose rate is tracked one by one.
     pub tracked: usize,
 }
 

@@ -46,9 +46,10 @@ pub(super) struct Show {
 
 /// `GET /api/v1/alerts?tenant_id=T[&limit=N][&before=CURSOR]`: the newest first.
 pub(super) async fn list(request: HttpRequest, edge: Shared) -> Answer<HttpResponse> {
-    caller(&request, &edge, Scope::AlertsRead)?;
+    let caller = caller(&request, &edge, Scope::AlertsRead)?;
     let query: List = input::query(&request)?;
     let tenant = known(&edge, &query.tenant_id)?;
+    caller.may_read(&tenant)?;
     let limit = query.limit.unwrap_or(PAGE);
     if !(1..=PAGE_MAX).contains(&limit) {
         return Err(Problem::new(Code::InvalidQuery).detail(format!("limit is 1 to {PAGE_MAX}")));
@@ -89,7 +90,7 @@ pub(super) async fn show(
     edge: Shared,
     alert: Path<String>,
 ) -> Answer<HttpResponse> {
-    caller(&request, &edge, Scope::AlertsRead)?;
+    let caller = caller(&request, &edge, Scope::AlertsRead)?;
     let query: Show = input::query(&request)?;
     let alert_id: AlertId = alert
         .parse()
@@ -99,6 +100,15 @@ pub(super) async fn show(
         .as_deref()
         .map(|name| known(&edge, name))
         .transpose()?;
+    match &tenant {
+        Some(tenant) => caller.may_read(tenant)?,
+        None if caller.reads_all() => {}
+        None => {
+            let needed =
+                "A personal token reads an alert of a tenant that it names: give tenant_id.";
+            return Err(Problem::new(Code::InvalidQuery).detail(needed));
+        }
+    }
     let chain = tenant.as_ref().map(TenantId::as_str);
     let looks = query.wait_ms.min(WAIT_MAX_MS).div_ceil(20);
     let mut found = find(&edge, chain, alert_id)?;

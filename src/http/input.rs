@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use actix_web::{
     HttpRequest,
+    http::header::HeaderName,
     web::{Payload, Query},
 };
 use serde::de::DeserializeOwned;
@@ -26,8 +27,21 @@ pub(crate) async fn json<T: DeserializeOwned>(
     payload: Payload,
     patience: Duration,
 ) -> Answer<T> {
-    body::acceptable(request, BODY_BYTES)?;
-    let bytes = body::read(payload, BODY_BYTES, patience).await?;
+    json_up_to(BODY_BYTES, request, payload, patience).await
+}
+
+/// The same for the few routes whose bodies are longer.
+///
+/// # Errors
+/// As [`json`].
+pub(crate) async fn json_up_to<T: DeserializeOwned>(
+    limit_bytes: usize,
+    request: &HttpRequest,
+    payload: Payload,
+    patience: Duration,
+) -> Answer<T> {
+    body::acceptable(request, limit_bytes)?;
+    let bytes = body::read(payload, limit_bytes, patience).await?;
     serde_json::from_slice(&bytes)
         .map_err(|error| Problem::new(Code::InvalidJson).detail(error.to_string()))
 }
@@ -40,6 +54,16 @@ pub(crate) fn query<T: DeserializeOwned>(request: &HttpRequest) -> Answer<T> {
     Query::from_query(request.query_string())
         .map(Query::into_inner)
         .map_err(|error| Problem::new(Code::InvalidQuery).detail(error.to_string()))
+}
+
+/// The value of a header that was sent exactly once.
+pub(crate) fn sole_header<'a>(request: &'a HttpRequest, name: &str) -> Option<&'a [u8]> {
+    let name: HeaderName = name.parse().ok()?;
+    let mut values = request.headers().get_all(name);
+    match (values.next(), values.next()) {
+        (Some(value), None) => Some(value.as_bytes()),
+        _ => None,
+    }
 }
 
 #[cfg(test)]

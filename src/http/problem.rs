@@ -40,7 +40,7 @@ pub struct Problem {
     detail: Option<Cow<'static, str>>,
     retry_after: Option<Duration>,
     allow: Option<&'static str>,
-    members: Map<String, Value>,
+    members: Box<Map<String, Value>>,
 }
 
 /// What a handler returns.
@@ -54,7 +54,7 @@ impl Problem {
             detail: None,
             retry_after: None,
             allow: None,
-            members: Map::new(),
+            members: Box::default(),
         }
     }
 
@@ -98,7 +98,7 @@ impl Problem {
             (Map::new(), self.code.detail())
         } else {
             (
-                self.members.clone(),
+                self.members.as_ref().clone(),
                 self.detail.as_deref().unwrap_or_else(|| self.code.detail()),
             )
         };

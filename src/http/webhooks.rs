@@ -8,7 +8,6 @@ use std::sync::Arc;
 
 use actix_web::{
     HttpRequest, HttpResponse,
-    http::header::HeaderName,
     web::{Path, Payload},
 };
 use vyrox_actors::{
@@ -26,8 +25,8 @@ use vyrox_domain::{
 use self::delivery::{keep, take_in};
 use super::{
     Edge, Shared,
-    admission::{Class, Decision, Source},
-    body,
+    admission::{Admission, Class, Decision, Source},
+    body, input,
     problem::{Answer, Code, Problem},
 };
 
@@ -80,7 +79,7 @@ async fn receive(
     let keys = claim.as_ref().map(|claim| claim.keys.as_ref());
     let proven = authenticate(raw, edge, keys);
     let Some((sender, claim)) = proven.zip(claim.as_ref()) else {
-        return Err(turned_away(edge, source));
+        return Err(turned_away(&edge.admission, source));
     };
     let keys = Arc::clone(&claim.keys);
     let place = place.speaks_for(&keys.tenant).map_err(refused)?;
@@ -113,7 +112,8 @@ async fn receive(
     answer.unwrap_or_else(|_elapsed| Err(Code::TimedOut.into()))
 }
 
-fn refused(decision: Decision) -> Problem {
+/// A refusal at the gate as a problem.
+pub(super) fn refused(decision: Decision) -> Problem {
     match decision.into_result() {
         Err(problem) => problem,
         Ok(()) => Code::Overloaded.into(),
@@ -122,8 +122,8 @@ fn refused(decision: Decision) -> Problem {
 
 /// The answer to a request that proves nothing: the one 401 while its source's ration of failures
 /// lasts, 429 beyond. It depends on the source alone, never on what was wrong or who was named.
-fn turned_away(edge: &Edge, source: Source) -> Problem {
-    match edge.admission.failed(source).into_result() {
+pub(super) fn turned_away(admission: &Admission, source: Source) -> Problem {
+    match admission.failed(source).into_result() {
         Ok(()) => Problem::unauthenticated(),
         Err(limited) => limited,
     }
@@ -181,12 +181,7 @@ struct RequestHeaders<'a>(&'a HttpRequest);
 
 impl Headers for RequestHeaders<'_> {
     fn get(&self, name: &str) -> Option<&[u8]> {
-        let name: HeaderName = name.parse().ok()?;
-        let mut values = self.0.headers().get_all(name);
-        match (values.next(), values.next()) {
-            (Some(value), None) => Some(value.as_bytes()),
-            _ => None,
-        }
+        input::sole_header(self.0, name)
     }
 }
 

@@ -56,6 +56,16 @@ fn hint(status: u16, problem: &Problem, credentials: &Credentials) -> Option<Str
         (_, "dead_letter_not_kept") => {
             "its alert can be sent again by its vendor; `vyrox dead-letter discard` drops the record"
         }
+        (_, "person_required") => {
+            "`vyrox person token NAME` makes one; give it as VYROX_TOKEN or with --token"
+        }
+        (_, "digest_mismatch") => "`vyrox alert show ALERT` shows what waits, with its digest",
+        (_, "proposal_not_found" | "illegal_transition" | "approval_expired") => {
+            "`vyrox alert show ALERT` shows what became of it"
+        }
+        (_, "policy_denied") => {
+            "`vyrox person list` shows roles, `vyrox policy show` what they are worth"
+        }
         (401, _) => return Some(token_hint(credentials)),
         (403, _) => "the token lacks the scope for this, or is for other tenants",
         (404, _) => "is that address a Vyrox server, and of this version?",

@@ -30,6 +30,21 @@ pub(super) fn show_tenant(tenant: &Tenant, out: &mut Out) -> Result<(), Failure>
             format!("{}:{}", account.vendor, account.id),
         ))?;
     }
+    if let Some(llm) = tenant.llm {
+        out.line(Line::item("llm", if llm { "on" } else { "off" }))?;
+    }
+    if let Some(chat) = &tenant.chat {
+        let role = chat.admin_role_id.as_deref();
+        let role = role.map_or_else(String::new, |role| format!("  orders by role {role}"));
+        let place = format!("discord:{}/{}{role}", chat.guild_id, chat.channel_id);
+        out.line(Line::item("chat", place))?;
+    }
+    if let Some(key) = &tenant.action_key {
+        out.line(Line::item(
+            "signs as",
+            format!("{}  {}", key.kid, key.public_key_hex),
+        ))?;
+    }
     for hook in &tenant.webhooks {
         let mut line =
             Line::named("webhook").text(format!("{}:{}  {}", hook.vendor, hook.auth, hook.url));
@@ -91,6 +106,8 @@ mod tests {
             "webhooks": [{"vendor": "generic", "auth": "bearer", "url": "http://h/t/acme/webhook/generic",
                           "key_id": "k1", "rotated_at_ms": null, "previous_until_ms": 1_768_473_060_000_u64}],
             "accounts": [{"vendor": "crowdstrike", "id": "0123"}],
+            "llm": false, "chat": {"guild_id": "1", "channel_id": "2", "admin_role_id": "3"},
+            "action_key": {"kid": "act_0", "public_key_hex": "ff"},
             "head": {"seq": 4, "hash": "ab"},
         });
         let paper = Paper::default();
@@ -101,6 +118,9 @@ state     serving
 since     2026-01-15T10:30:00.000Z
 head      seq 4  ab
 account   crowdstrike:0123
+llm       off
+chat      discord:1/2  orders by role 3
+signs as  act_0  ff
 webhook   generic:bearer  http://h/t/acme/webhook/generic  old one until 2026-01-15T10:31:00.000Z
 ";
         assert_eq!(paper.text(), expected);

@@ -82,11 +82,36 @@ async fn an_update_of_nothing_asks_nobody() {
         vendors: Vec::new(),
         add_accounts: Vec::new(),
         remove_accounts: Vec::new(),
+        llm: None,
+        chat_admin_role: None,
         secret_stdin: false,
     };
     let failure = update(&server.client(), args, &mut Paper::default().out(false)).await;
     assert_eq!(failure.unwrap_err().exit(), Exit::Usage);
     assert!(server.asked().is_empty());
+}
+
+#[tokio::test]
+async fn settings_are_sent_where_they_are_given() {
+    let server = FakeServer::new(|_| (200, json!({"llm": true}).to_string()));
+    let args = UpdateArgs {
+        tenant: acme(),
+        vendors: Vec::new(),
+        add_accounts: Vec::new(),
+        remove_accounts: Vec::new(),
+        llm: Some(Switch::On),
+        chat_admin_role: Some("none".into()),
+        secret_stdin: false,
+    };
+    let paper = Paper::default();
+    update(&server.client(), args, &mut paper.out(false))
+        .await
+        .unwrap();
+    let (line, body) = asked_for(&server);
+    assert_eq!(line, "PATCH /api/v1/tenants/acme");
+    assert_eq!(body["llm"], true);
+    assert_eq!(body["chat_admin_role"], "");
+    assert!(paper.text().contains("llm       on"), "{}", paper.text());
 }
 
 #[tokio::test]

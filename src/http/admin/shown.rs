@@ -3,7 +3,11 @@
 use serde::Serialize;
 use vyrox_actors::registry::{Issued, IssuedWebhook};
 use vyrox_domain::{
-    host::TenantRecord, host_protocol::Account, ids::TenantId, time::Timestamp, vendor::Vendor,
+    host::{ActionKeyRecord, ChatBinding, TenantRecord},
+    host_protocol::Account,
+    ids::TenantId,
+    time::Timestamp,
+    vendor::Vendor,
 };
 
 use crate::http::{
@@ -40,12 +44,15 @@ fn url(edge: &Edge, tenant: &TenantId, vendor: Vendor) -> String {
 }
 
 #[derive(Serialize)]
-pub(super) struct TenantBody {
+pub(in crate::http) struct TenantBody {
     tenant_id: TenantId,
     state: &'static str,
     created_at_ms: u64,
     webhooks: Vec<WebhookShown>,
     accounts: Vec<Account>,
+    llm: bool,
+    chat: Option<ChatBinding>,
+    action_key: Option<ActionKeyRecord>,
     head: Option<HeadShown>,
 }
 
@@ -66,7 +73,7 @@ struct HeadShown {
 }
 
 impl TenantBody {
-    pub(super) fn read(edge: &Edge, id: &TenantId) -> Answer<Self> {
+    pub(in crate::http) fn read(edge: &Edge, id: &TenantId) -> Answer<Self> {
         let view = edge.view.load();
         let record = view
             .tenants
@@ -94,6 +101,9 @@ impl TenantBody {
             created_at_ms: record.added_at.ms(),
             webhooks: webhooks.collect(),
             accounts: record.accounts.iter().cloned().collect(),
+            llm: record.settings.llm,
+            chat: record.settings.chat.clone(),
+            action_key: record.action_key.clone(),
             head: head.map(|head| HeadShown {
                 seq: head.seq,
                 hash: head.hash_hex(),

@@ -67,6 +67,21 @@ codes! {
     /// A secret that is too weak.
     InvalidSecret "invalid_secret" BAD_REQUEST "Invalid secret"
         "A secret has 32 bytes at least and is no placeholder.";
+    /// Not a person's name.
+    InvalidPersonId "invalid_person_id" BAD_REQUEST "Invalid person id"
+        "A person's name is 2 to 64 of a-z, 0-9, '.', '_' and '-', with a letter or digit at both ends.";
+    /// Not a role.
+    InvalidRole "invalid_role" BAD_REQUEST "Invalid role"
+        "A role is analyst, approver or emergency_approver.";
+    /// Rules or playbooks that do not compile.
+    InvalidRules "invalid_rules" BAD_REQUEST "Invalid rules"
+        "The rules or playbooks do not compile; the member errors has each error.";
+    /// Not an account that can stand for a person, or a place in chat.
+    InvalidLink "invalid_link" BAD_REQUEST "Invalid link"
+        "An account of Discord is a decimal number of 1 to 20 digits, and a person has 16 at most.";
+    /// A token that would count for too long, or not at all.
+    InvalidLifetime "invalid_lifetime" BAD_REQUEST "Invalid lifetime"
+        "A personal token counts for 24 hours at most, and for a second at least.";
     /// The request can't prove where it comes from.
     InvalidSignature "invalid_signature" UNAUTHORIZED "Invalid signature"
         "invalid signature";
@@ -76,6 +91,9 @@ codes! {
     /// The token is good, but not for this.
     InsufficientScope "insufficient_scope" FORBIDDEN "Insufficient scope"
         "The token does not allow this.";
+    /// The token is good, and stands for nobody.
+    PersonRequired "person_required" FORBIDDEN "Person required"
+        "This takes a person: use a personal token, which no bootstrap or automation token can replace.";
     /// No such route.
     NotFound "not_found" NOT_FOUND "Not found"
         "There is nothing at this path.";
@@ -85,6 +103,48 @@ codes! {
     /// No such tenant.
     TenantNotFound "tenant_not_found" NOT_FOUND "Tenant not found"
         "There is no such tenant.";
+    /// A reason that says nothing, or too much.
+    InvalidReason "invalid_reason" BAD_REQUEST "Invalid reason"
+        "A reason has 1 to 1024 characters.";
+    /// A reason for breaking the glass that says too little.
+    InvalidBreakGlassReason "invalid_break_glass_reason" BAD_REQUEST "Invalid break-glass reason"
+        "A reason for breaking the glass has 16 to 1024 characters.";
+    /// No such incident, or it is over.
+    IncidentNotFound "incident_not_found" NOT_FOUND "Incident not found"
+        "There is no such incident, or it is over.";
+    /// Nothing of that alert was proposed.
+    ProposalNotFound "proposal_not_found" NOT_FOUND "Proposal not found"
+        "Nothing of this alert waits for a decision.";
+    /// Whoever proposed it wants to approve it.
+    SelfApprovalDenied "self_approval_denied" FORBIDDEN "Self-approval denied"
+        "Whoever proposed an action cannot approve it.";
+    /// The policies say no.
+    PolicyDenied "policy_denied" FORBIDDEN "Policy denied"
+        "The policies do not permit it.";
+    /// The digest is not that of what waits.
+    DigestMismatch "digest_mismatch" CONFLICT "Digest mismatch"
+        "What was shown is not what waits for a decision.";
+    /// It was decided before.
+    IllegalTransition "illegal_transition" CONFLICT "Illegal transition"
+        "It was decided before.";
+    /// The incident that was named is another one.
+    IncidentMismatch "incident_mismatch" CONFLICT "Incident mismatch"
+        "The incident that was named is not the one of this action.";
+    /// Its time is over.
+    ApprovalExpired "approval_expired" GONE "Approval expired"
+        "Its time is over; what is still needed is proposed again with the next alert.";
+    /// The approval could not be signed.
+    SigningUnavailable "signing_unavailable" SERVICE_UNAVAILABLE "Signing unavailable"
+        "The tenant has no key to sign approvals with.";
+    /// No such person.
+    PersonNotFound "person_not_found" NOT_FOUND "Person not found"
+        "There is no such person.";
+    /// The account does not stand for that person.
+    LinkNotFound "link_not_found" NOT_FOUND "Link not found"
+        "The account does not stand for that person.";
+    /// No such token, or no longer.
+    TokenNotFound "token_not_found" NOT_FOUND "Token not found"
+        "There is no such token: it was revoked, has expired, or never was.";
     /// No dead letter of that number, or no longer.
     DeadLetterNotFound "dead_letter_not_found" NOT_FOUND "Dead letter not found"
         "There is no such dead letter: it was redriven or discarded, or newer ones pushed it out.";
@@ -103,9 +163,27 @@ codes! {
     /// The account is another tenant's.
     AccountTaken "account_taken" CONFLICT "Account taken"
         "The account belongs to another tenant.";
+    /// The person is there already.
+    PersonExists "person_exists" CONFLICT "Person exists"
+        "There is a person of that name.";
+    /// No room for a further person.
+    PersonLimit "person_limit" CONFLICT "Person limit"
+        "This host knows as many people as it can.";
+    /// The account stands for somebody else.
+    AccountLinked "account_linked" CONFLICT "Account linked"
+        "The account stands for another person.";
+    /// No room for a further token.
+    TokenLimit "token_limit" CONFLICT "Token limit"
+        "The person has 4 tokens that count; revoke one, or wait until one expires.";
+    /// The tenant has no place in chat.
+    ChatNotLinked "chat_not_linked" CONFLICT "Chat not linked"
+        "The tenant has no place in chat; make a code and claim one with it.";
     /// No room for a further tenant.
     TenantLimit "tenant_limit" CONFLICT "Tenant limit"
         "This host has as many tenants as limits.tenant_max allows.";
+    /// One is under way.
+    BacktestRunning "backtest_running" CONFLICT "Backtest running"
+        "There is one backtest at a time, and one is under way.";
     /// Only the record of the message is there.
     DeadLetterNotKept "dead_letter_not_kept" CONFLICT "Dead letter not kept"
         "Only the record of this dead letter was kept, not its message.";
@@ -121,6 +199,12 @@ codes! {
     /// A defect of ours.
     Internal "internal" INTERNAL_SERVER_ERROR "Internal error"
         "The server failed; its log says more.";
+    /// No public key of a chat application is configured.
+    InteractionsNotProvisioned "interactions_not_provisioned" NOT_IMPLEMENTED "Interactions not provisioned"
+        "This server has no public key of a chat application.";
+    /// No shared secret of trusted services is configured.
+    NotifyNotProvisioned "notify_not_provisioned" NOT_IMPLEMENTED "Notifications not provisioned"
+        "This server has no shared secret of trusted services.";
     /// The end of the tenant's chain can't be proven since a damage.
     ChainHeld "chain_held" SERVICE_UNAVAILABLE "Chain held"
         "The tenant's chain was damaged and its end can't be proven; nothing was accepted.";

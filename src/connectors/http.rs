@@ -1,0 +1,77 @@
+//! HTTP as every connector speaks it: to the configured address and nowhere else, within bounds.
+
+use std::{net::IpAddr, time::Duration};
+
+use reqwest::{Client, Response, Url, redirect::Policy};
+
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+const IDLE_TIMEOUT: Duration = Duration::from_secs(30);
+const IDLE_CONNECTIONS: usize = 4;
+
+/// A client for `base`. It follows no redirect and no proxy of the environment, decompresses nothing, and
+/// speaks plain HTTP to this machine alone. Each request sets its own deadline.
+///
+/// # Errors
+/// TLS cannot be set up.
+pub fn client(base: &Url) -> Result<Client, reqwest::Error> {
+    Client::builder()
+        .connect_timeout(CONNECT_TIMEOUT)
+        .pool_idle_timeout(IDLE_TIMEOUT)
+        .pool_max_idle_per_host(IDLE_CONNECTIONS)
+        .redirect(Policy::none())
+        .no_proxy()
+        .referer(false)
+        .https_only(!is_loopback(base))
+        .user_agent(concat!("vyrox/", env!("CARGO_PKG_VERSION")))
+        .build()
+}
+
+/// Whether an address is this machine.
+pub fn is_loopback(url: &Url) -> bool {
+    let host = url.host_str().unwrap_or_default();
+    let address = host.trim_matches(['[', ']']).parse::<IpAddr>();
+    host == "localhost" || address.is_ok_and(|ip| ip.to_canonical().is_loopback())
+}
+
+/// Why a body was not read.
+#[derive(Debug, thiserror::Error)]
+pub enum BodyError {
+    /// Longer than it may be; the rest was not read.
+    #[error("longer than {0} bytes")]
+    TooLong(usize),
+    /// The connection broke off.
+    #[error("broken off: {0}")]
+    BrokenOff(String),
+}
+
+/// Reads a body of at most `limit` bytes. One that says it is longer is not read at all.
+///
+/// # Errors
+/// It is too long, or does not come to its end.
+pub async fn body(mut response: Response, limit: usize) -> Result<Vec<u8>, BodyError> {
+    let announced = response.content_length().unwrap_or(0);
+    if usize::try_from(announced).map_or(true, |announced| announced > limit) {
+        return Err(BodyError::TooLong(limit));
+    }
+    let mut body = Vec::new();
+    loop {
+        match response.chunk().await {
+            Ok(Some(chunk)) if chunk.len() > limit.saturating_sub(body.len()) => {
+                return Err(BodyError::TooLong(limit));
+            }
+            Ok(Some(chunk)) => body.extend_from_slice(&chunk),
+            Ok(None) => return Ok(body),
+            Err(error) => return Err(BodyError::BrokenOff(root_cause(&error))),
+        }
+    }
+}
+
+/// The innermost error. Unlike the outer ones it names no address, and with it no secret that somebody put
+/// into one.
+pub fn root_cause(error: &dyn std::error::Error) -> String {
+    let mut cause = error;
+    while let Some(inner) = cause.source() {
+        cause = inner;
+    }
+    cause.to_string()
+}
