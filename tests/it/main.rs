@@ -9,18 +9,25 @@
     reason = "a test that can't go on should stop where it stands"
 )]
 
+mod approval;
 mod audit;
+mod backtest;
 mod crash;
 mod disconnect;
+mod discord;
 mod doors;
 #[cfg(feature = "fault-injection")]
 mod faults;
 mod flood;
 mod held;
+mod interactions;
 mod lifecycle;
+mod llm;
 mod load;
 mod metrics;
+mod node_discord;
 mod passivation;
+mod people;
 #[cfg(feature = "fault-injection")]
 mod poison;
 #[cfg(feature = "fault-injection")]

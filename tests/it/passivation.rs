@@ -8,7 +8,7 @@ use std::{
 
 use crate::{
     load::{Dice, Ledger, Receipt, Sender},
-    server::{DEADLINE, Http, NO_RATIONS, Server, Tenant, eventually, now},
+    server::{DEADLINE, Http, NO_PROPOSALS, NO_RATIONS, Server, Tenant, eventually, now},
 };
 
 const TENANTS: usize = 8;
@@ -17,6 +17,7 @@ const ROUNDS: usize = 5;
 fn restless() -> Vec<(&'static str, &'static str)> {
     let mut env = NO_RATIONS.to_vec();
     env.push(("VYROX_SUPERVISION__IDLE_PASSIVATE_S", "1"));
+    env.push(NO_PROPOSALS);
     env
 }
 

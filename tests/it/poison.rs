@@ -14,7 +14,7 @@ use self::letters::{
 use crate::{
     faults::{node, order},
     load::{HARMFUL, Receipt, Sender},
-    server::{DEADLINE, NO_RATIONS, Reply, Server, Tenant, eventually},
+    server::{DEADLINE, NO_PROPOSALS, NO_RATIONS, Reply, Server, Tenant, eventually},
 };
 
 /// An authentic body of no known shape.
@@ -118,7 +118,8 @@ fn redriven(server: &Server, acme: &Tenant, letter: &Value) {
 #[test]
 fn a_dead_letter_stays_until_it_is_discarded_and_is_not_forgiven_by_that() {
     let dir = tempfile::tempdir().unwrap();
-    let server = start(&dir, &[("VYROX_SUPERVISION__IDLE_PASSIVATE_S", "1")]);
+    let rest = ("VYROX_SUPERVISION__IDLE_PASSIVATE_S", "1");
+    let server = start(&dir, &[rest, NO_PROPOSALS]);
     let (acme, globex) = (server.add_tenant("acme"), server.add_tenant("globex"));
     fell_over(&server, &acme, "bad");
     Sender::new(&server).accepted(&globex, "later");
@@ -354,10 +355,7 @@ fn fell_over(server: &Server, tenant: &Tenant, detect_id: &str) -> Value {
     let reply = Sender::new(server).send(tenant, detect_id).unwrap();
     assert_eq!((reply.status, status(&reply)), (202, "quarantined".into()));
     let answer = reply.json();
-    assert!(
-        answer.get("alert_id").is_none(),
-        "there is no alert: {answer}"
-    );
+    assert!(answer.get("alert_id").is_none(), "{answer}");
     let seq = answer["receipt"]["seq"].as_u64().unwrap();
     let entry = server.entries(&tenant.id)[usize::try_from(seq).unwrap()].clone();
     assert_eq!(entry["hash"], answer["receipt"]["hash"], "{entry}");

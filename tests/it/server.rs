@@ -51,6 +51,9 @@ pub(crate) const NO_RATIONS: &[(&str, &str)] = &[
     ("VYROX_LIMITS__API_BURST", "100000"),
 ];
 
+/// A tenant stays awake as long as a proposal of its waits for a decision; so there are none.
+pub(crate) const NO_PROPOSALS: (&str, &str) = ("VYROX_PLAYBOOKS__BUILTIN", "false");
+
 /// The shared secret of trusted services, where a test gives the server one.
 pub(crate) const SERVICE_SECRET: &str =
     "5f0e4be1c7d2a8936e1f40c2b7d95a83c6e20f1b9d7a4c58e3061f2b8a9d7c45";

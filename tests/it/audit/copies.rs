@@ -2,6 +2,7 @@
 //! the script that `docs/audit-chain.md` gives to everybody. They must agree.
 
 use std::{
+    collections::BTreeMap,
     path::{Path, PathBuf},
     process::Command,
 };
@@ -168,7 +169,13 @@ fn cut_or_changed(lines: &[String]) -> Vec<Damaged> {
 fn without_hash(line: &str) -> String {
     let mut entry: Value = serde_json::from_str(line).unwrap();
     entry.as_object_mut().unwrap().remove("hash");
-    entry.to_string()
+    sorted(entry)
+}
+
+/// The entry with its members in canonical order; those of its payload stand as they came.
+fn sorted(entry: Value) -> String {
+    let members: BTreeMap<String, Value> = serde_json::from_value(entry).unwrap();
+    serde_json::to_string(&members).unwrap()
 }
 
 /// The same entry with another actor and the right hash for that: a forgery that only the next
@@ -177,9 +184,9 @@ fn hashed_anew(line: &str) -> String {
     let mut entry: Value = serde_json::from_str(&without_hash(line)).unwrap();
     entry["actor"] = "person:mallory".into();
     let previous = entry["previous_hash"].as_str().unwrap().to_owned();
-    let digest = Sha256::digest(format!("{previous}|{entry}"));
+    let digest = Sha256::digest(format!("{previous}|{}", sorted(entry.clone())));
     entry["hash"] = hex::encode(digest).into();
-    entry.to_string()
+    sorted(entry)
 }
 
 #[test]

@@ -41,7 +41,6 @@ fn what_is_not_there_is_a_problem() {
     for path in [
         "/",
         "/nowhere",
-        "/webhook",
         "/webhook/",
         "/webhook/nobody",
         "/t/acme/webhook/x",
