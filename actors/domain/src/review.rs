@@ -2,7 +2,7 @@
 //!
 //! Three pure steps stand around the call, which somebody else makes:
 //!
-//! 1. [`facts`] puts what the alert tells into the value slots of one JSON object with fixed keys. The
+//! 1. [`facts()`] puts what the alert tells into the value slots of one JSON object with fixed keys. The
 //!    [`INSTRUCTION`] is a constant: no text of an alert ever becomes part of it.
 //! 2. [`read`] takes an answer to the letter, or not at all.
 //! 3. [`conclude`] is the only place where an opinion becomes a verdict. It knows no target, no action
