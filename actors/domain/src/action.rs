@@ -3,7 +3,6 @@
 
 mod bounds;
 pub mod jws;
-pub mod seed;
 mod target;
 
 use std::{collections::BTreeMap, fmt, str::FromStr};
@@ -22,7 +21,7 @@ pub use self::{
     target::{TARGET_ID_MAX_BYTES, parse_target, target_urn},
 };
 pub(crate) use self::{
-    bounds::{is_parameter, is_shown},
+    bounds::{is_parameter, is_shown, plain},
     target::is_vendor_id,
 };
 
@@ -114,8 +113,9 @@ pub enum OnExpiry {
     Lift,
 }
 
-/// Everything that an approval binds to. In the canonical form every member is there, so none can be
-/// added, left out or reordered without another digest.
+/// Everything that an approval binds to. In the canonical form every member is there (but
+/// `release`, which is there where it says something), so none can be added, left out or reordered without
+/// another digest.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ActionManifest {
@@ -159,6 +159,17 @@ pub struct ActionManifest {
     pub proposed_at_ms: Timestamp,
     /// The last moment at which it can be approved.
     pub expires_at_ms: Timestamp,
+    /// That it takes something back; absent from the canonical form where it does not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub release: Option<Release>,
+}
+
+/// That an action takes back what it names: the containment is lifted, the hash unblocked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Release {
+    /// Which action of ours it takes back; `None` where it was not ours.
+    pub of: Option<ActionId>,
 }
 
 impl ActionManifest {

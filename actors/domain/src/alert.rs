@@ -5,6 +5,8 @@
 
 mod parse;
 
+mod completed;
+
 mod crowdstrike;
 mod defender;
 mod generic;
@@ -126,6 +128,18 @@ pub struct Device {
     pub domain: Option<String>,
     /// Its addresses, at most 64.
     pub ips: Vec<String>,
+}
+
+impl Device {
+    /// What a machine is for, in our words where the vendor's is known.
+    pub fn role_of(word: &str) -> String {
+        let word = word.trim().to_lowercase();
+        match word.as_str() {
+            "desktop" | "laptop" | "client" => "workstation".to_owned(),
+            "domain controller" | "domaincontroller" => "domain_controller".to_owned(),
+            _ => word,
+        }
+    }
 }
 
 /// An account.

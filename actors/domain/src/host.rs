@@ -3,7 +3,10 @@
 //! vault under the name and version that these events give.
 
 mod chat;
+mod credentials;
+mod halts;
 mod people;
+mod retirements;
 mod secrets;
 mod tenants;
 
@@ -13,13 +16,14 @@ use serde::{Deserialize, Serialize};
 
 pub use self::{
     chat::{ChatBinding, PendingCode},
+    credentials::{CredentialRecord, CredentialSlot, Credentials},
+    halts::{HALT_REASON_MAX, Halt},
     people::{
         LINKS_MAX, PEOPLE_MAX, People, PersonRecord, TOKEN_LIFE_MAX_MS, TOKENS_MAX, TokenRecord,
     },
+    retirements::{Retirement, retirements},
     secrets::HostSecret,
-    tenants::{
-        ActionKeyRecord, Previous, TenantRecord, TenantSettings, WebhookRecord, retirements,
-    },
+    tenants::{ActionKeyRecord, Previous, TenantRecord, TenantSettings, WebhookRecord},
 };
 use crate::{
     entry::{Recorded, ReplayError},
@@ -41,6 +45,8 @@ pub struct HostState {
     pub people: People,
     /// Secrets of the host itself, by name.
     pub secrets: BTreeMap<String, HostSecret>,
+    /// Containment is halted for all tenants.
+    pub halted: Option<Halt>,
 }
 
 /// Why the host refuses.
@@ -105,6 +111,18 @@ pub enum HostRefusal {
     /// The tenant has no place in chat.
     #[error("the tenant has no place in chat")]
     NoChat,
+    /// There is nothing to speak to.
+    #[error("no actions are carried out at that vendor, so there is no credential for it")]
+    NoSuchEdr,
+    /// There is no such credential.
+    #[error("the tenant has no such credential")]
+    NoCredential,
+    /// A reason that says nothing, or too much.
+    #[error("a reason has 1 to {HALT_REASON_MAX} characters and no control characters")]
+    BadReason,
+    /// There is no halt that could be lifted.
+    #[error("containment is not halted there")]
+    NotHalted,
     /// Nothing to be done.
     #[error("nothing to do")]
     NothingToDo,
@@ -152,6 +170,8 @@ pub fn decide(
         HostCommand::ClaimChat(claim) => chat::claim(state, claim, now)?,
         HostCommand::ReleaseChat(released) => chat::release(state, released)?,
         HostCommand::SealSecret(sealed) => secrets::seal(state, sealed)?,
+        HostCommand::ChangeCredential(change) => credentials::decide(state, change)?,
+        HostCommand::ChangeHalt(change) => halts::decide(state, change)?,
         HostCommand::ChangeRules(changed)
             if state.rules_sha256.as_ref() == Some(&changed.rules_sha256) =>
         {
@@ -185,6 +205,8 @@ pub fn apply(state: &mut HostState, event: &HostEvent, at: Timestamp) {
         HostEvent::People(change) => people::apply(&mut state.people, change, at),
         HostEvent::Chat(change) => chat::apply(state, change),
         HostEvent::SecretSealed(sealed) => secrets::apply(state, sealed, at),
+        HostEvent::Credential(change) => credentials::apply(state, change, at),
+        HostEvent::Halt(change) => halts::apply(state, change, at),
         HostEvent::RulesChanged(changed) => {
             state.rules_sha256 = Some(changed.rules_sha256.clone());
         }

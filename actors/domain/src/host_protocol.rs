@@ -1,12 +1,19 @@
 //! What the host can be told and what can happen to it, with the form of each on the host's chain.
 
 mod chat;
+mod credentials;
+mod halts;
 mod people;
 
 use serde::{Deserialize, Serialize};
 
 pub use self::{
     chat::{ChatChange, ChatClaimed, ChatCodeIssued, ChatReleased, ClaimChat, is_snowflake},
+    credentials::{
+        ActionSecretRemoved, ActionSecretSet, CredentialChange, EdrCredentialRemoved,
+        EdrCredentialRetired, EdrCredentialSet,
+    },
+    halts::{ContainmentHalted, ContainmentResumed, HaltChange},
     people::{
         PeopleChange, PersonAdded, PersonGranted, PersonLink, PersonRemoved, PersonalToken,
         Provider, TokenIssued, TokenRevoked, UnknownProvider,
@@ -48,6 +55,10 @@ pub enum HostCommand {
     ReleaseChat(ChatReleased),
     /// Put a secret of the host itself in force.
     SealSecret(SecretSealed),
+    /// Put a tenant's credential in force, or out of it.
+    ChangeCredential(CredentialChange),
+    /// Throw the switch that stops containment, one way or the other.
+    ChangeHalt(HaltChange),
     /// The rules were replaced.
     ChangeRules(RulesChanged),
     /// Write down what a start cut off the journal or found damaged in it.
@@ -79,6 +90,10 @@ pub enum HostEvent {
     Chat(ChatChange),
     /// `secret.sealed`
     SecretSealed(SecretSealed),
+    /// `edr.credential_set` and the others about credentials
+    Credential(CredentialChange),
+    /// `containment.halted` or `containment.resumed`
+    Halt(HaltChange),
     /// `key.issued`
     KeyIssued(KeyIssued),
     /// `rules.changed`
@@ -312,6 +327,8 @@ impl HostEvent {
             }
             Self::People(change) => change.told(),
             Self::Chat(change) => change.told(),
+            Self::Credential(change) => change.told(),
+            Self::Halt(change) => change.told(),
             Self::SecretSealed(facts) => ("secret.sealed", facts.by.as_str(), payload(facts)),
             Self::KeyIssued(facts) => ("key.issued", "system", payload(facts)),
             Self::RulesChanged(facts) => ("rules.changed", "system", payload(facts)),
@@ -352,14 +369,20 @@ impl HostEvent {
             ("dead_letter.redriven" | "dead_letter.discarded", 1) => {
                 Self::LetterSettled(recorded.read()?)
             }
-            _ => Self::of_people_or_chat(recorded)?,
+            _ => Self::of_a_kind(recorded)?,
         };
         Ok(event)
     }
 
-    fn of_people_or_chat(recorded: &Recorded) -> Result<Self, ReplayError> {
+    fn of_a_kind(recorded: &Recorded) -> Result<Self, ReplayError> {
         if let Some(change) = PeopleChange::read(recorded)? {
             return Ok(Self::People(change));
+        }
+        if let Some(change) = CredentialChange::read(recorded)? {
+            return Ok(Self::Credential(change));
+        }
+        if let Some(change) = HaltChange::read(recorded)? {
+            return Ok(Self::Halt(change));
         }
         let chat = ChatChange::read(recorded)?;
         chat.map(Self::Chat).ok_or_else(|| recorded.unknown())

@@ -30,6 +30,7 @@ pub mod attack;
 pub mod incident;
 
 pub mod action;
+pub mod containment;
 pub mod playbook;
 
 pub mod notice;

@@ -6,7 +6,8 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    action::{ActionType, OnExpiry},
+    action::{ActionType, OnExpiry, Release},
+    containment::{Manner, OutcomeKind, Stage},
     digest::Digest,
     ids::{ActionId, AlertId, IncidentId, PersonId, TenantId},
     time::Timestamp,
@@ -92,6 +93,39 @@ pub struct Proposal {
     pub expires_at: Timestamp,
     /// Where it stands.
     pub standing: Standing,
+    /// What became of it, once it was approved.
+    pub act: Option<ActShown>,
+}
+
+/// An approved action as it is shown.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ActShown {
+    /// Where it stands.
+    pub stage: Stage,
+    /// Its outcome, where it stands at one.
+    pub outcome: Option<OutcomeKind>,
+    /// How it was begun last.
+    pub manner: Option<Manner>,
+    /// Who approved it, as its entries name them (`person:<id>`, `external:<name>`, `system`).
+    pub approved_by: Option<String>,
+    /// That it takes something back.
+    pub release: Option<Release>,
+    /// When it came to stand there.
+    pub since: Timestamp,
+    /// The vendor's own word for the state that was read last.
+    pub observed: Option<String>,
+    /// Why it came to stand there, in our words.
+    pub why: Option<String>,
+    /// When its time is over; `None` where it has no end, or is not in force.
+    pub hold_ends_at: Option<Timestamp>,
+    /// Its time is over.
+    pub hold_ended: bool,
+    /// It was found released behind our back.
+    pub drifted: bool,
+    /// The last undoing of it that was ordered, and where that stands.
+    pub undoing: Option<(ActionId, Stage)>,
+    /// The action that took it back.
+    pub undone_by: Option<ActionId>,
 }
 
 /// Where a proposal stands.

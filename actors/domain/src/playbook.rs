@@ -19,10 +19,11 @@ use crate::{
 };
 
 pub use self::{
-    ability::possible,
+    ability::{parameters, possible},
     assets::{ASSET_PATTERNS_MAX, Assets, Protection},
     builtin::builtin,
     definition::{PLAYBOOK_MAX_BYTES, Playbook, STEPS_MAX},
+    system_path::is_vital_process,
 };
 
 /// How many playbooks there may be.
@@ -139,5 +140,24 @@ impl Playbooks {
             draft.protected.clone_from(&protected);
         }
         drafts
+    }
+
+    /// Whether something else might be proposed if the alert were complete: a playbook's conditions hold,
+    /// and the alert leaves out its device, or the process or threat that the playbook would act on.
+    pub fn want_more(&self, case: &Case<'_>) -> bool {
+        let alert = case.alert;
+        let mut applying = self
+            .playbooks
+            .iter()
+            .filter(|playbook| playbook.applies_to(case));
+        let Some(device) = alert.device.id.as_deref() else {
+            return applying.next().is_some();
+        };
+        let Some(target) = target_urn(alert.vendor, device) else {
+            return false;
+        };
+        applying
+            .take_while(|playbook| playbook.drafts(alert, &target).is_none())
+            .any(|playbook| playbook.lacks_an_object(alert))
     }
 }

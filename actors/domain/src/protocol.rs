@@ -10,7 +10,11 @@ mod record;
 
 use crate::{
     action::{self, ActionManifest},
-    ids::{ActionId, AlertId, IncidentId},
+    containment::{
+        ActBegun, ActDrifted, ActOrdered, ActOutcome, ActWithheld, ClockJumped, HoldEnded,
+        OutcomeKind, TimersReleased, Withheld,
+    },
+    ids::{ActionId, AlertId},
     incident::Placement,
 };
 
@@ -25,8 +29,9 @@ pub use self::{
         Told,
     },
     facts::{
-        AlertClosed, AlertReceived, AlertReviewed, AlertTriaged, CallFailed, ChainOpened, Evidence,
-        EvidenceKind, IntakeRejected, RejectReason, SecretFallbackUsed, Stage2, Undecided,
+        AlertClosed, AlertReceived, AlertReviewed, AlertTriaged, CallFailed, ChainOpened, Enriched,
+        Evidence, EvidenceKind, IntakePolled, IntakeRejected, RejectReason, SecretFallbackUsed,
+        Stage2, Undecided,
     },
     told::{
         ClosedBecause, IncidentClosed, IncidentOpened, IncidentRaised, NotifyFailed,
@@ -123,6 +128,24 @@ pub enum Event {
     NotifyFallback(NotifyFallback),
     /// `sla.breached`
     SlaBreached(SlaBreached),
+    /// `action.ordered`
+    ActOrdered(Box<ActOrdered>),
+    /// `action.intent`
+    ActBegun(Decided<ActBegun>),
+    /// `action.withheld` or `manifest.rejected`
+    ActWithheld(Decided<ActWithheld>),
+    /// `action.executed` and the others that [`OutcomeKind`](crate::containment::OutcomeKind) names
+    ActOutcome(Decided<ActOutcome>),
+    /// `action.drifted`
+    ActDrifted(Decided<ActDrifted>),
+    /// `action.hold_ended`
+    HoldEnded(Decided<HoldEnded>),
+    /// `clock.jumped`
+    ClockJumped(ClockJumped),
+    /// `timers.released`
+    TimersReleased(TimersReleased),
+    /// `intake.polled`
+    IntakePolled(IntakePolled),
 }
 
 impl Event {
@@ -135,6 +158,15 @@ impl Event {
         }
     }
 
+    /// What the vendor's API added to the alert; its evidence is attached to this very entry.
+    pub fn enriched(&self) -> Option<&Enriched> {
+        match self {
+            Self::AlertTriaged { triaged, .. } => triaged.enriched.as_deref(),
+            Self::AlertReviewed { reviewed, .. } => reviewed.enriched.as_deref(),
+            _ => None,
+        }
+    }
+
     /// Whether stage 2 has to be asked now.
     pub fn asks_stage2(&self) -> bool {
         match self {
@@ -143,14 +175,31 @@ impl Event {
         }
     }
 
-    /// The proposed action whose standing it changes.
+    /// The action whose standing it changes, from its proposal to its undoing.
     pub fn about_action(&self) -> Option<ActionId> {
+        self.about_proposal().or_else(|| self.about_act())
+    }
+
+    fn about_proposal(&self) -> Option<ActionId> {
         match self {
             Self::ApprovalRequested(it) => Some(it.manifest.action_id),
             Self::ApprovalGiven(it) => Some(it.facts.about.action_id),
             Self::ApprovalGranted(it) => Some(it.facts.about.action_id),
             Self::ApprovalDenied(it) => Some(it.facts.about.action_id),
             Self::ApprovalExpired(it) => Some(it.facts.about.action_id),
+            _ => None,
+        }
+    }
+
+    /// The approved action that something became of.
+    pub fn about_act(&self) -> Option<ActionId> {
+        match self {
+            Self::ActOrdered(it) => Some(it.manifest.action_id),
+            Self::ActBegun(it) => Some(it.facts.about.action_id),
+            Self::ActWithheld(it) => Some(it.facts.about.action_id),
+            Self::ActOutcome(it) => Some(it.facts.about.action_id),
+            Self::ActDrifted(it) => Some(it.facts.about.action_id),
+            Self::HoldEnded(it) => Some(it.facts.about.action_id),
             _ => None,
         }
     }
@@ -203,10 +252,20 @@ pub enum Effect {
         /// Where its evidence is.
         seq: u64,
     },
-    /// Show people an incident.
-    Tell {
+    /// Begin an action that was approved.
+    Begin {
         /// Which.
-        incident_id: IncidentId,
+        action_id: ActionId,
+    },
+    /// Have the adapter carry out an action whose intent is durable, or after a fall: find out about it.
+    Carry {
+        /// Which.
+        action_id: ActionId,
+    },
+    /// Take back a containment whose time is over.
+    Lift {
+        /// Which.
+        action_id: ActionId,
     },
 }
 
@@ -230,6 +289,24 @@ pub enum Refusal {
     /// No such alert waits for a verdict.
     #[error("no such alert waits for a verdict")]
     NotAwaitingVerdict,
+    /// No action is known by that id.
+    #[error("there is no such action")]
+    UnknownAction,
+    /// The action cannot be begun, driven again or taken back as it stands.
+    #[error("the action does not stand so that this could be done")]
+    WrongStage,
+    /// A caller's request is being carried out.
+    #[error("the same request is being carried out")]
+    ClaimInFlight,
+    /// A caller's request was known with another body.
+    #[error("the request was known with another body")]
+    ClaimMismatch,
+    /// A caller's request has its outcome.
+    #[error("the request was answered before")]
+    ClaimAnswered(OutcomeKind),
+    /// An order is not begun.
+    #[error("{0}")]
+    Withheld(Withheld),
     /// Nothing is over, or it is known already.
     #[error("there is nothing to write down")]
     NothingNew,

@@ -132,7 +132,13 @@ pub struct NoticeState {
     /// Of approvals that had run out by this moment pager or mail have told.
     #[serde(default)]
     pub expiries_told_to: Option<Timestamp>,
+    /// What pager or mail have told of actions, the last of it: why, of which, and since when that was so.
+    #[serde(default)]
+    pub called: Vec<(FallbackReason, Expiry)>,
 }
+
+/// How many calls are remembered.
+const CALLS_KEPT: usize = 64;
 
 /// A proposal that nobody decided about in time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -171,7 +177,7 @@ pub fn tells(level: Verdict, via: &[Via], failed: &[Via]) -> bool {
 }
 
 /// Why a way round chat was taken.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum FallbackReason {
     /// Chat did not take it in time.
@@ -182,6 +188,18 @@ pub enum FallbackReason {
     ApprovalExpired,
     /// Chat refuses the channel or the message.
     ChatRefused,
+    /// Nobody can tell what became of an action.
+    OutcomeUnknown,
+    /// What people approved was not done.
+    NotDone,
+    /// A containment could not be taken back.
+    ReleaseFailed,
+    /// The time of a containment is over, and somebody has to say what becomes of it.
+    HoldEnded,
+    /// A containment was released behind our back.
+    Drifted,
+    /// The clock was set, so that nothing ends by it before somebody has looked.
+    ClockJumped,
 }
 
 impl FallbackReason {
@@ -192,6 +210,27 @@ impl FallbackReason {
             Self::NoChat => "no_chat",
             Self::ApprovalExpired => "approval_expired",
             Self::ChatRefused => "chat_refused",
+            Self::OutcomeUnknown => "outcome_unknown",
+            Self::NotDone => "not_done",
+            Self::ReleaseFailed => "release_failed",
+            Self::HoldEnded => "hold_ended",
+            Self::Drifted => "drifted",
+            Self::ClockJumped => "clock_jumped",
+        }
+    }
+
+    /// Whether somebody is called for what became of an action, however well chat works.
+    pub const fn is_call(self) -> bool {
+        match self {
+            Self::OutcomeUnknown
+            | Self::NotDone
+            | Self::ReleaseFailed
+            | Self::HoldEnded
+            | Self::Drifted
+            | Self::ClockJumped => true,
+            Self::ChatUnavailable | Self::NoChat | Self::ApprovalExpired | Self::ChatRefused => {
+                false
+            }
         }
     }
 }
@@ -207,6 +246,7 @@ impl NoticeState {
             fell_back: None,
             breached: false,
             expiries_told_to: None,
+            called: Vec::new(),
         }
     }
 
@@ -258,6 +298,22 @@ impl NoticeState {
         self.expiries_told_to.is_some_and(|told| told >= expiry.at)
     }
 
+    /// Somebody was called for this reason about the action, which stood so from that moment on.
+    pub fn tell_call(&mut self, reason: FallbackReason, of: Expiry) {
+        if self.knows_call(reason, of) {
+            return;
+        }
+        if self.called.len() >= CALLS_KEPT {
+            self.called.remove(0);
+        }
+        self.called.push((reason, of));
+    }
+
+    /// Whether somebody was called for just that.
+    pub fn knows_call(&self, reason: FallbackReason, of: Expiry) -> bool {
+        self.called.contains(&(reason, of))
+    }
+
     /// Takes in what the chain says of ways round chat at `at`. An attempt that reached nobody changes
     /// nothing.
     pub fn take_fallback(&mut self, fallback: &NotifyFallback, at: Timestamp) {
@@ -267,6 +323,12 @@ impl NoticeState {
         if fallback.reason == FallbackReason::ApprovalExpired && !fallback.via.is_empty() {
             // Lines from before expiries were told apart name none.
             self.tell_expiry(fallback.expired.map_or(at, |expiry| expiry.at));
+        }
+        if let Some(of) = fallback.expired
+            && fallback.reason.is_call()
+            && !fallback.via.is_empty()
+        {
+            self.tell_call(fallback.reason, of);
         }
     }
 
@@ -278,6 +340,15 @@ impl NoticeState {
                 Some(expiry) => self.knows_expiry(expiry),
                 None => self.expiries_told_to.is_some(),
             },
+            FallbackReason::OutcomeUnknown
+            | FallbackReason::NotDone
+            | FallbackReason::ReleaseFailed
+            | FallbackReason::HoldEnded
+            | FallbackReason::Drifted
+            | FallbackReason::ClockJumped => {
+                let known = |of| self.knows_call(fallback.reason, of);
+                fallback.expired.is_some_and(known)
+            }
             FallbackReason::ChatUnavailable
             | FallbackReason::NoChat
             | FallbackReason::ChatRefused => {
@@ -301,7 +372,12 @@ impl NoticeState {
             self.message.clone().or_else(|| newer.message.clone())
         };
         let same_clock = self.due_since == newer.due_since;
+        let mut all = self.clone();
+        for (reason, of) in &newer.called {
+            all.tell_call(*reason, *of);
+        }
         Self {
+            called: all.called,
             due_since: newer.due_since,
             message,
             revision_shown: self.revision_shown.max(newer.revision_shown),
@@ -314,11 +390,9 @@ impl NoticeState {
 }
 
 fn worse(one: Option<Verdict>, other: Option<Verdict>) -> Option<Verdict> {
-    match (one, other) {
-        (Some(one), Some(other)) if one.rank() >= other.rank() => Some(one),
-        (Some(one), None) => Some(one),
-        (_, other) => other,
-    }
+    one.into_iter()
+        .chain(other)
+        .max_by_key(|level| level.rank())
 }
 
 #[cfg(test)]

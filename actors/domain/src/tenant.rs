@@ -4,7 +4,10 @@
 
 mod decision;
 mod folding;
+mod pending;
+mod polling;
 mod proposals;
+mod showing;
 mod telling;
 mod verdict;
 
@@ -13,28 +16,25 @@ use std::{collections::BTreeMap, sync::Arc};
 use serde::{Deserialize, Serialize};
 
 use crate::{
+    containment::{self, Acts},
     entry::{Recorded, ReplayError},
     ids::AlertId,
-    incident::{Ended, Incidents, Window},
-    protocol::{
-        self, ClosedBecause, Command, Effect, Event, Evidence, IncidentClosed, Known, NotifyFailed,
-        Refusal,
-    },
+    incident::Incidents,
+    protocol::{self, Command, Event, Evidence, Known, Refusal},
     time::Timestamp,
+    vendor::Vendor,
 };
 
 pub use self::{
     decision::may_decide,
     folding::apply,
+    pending::{is_at_rest, outstanding_effects},
     proposals::{Proposals, Proposed, WAITING_MAX},
     telling::{Telling, Told},
 };
 
 /// The version of [`TenantState`]'s serialised shape; another version in a snapshot is ignored.
-pub const SNAPSHOT_VERSION: u32 = 3;
-
-/// The most proposals, and the most incidents, that one tick ends.
-const ENDED_AT_ONCE: usize = 64;
+pub const SNAPSHOT_VERSION: u32 = 4;
 
 /// Everything about a tenant that decisions rest on. A copy of it costs little: what may be large is
 /// shared until one of the copies changes it.
@@ -58,6 +58,13 @@ pub struct TenantState {
     pub proposals: Arc<Proposals>,
     /// Who knows what of the incidents.
     pub telling: Arc<Telling>,
+    /// Actions on their way or in force.
+    pub acts: Arc<Acts>,
+    /// What the clock said at the last entry.
+    #[serde(default)]
+    pub last_at: Option<Timestamp>,
+    /// Up to which moment each vendor was polled.
+    pub polled: BTreeMap<Vendor, Timestamp>,
 }
 
 /// Calls of stage 2 on the last day that had any.
@@ -138,7 +145,19 @@ pub fn decide(
         Command::NoteRefusal(refused) => Ok(vec![Event::ApprovalRefused(*refused)]),
         Command::NoteShown(shown) => Ok(vec![Event::EvidenceShown(shown)]),
         Command::RecordTelling(what) => told(state, what),
-        Command::Tick(window) => tick(state, &window, now),
+        Command::Tick(window) => pending::tick(state, &window, now),
+        Command::Begin(command) => containment::begin(state, &command, now),
+        Command::Order(command) => containment::ordered(state, *command, now),
+        Command::Redrive(command) => containment::redriven(state, &command, now),
+        Command::RecordAct(report) => containment::recorded(state, *report),
+        Command::NoteDrift {
+            action_id,
+            observed,
+            back,
+        } => containment::drifted(state, (action_id, &observed), back, now),
+        Command::NoteClock(jumped) => containment::clock_jumped(state, jumped),
+        Command::ReleaseTimers(released) => containment::released(state, released, now),
+        Command::NotePolled(polled) => polling::note(state, polled),
     }
 }
 
@@ -176,7 +195,13 @@ fn told(state: &TenantState, told: protocol::Told) -> Result<Vec<Event>, Refusal
         }
         protocol::Told::FellBack(fallback) => {
             let told = state.telling.get(fallback.incident_id);
-            if told.is_some_and(|told| told.state.heard_of(&fallback)) {
+            let called = || {
+                let of = fallback.expired.filter(|_| fallback.reason.is_call())?;
+                let act = state.acts.get(of.action_id)?;
+                Some(act.knows_call(fallback.reason, of.at))
+            };
+            let heard = told.is_some_and(|told| told.state.heard_of(&fallback));
+            if heard || called().unwrap_or(false) {
                 return Err(Refusal::NothingNew);
             }
             Event::NotifyFallback(fallback)
@@ -189,64 +214,6 @@ fn told(state: &TenantState, told: protocol::Told) -> Result<Vec<Event>, Refusal
         }
     };
     Ok(vec![event])
-}
-
-fn tick(state: &TenantState, window: &Window, now: Timestamp) -> Result<Vec<Event>, Refusal> {
-    let overdue = state.proposals.overdue(now).take(ENDED_AT_ONCE);
-    let mut events: Vec<_> = overdue.map(decision::expired).collect();
-    let waited_for = |id| {
-        let mut all = state.proposals.iter().filter(|one| one.is_waiting());
-        all.any(|one| state.incidents.resolve(one.manifest.incident_id) == id)
-    };
-    // As long as somebody may decide about it, an incident stays.
-    let most = ENDED_AT_ONCE.saturating_add(state.proposals.waiting());
-    let over = state.incidents.due(now, window, most).into_iter();
-    let over = over.filter(|(id, _)| !waited_for(*id)).take(ENDED_AT_ONCE);
-    events.extend(over.map(|(incident_id, ended)| {
-        Event::IncidentClosed(IncidentClosed {
-            incident_id,
-            reason: match ended {
-                Ended::Quiet => ClosedBecause::Quiet,
-                Ended::TooLong => ClosedBecause::TooLong,
-                Ended::Room => ClosedBecause::Room,
-            },
-            into: None,
-        })
-    }));
-    let unsaid = state.telling.unsaid(now).take(ENDED_AT_ONCE);
-    events.extend(unsaid.map(|(incident_id, revision)| {
-        Event::NotifyFailed(NotifyFailed {
-            incident_id,
-            revision,
-            why: "chat has not taken the last word about it for a day".into(),
-        })
-    }));
-    if events.is_empty() {
-        return Err(Refusal::NothingNew);
-    }
-    Ok(events)
-}
-
-/// Whether nothing is to be done or waited for: no verdict, no decision, nobody to be told.
-pub fn is_at_rest(state: &TenantState) -> bool {
-    state.untriaged.is_empty()
-        && state.in_review.is_empty()
-        && state.proposals.waiting() == 0
-        && !state.telling.iter().any(|(_, told)| told.is_behind())
-}
-
-/// What is still to be done, in the order of the chain. Doing it twice is harmless: the second
-/// result is refused.
-pub fn outstanding_effects(state: &TenantState) -> Vec<Effect> {
-    let open = state.untriaged.iter().chain(&state.in_review);
-    let mut open: Vec<_> = open.map(|(alert_id, seq)| (*seq, *alert_id)).collect();
-    open.sort_unstable();
-    let triage = open
-        .into_iter()
-        .map(|(seq, alert_id)| Effect::Triage { alert_id, seq });
-    let behind = state.telling.iter().filter(|(_, told)| told.is_behind());
-    let tell = behind.map(|(incident_id, _)| Effect::Tell { incident_id });
-    triage.chain(tell).collect()
 }
 
 /// Applies one line of the chain, which must be the next one.

@@ -88,6 +88,14 @@ pub fn shown_host(hostname: &str) -> Option<String> {
     (!shown.is_empty()).then(|| shown.to_owned())
 }
 
+/// A text without what would disguise it, cut to so many characters; `None` where nothing is left.
+pub(crate) fn plain(text: &str, max_chars: usize) -> Option<String> {
+    let shown = text.chars().filter(|c| !is_unseen(*c)).take(max_chars);
+    let shown: String = shown.collect();
+    let shown = shown.trim();
+    (!shown.is_empty()).then(|| shown.to_owned())
+}
+
 /// Whether every time of the manifest is one that canonical JSON holds exactly.
 pub(super) fn exact_times(manifest: &ActionManifest) -> Result<(), UnsoundManifest> {
     let times = [

@@ -34,6 +34,8 @@ pub enum ApprovalKind {
     BreakGlass,
     /// By a trusted service that signs for its people.
     ExternalHmac,
+    /// With the containment that it takes back: its time is over, and that was to be the end of it.
+    OnExpiry,
 }
 
 /// How the manifest beside it came to be approved, and by whom.

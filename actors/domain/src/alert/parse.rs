@@ -38,12 +38,24 @@ impl Alert {
     /// Not JSON within the bounds of this module, an ambiguous account, no known form, no alert id, or
     /// too many alerts.
     pub fn parse(webhook: &VerifiedWebhook<'_>) -> Result<Vec<Self>, InvalidPayload> {
-        let vendor = webhook.vendor();
-        read_alerts(vendor, webhook.body()).map_err(|detail| InvalidPayload {
-            looked_for: looked_for(vendor),
-            detail: detail.to_string(),
-        })
+        read(webhook.vendor(), webhook.body())
     }
+
+    /// The same for an object that the vendor's own API answered to the tenant's credential. Nobody signs
+    /// that; what vouches for it is that we asked, over a connection that was proven to lead there.
+    ///
+    /// # Errors
+    /// As [`Self::parse`].
+    pub fn parse_polled(vendor: Vendor, object: &[u8]) -> Result<Vec<Self>, InvalidPayload> {
+        read(vendor, object)
+    }
+}
+
+fn read(vendor: Vendor, body: &[u8]) -> Result<Vec<Alert>, InvalidPayload> {
+    read_alerts(vendor, body).map_err(|detail| InvalidPayload {
+        looked_for: looked_for(vendor),
+        detail: detail.to_string(),
+    })
 }
 
 /// Why a body yields no alerts.

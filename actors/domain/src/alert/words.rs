@@ -1,6 +1,6 @@
 //! Vendors' words, put into the words of the normal form.
 
-use super::{Alert, Connection, Hashes, MAX_ITEMS, Severity, field::Field};
+use super::{Alert, Connection, Device, Hashes, MAX_ITEMS, Severity, field::Field};
 
 /// What the operating system is called, whatever the release.
 pub(super) fn platform(field: Field<'_, '_>) -> Option<String> {
@@ -19,12 +19,7 @@ pub(super) fn platform(field: Field<'_, '_>) -> Option<String> {
 
 /// What the machine is for.
 pub(super) fn role(field: Field<'_, '_>) -> Option<String> {
-    let word = field.word()?;
-    Some(match word.as_str() {
-        "desktop" | "laptop" | "client" => "workstation".to_owned(),
-        "domain controller" | "domaincontroller" => "domain_controller".to_owned(),
-        _ => word,
-    })
+    field.word().map(|word| Device::role_of(&word))
 }
 
 /// A severity: a word, or a number on a scale of 1..=100.

@@ -10,6 +10,8 @@ use serde::{Deserialize, Serialize};
 use super::{
     HostRefusal, HostState,
     chat::{ChatBinding, PendingCode},
+    credentials::Credentials,
+    halts::Halt,
 };
 use crate::{
     host_protocol::{
@@ -44,6 +46,10 @@ pub struct TenantRecord {
     /// What its actions are signed with; `None` until it is made, where the tenant is older than
     /// such keys.
     pub action_key: Option<ActionKeyRecord>,
+    /// What its EDRs know it by, and what trusted services sign its actions with.
+    pub credentials: Credentials,
+    /// Containment is halted for it.
+    pub halted: Option<Halt>,
 }
 
 /// What holds for one tenant, as somebody said.
@@ -209,6 +215,8 @@ pub(super) fn add(state: &mut HostState, added: &TenantAdded, at: Timestamp) {
         settings: TenantSettings::default(),
         chat_code: None,
         action_key: None,
+        credentials: Credentials::default(),
+        halted: None,
     };
     state
         .tenants
@@ -302,23 +310,4 @@ fn webhook_mut<'a>(
     vendor: Vendor,
 ) -> Option<&'a mut WebhookRecord> {
     tenant_mut(state, tenant)?.webhooks.get_mut(&vendor)
-}
-
-/// Secrets that are on their way out, with the moment at which each ends.
-pub fn retirements(state: &HostState) -> Vec<(Timestamp, SecretRetired)> {
-    let mut due = Vec::new();
-    for (tenant_id, record) in &state.tenants {
-        for (vendor, webhook) in &record.webhooks {
-            if let Some(previous) = webhook.previous {
-                let retired = SecretRetired {
-                    tenant_id: tenant_id.clone(),
-                    vendor: *vendor,
-                    secret_version: previous.secret_version,
-                };
-                due.push((previous.until, retired));
-            }
-        }
-    }
-    due.sort_by_key(|(until, _)| *until);
-    due
 }

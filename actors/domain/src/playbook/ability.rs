@@ -48,7 +48,7 @@ pub(super) const fn has_an_end(action: ActionType) -> bool {
 
 /// What the action needs beside its target, from this alert; `None` where the vendor cannot do it, the
 /// alert does not say enough, or it would hurt the operating system.
-pub(super) fn parameters(alert: &Alert, action: ActionType) -> Option<Parameters> {
+pub fn parameters(alert: &Alert, action: ActionType) -> Option<Parameters> {
     if !possible(alert.vendor, action) {
         return None;
     }
@@ -64,6 +64,21 @@ pub(super) fn parameters(alert: &Alert, action: ActionType) -> Option<Parameters
             ActionType::ProcessKill | ActionType::FileQuarantine | ActionType::NetworkQuarantine,
             _,
         ) => threat(alert),
+    }
+}
+
+/// Whether the alert leaves out to which process or threat the action would be done.
+pub(super) fn lacks_its_object(alert: &Alert, action: ActionType) -> bool {
+    use ActionType::{FileQuarantine, HashBlock, HostIsolation, NetworkQuarantine, ProcessKill};
+    if !possible(alert.vendor, action) {
+        return false;
+    }
+    match (action, alert.vendor) {
+        (HostIsolation | HashBlock, _) | (FileQuarantine, Vendor::Defender) => false,
+        (ProcessKill, Vendor::Crowdstrike) => {
+            alert.process.pid.is_none() || alert.process.image.is_none()
+        }
+        (ProcessKill | FileQuarantine | NetworkQuarantine, _) => alert.threat_id.is_none(),
     }
 }
 

@@ -6,12 +6,13 @@ use toml::Table;
 
 use super::{
     Case,
-    ability::{has_an_end, parameters, possible},
+    ability::{has_an_end, lacks_its_object, parameters, possible},
     section::Section,
 };
 use crate::{
     action::{ActionType, Draft, HOLD_MAX_MINUTES, OnExpiry},
     alert::Alert,
+    attack::Tactic,
     digest::Digest,
     triage::Verdict,
     vendor::Vendor,
@@ -28,24 +29,6 @@ const PRIORITY_MAX: u32 = 1000;
 
 /// The longest title, in bytes of UTF-8.
 const TITLE_MAX_BYTES: usize = 120;
-
-/// ATT&CK's tactics. A playbook that waits for a misspelt one would never speak.
-const TACTICS: [&str; 14] = [
-    "reconnaissance",
-    "resource-development",
-    "initial-access",
-    "execution",
-    "persistence",
-    "privilege-escalation",
-    "defense-evasion",
-    "credential-access",
-    "discovery",
-    "lateral-movement",
-    "collection",
-    "command-and-control",
-    "exfiltration",
-    "impact",
-];
 
 const PLATFORMS: [&str; 3] = ["windows", "linux", "macos"];
 
@@ -180,6 +163,12 @@ impl Playbook {
         };
         self.steps.iter().map(draft).collect()
     }
+
+    /// Whether a step could need a process or a threat that this alert leaves out.
+    pub(super) fn lacks_an_object(&self, alert: &Alert) -> bool {
+        let mut actions = self.steps.iter().flat_map(Step::actions);
+        actions.any(|action| lacks_its_object(alert, action))
+    }
 }
 
 impl Step {
@@ -222,7 +211,8 @@ fn read_when(top: &mut Section<'_>) -> Option<When> {
         min_verdict,
         tactics: when.words(
             "tactics",
-            |one| TACTICS.contains(&one),
+            // One that waits for a misspelt tactic would never speak.
+            |one| Tactic::ALL.iter().any(|tactic| tactic.as_str() == one),
             "a tactic of ATT&CK, like lateral-movement",
         ),
         techniques: when.words(

@@ -65,7 +65,7 @@ pub(super) fn is_system_path(path: &str) -> bool {
 }
 
 /// Whether the end of a process with this image would take the machine down.
-pub(super) fn is_vital_process(image: &str) -> bool {
+pub fn is_vital_process(image: &str) -> bool {
     let lower = image.to_lowercase();
     let name = lower.rsplit(['\\', '/']).next().unwrap_or_default();
     VITAL.contains(&name.trim_matches(['.', ' ']))

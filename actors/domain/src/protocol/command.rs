@@ -1,12 +1,13 @@
 //! What a tenant can be told.
 
 use super::{
-    AlertReceived, AlertTriaged, ApprovalRefused, ChainOpened, Evidence, EvidenceShown,
-    IntakeRejected, NotDecided, NotifyFailed, NotifyFallback, NotifySent, PolicySaid,
+    AlertReceived, AlertTriaged, ApprovalRefused, ChainOpened, Enriched, Evidence, EvidenceShown,
+    IntakePolled, IntakeRejected, NotDecided, NotifyFailed, NotifyFallback, NotifySent, PolicySaid,
     SecretFallbackUsed, SlaBreached, Verb, Via,
 };
 use crate::{
     action,
+    containment::{ActReport, Begin, ClockJumped, Order, Redrive, TimersReleased},
     digest::Digest,
     ids::{ActionId, AlertId, IncidentId, PersonId, TenantId},
     incident::{CaseFacts, Window},
@@ -41,8 +42,32 @@ pub enum Command {
     NoteShown(EvidenceShown),
     /// Write down who was told of an incident, or that nobody was.
     RecordTelling(Told),
-    /// Let what is over be over: proposals that nobody decided, incidents that fell silent.
+    /// Let what is over be over: proposals that nobody decided, incidents that fell silent, containments
+    /// whose time has come.
     Tick(Window),
+    /// Begin what was approved.
+    Begin(Box<Begin>),
+    /// Begin what somebody ordered without a proposal.
+    Order(Box<Order>),
+    /// Drive an action again that came to nothing.
+    Redrive(Box<Redrive>),
+    /// Keep what an adapter said of a drive.
+    RecordAct(Box<ActReport>),
+    /// Write down that a containment was released behind our back, or is in force again.
+    NoteDrift {
+        /// Which.
+        action_id: ActionId,
+        /// The vendor's own word for what was read.
+        observed: String,
+        /// It is in force again.
+        back: bool,
+    },
+    /// Hold timers, for the clock was set.
+    NoteClock(ClockJumped),
+    /// Let timers run again.
+    ReleaseTimers(TimersReleased),
+    /// Keep how far a vendor was polled.
+    NotePolled(IntakePolled),
 }
 
 /// A verified alert with what the world around the machine knows of it.
@@ -106,6 +131,8 @@ pub struct RecordReview {
 pub struct Case {
     /// What ties the alert to others.
     pub facts: CaseFacts,
+    /// What the vendor's API added to the alert; facts and drafts are made of the completed one.
+    pub enriched: Option<Box<Enriched>>,
     /// The id of the incident, if it begins one.
     pub incident_id: IncidentId,
     /// What the playbooks propose, each with the id that it gets.
@@ -125,8 +152,6 @@ pub struct Terms {
     pub dry_run: bool,
     /// The policies in force.
     pub policy_sha256: Digest,
-    /// How far apart alerts of one incident may lie.
-    pub window: Window,
 }
 
 /// A decision about a proposed action, with what was found out about whoever makes it.

@@ -47,12 +47,15 @@ pub struct AlertReceived {
     /// The vendor's id was seen before with another body.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub vendor_id_reused: bool,
+    /// Nobody signed it: the vendor's own API gave it when it was asked.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub polled: bool,
 }
 
 /// A sealed piece of evidence, by the digest and length of its plain bytes.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Evidence {
-    /// `alert` (normal form, JSON) or `raw` (the body as it came).
+    /// `alert` (normal form, JSON), `raw` (the body as it came), `reason` or `enriched`.
     pub kind: EvidenceKind,
     /// SHA-256 of the plain bytes.
     pub sha256: Digest,
@@ -73,6 +76,8 @@ pub enum EvidenceKind {
     Raw,
     /// What a person gave as a reason.
     Reason,
+    /// What the vendor's API said of an alert that came in short.
+    Enriched,
 }
 
 /// A body was vouched for by the host-wide secret.
@@ -121,6 +126,21 @@ pub struct AlertTriaged {
     /// Where among the incidents it belongs; absent for what is benign, and while stage 2 is asked.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub placed: Option<Placement>,
+    /// What the vendor's API added before anything was proposed; absent where it was not asked, or added
+    /// nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub enriched: Option<Box<Enriched>>,
+}
+
+/// An alert came in short, and the vendor's API was asked for the rest. The alert itself stays what it was.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Enriched {
+    /// The vendor's id of the machine, as it is taken from now on.
+    pub device_id: Option<String>,
+    /// The machine's name, likewise.
+    pub host: Option<String>,
+    /// The vendor's answer, attached to the same entry.
+    pub evidence: Evidence,
 }
 
 /// What becomes of an alert in the ambiguous band.
@@ -150,6 +170,9 @@ pub struct AlertReviewed {
     /// Where among the incidents it belongs; absent for what is benign.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub placed: Option<Placement>,
+    /// As in [`AlertTriaged`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub enriched: Option<Box<Enriched>>,
 }
 
 /// A call of the model came to nothing.
@@ -183,6 +206,7 @@ impl AlertReceived {
             detected_at_ms: alert.created_at.or(alert.first_seen_at),
             evidence,
             vendor_id_reused: false,
+            polled: false,
         }
     }
 }
@@ -226,6 +250,7 @@ impl AlertTriaged {
             rules_sha256,
             stage2: None,
             placed: None,
+            enriched: None,
         }
     }
 }
@@ -237,4 +262,16 @@ pub enum Undecided {
     EvidenceUnavailable,
     /// Stage 1 fell over this alert more than once.
     Stage1Unavailable,
+}
+
+/// A vendor was asked for what is new (`intake.polled`); written when that brought something, or moved the
+/// place by an hour.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct IntakePolled {
+    /// Whom.
+    pub vendor: Vendor,
+    /// Everything up to this moment was asked for; the next question begins some minutes before it.
+    pub up_to_ms: Timestamp,
+    /// How many alerts came.
+    pub alerts: u32,
 }

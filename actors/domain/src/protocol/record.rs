@@ -2,12 +2,22 @@
 
 use serde::{Serialize, de::DeserializeOwned};
 
-use super::{ActionTop, ApprovalRefused, Decided, Event, NotDecided, Via};
+use super::{
+    ActionTop, AlertReceived, ApprovalGranted, ApprovalRefused, ApprovalRequested, CallFailed,
+    Decided, Event, EvidenceShown, NotDecided, Via,
+};
 use crate::{
+    containment::{ActBegun, ActOrdered, OutcomeKind, Withheld},
     entry::{Entry, Recorded, ReplayError, payload},
     ids::{AlertId, PersonId},
     time::Timestamp,
+    vendor::Vendor,
 };
+
+/// Whoever tells people.
+const NOTIFY: &str = "service:notify";
+/// Whoever speaks to EDRs.
+const CONTAINMENT: &str = "service:containment";
 
 /// An entry without its moment.
 struct Shape {
@@ -48,6 +58,72 @@ impl Shape {
             actor: actor.into(),
             ..self
         }
+    }
+
+    fn of(self, vendor: Vendor) -> Self {
+        self.by(format!("vendor:{vendor}"))
+    }
+}
+
+fn alert_received(alert_id: AlertId, received: &AlertReceived) -> Shape {
+    Shape::alert("alert.received", alert_id, received).of(received.vendor)
+}
+
+fn call_failed(alert_id: AlertId, failed: &CallFailed) -> Shape {
+    Shape::alert(failed.failure.as_str(), alert_id, failed).by("service:review")
+}
+
+fn approval_requested(requested: &ApprovalRequested) -> Shape {
+    let manifest = &requested.manifest;
+    let shape = Shape::alert("approval.requested", manifest.alert_id, requested);
+    Shape {
+        action: Some(ActionTop::of(manifest)),
+        ..shape.by(manifest.proposed_by.clone())
+    }
+}
+
+fn approval_granted(granted: &Decided<ApprovalGranted>) -> Shape {
+    let last = granted.facts.approvers.last().map(person);
+    Shape::decided("approval.granted", granted).by(last.unwrap_or_default())
+}
+
+fn approval_refused(refused: &ApprovalRefused) -> Shape {
+    Shape::alert(refusal(refused.why), refused.alert_id, refused).by(decider(refused))
+}
+
+fn evidence_shown(shown: &EvidenceShown) -> Shape {
+    Shape::alert("evidence.shown", shown.alert_id, shown).by(person(&shown.by))
+}
+
+fn act_ordered(ordered: &ActOrdered) -> Shape {
+    let manifest = &ordered.manifest;
+    let shape = Shape::alert("action.ordered", manifest.alert_id, ordered);
+    let top = ActionTop {
+        approved_by: Some(ordered.by.clone()),
+        ..ActionTop::of(manifest)
+    };
+    Shape {
+        action: Some(top),
+        ..shape.by(ordered.by.clone())
+    }
+}
+
+fn act_begun(begun: &Decided<ActBegun>) -> Shape {
+    let by = begun.facts.by.as_deref().unwrap_or("system");
+    Shape::decided("action.intent", begun).by(by)
+}
+
+const fn withheld(why: Withheld) -> &'static str {
+    match why {
+        Withheld::Manifest => "manifest.rejected",
+        Withheld::Halted
+        | Withheld::HourBudget
+        | Withheld::DayBudget
+        | Withheld::Concurrent
+        | Withheld::ContainedHosts
+        | Withheld::ProtectedHosts
+        | Withheld::Unsupported
+        | Withheld::InForce => "action.withheld",
     }
 }
 
@@ -107,21 +183,14 @@ impl Event {
 
     fn shape(&self) -> Shape {
         match self {
-            Self::ChainOpened(facts) => Shape::system("chain.opened", facts),
-            Self::AlertReceived { alert_id, received } => {
-                Shape::alert("alert.received", *alert_id, received)
-                    .by(format!("vendor:{}", received.vendor))
-            }
-            Self::SecretFallbackUsed(facts) => Shape::system("webhook.secret_fallback_used", facts),
-            Self::IntakeRejected(facts) => {
-                Shape::system("intake.rejected", facts).by(format!("vendor:{}", facts.vendor))
-            }
+            Self::ChainOpened(it) => Shape::system("chain.opened", it),
+            Self::AlertReceived { alert_id, received } => alert_received(*alert_id, received),
+            Self::SecretFallbackUsed(it) => Shape::system("webhook.secret_fallback_used", it),
+            Self::IntakeRejected(it) => Shape::system("intake.rejected", it).of(it.vendor),
             Self::AlertTriaged { alert_id, triaged } => {
                 Shape::alert("alert.triaged", *alert_id, triaged).by("service:triage")
             }
-            Self::CallFailed { alert_id, failed } => {
-                Shape::alert(failed.failure.as_str(), *alert_id, failed).by("service:review")
-            }
+            Self::CallFailed { alert_id, failed } => call_failed(*alert_id, failed),
             Self::AlertReviewed { alert_id, reviewed } => {
                 Shape::alert("alert.reviewed", *alert_id, reviewed).by("service:review")
             }
@@ -134,69 +203,34 @@ impl Event {
             Self::IncidentRaised { alert_id, raised } => {
                 Shape::alert("incident.raised", *alert_id, raised)
             }
-            Self::IncidentClosed(facts) => Shape::system("incident.closed", facts),
+            Self::IncidentClosed(it) => Shape::system("incident.closed", it),
+            Self::ApprovalRequested(it) => approval_requested(it),
             Self::ApprovalNotRequested { alert_id, left_out } => {
                 Shape::alert("approval.not_requested", *alert_id, left_out).by("service:triage")
             }
-            Self::EvidenceShown(facts) => {
-                Shape::alert("evidence.shown", facts.alert_id, facts).by(person(&facts.by))
+            Self::ApprovalGiven(it) => {
+                Shape::decided("approval.given", it).by(person(&it.facts.person_id))
             }
-            Self::NotifySent(facts) => Shape::system("notify.sent", facts).by("service:notify"),
-            Self::NotifyFailed(facts) => Shape::system("notify.failed", facts).by("service:notify"),
-            Self::NotifyFallback(facts) => {
-                Shape::system("notify.fallback", facts).by("service:notify")
+            Self::ApprovalGranted(it) => approval_granted(it),
+            Self::ApprovalDenied(it) => {
+                Shape::decided("approval.denied", it).by(person(&it.facts.person_id))
             }
-            Self::SlaBreached(facts) => Shape::system("sla.breached", facts),
-            Self::ApprovalRequested(_)
-            | Self::ApprovalGiven(_)
-            | Self::ApprovalGranted(_)
-            | Self::ApprovalDenied(_)
-            | Self::ApprovalExpired(_)
-            | Self::ApprovalRefused(_) => self.approval(),
-        }
-    }
-
-    fn approval(&self) -> Shape {
-        match self {
-            Self::ApprovalRequested(facts) => {
-                let manifest = &facts.manifest;
-                let shape = Shape::alert("approval.requested", manifest.alert_id, facts.as_ref());
-                Shape {
-                    action: Some(ActionTop::of(manifest)),
-                    ..shape.by(manifest.proposed_by.clone())
-                }
-            }
-            Self::ApprovalGiven(given) => {
-                Shape::decided("approval.given", given).by(person(&given.facts.person_id))
-            }
-            Self::ApprovalGranted(granted) => {
-                let last = granted.facts.approvers.last().map(person);
-                Shape::decided("approval.granted", granted).by(last.unwrap_or_default())
-            }
-            Self::ApprovalDenied(denied) => {
-                Shape::decided("approval.denied", denied).by(person(&denied.facts.person_id))
-            }
-            Self::ApprovalExpired(expired) => Shape::decided("approval.expired", expired),
-            Self::ApprovalRefused(facts) => {
-                Shape::alert(refusal(facts.why), facts.alert_id, facts).by(decider(facts))
-            }
-            Self::ChainOpened(_)
-            | Self::AlertReceived { .. }
-            | Self::SecretFallbackUsed(_)
-            | Self::IntakeRejected(_)
-            | Self::AlertTriaged { .. }
-            | Self::CallFailed { .. }
-            | Self::AlertReviewed { .. }
-            | Self::AlertClosed { .. }
-            | Self::IncidentOpened { .. }
-            | Self::IncidentRaised { .. }
-            | Self::IncidentClosed(_)
-            | Self::ApprovalNotRequested { .. }
-            | Self::EvidenceShown(_)
-            | Self::NotifySent(_)
-            | Self::NotifyFailed(_)
-            | Self::NotifyFallback(_)
-            | Self::SlaBreached(_) => self.shape(),
+            Self::ApprovalExpired(it) => Shape::decided("approval.expired", it),
+            Self::ApprovalRefused(it) => approval_refused(it),
+            Self::EvidenceShown(it) => evidence_shown(it),
+            Self::NotifySent(it) => Shape::system("notify.sent", it).by(NOTIFY),
+            Self::NotifyFailed(it) => Shape::system("notify.failed", it).by(NOTIFY),
+            Self::NotifyFallback(it) => Shape::system("notify.fallback", it).by(NOTIFY),
+            Self::SlaBreached(it) => Shape::system("sla.breached", it),
+            Self::ActOrdered(it) => act_ordered(it),
+            Self::ActBegun(it) => act_begun(it),
+            Self::ActWithheld(it) => Shape::decided(withheld(it.facts.why), it),
+            Self::ActOutcome(it) => Shape::decided(it.facts.outcome.event(), it).by(CONTAINMENT),
+            Self::ActDrifted(it) => Shape::decided("action.drifted", it).by(CONTAINMENT),
+            Self::HoldEnded(it) => Shape::decided("action.hold_ended", it),
+            Self::ClockJumped(it) => Shape::system("clock.jumped", it),
+            Self::TimersReleased(it) => Shape::system("timers.released", it).by(it.by.clone()),
+            Self::IntakePolled(it) => Shape::system("intake.polled", it).of(it.vendor),
         }
     }
 
@@ -258,9 +292,27 @@ impl Event {
             "notify.failed" => Self::NotifyFailed(recorded.read()?),
             "notify.fallback" => Self::NotifyFallback(recorded.read()?),
             "sla.breached" => Self::SlaBreached(recorded.read()?),
-            _ => return Err(recorded.unknown()),
+            "clock.jumped" => Self::ClockJumped(recorded.read()?),
+            "timers.released" => Self::TimersReleased(recorded.read()?),
+            "intake.polled" => Self::IntakePolled(recorded.read()?),
+            _ => Self::of_act(recorded)?,
         };
         Ok(event)
+    }
+
+    fn of_act(recorded: &Recorded) -> Result<Self, ReplayError> {
+        let name = recorded.event.as_str();
+        Ok(match name {
+            "action.ordered" => Self::ActOrdered(Box::new(recorded.read()?)),
+            "action.intent" => Self::ActBegun(Decided::read(recorded)?),
+            "action.withheld" | "manifest.rejected" => Self::ActWithheld(Decided::read(recorded)?),
+            "action.drifted" => Self::ActDrifted(Decided::read(recorded)?),
+            "action.hold_ended" => Self::HoldEnded(Decided::read(recorded)?),
+            _ if OutcomeKind::ALL.iter().any(|kind| kind.event() == name) => {
+                Self::ActOutcome(Decided::read(recorded)?)
+            }
+            _ => return Err(recorded.unknown()),
+        })
     }
 }
 

@@ -110,7 +110,8 @@ pub struct NotifyFallback {
     pub failed: Vec<crate::sla::Via>,
     /// Why it came to that.
     pub reason: crate::sla::FallbackReason,
-    /// The proposal that ran out, where that is the reason.
+    /// The proposal that ran out, where that is the reason; or the action that somebody is called for, and
+    /// since when it stands so.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expired: Option<crate::sla::Expiry>,
 }

@@ -1,14 +1,16 @@
 //! Events made so.
 
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc};
 
 use super::{TenantState, total_bytes, verdict::day};
 use crate::{
+    containment::{Act, Acts},
     ids::{ActionId, AlertId, IncidentId},
     incident::{Arrival, Placement, Window},
     notice::Standing,
     protocol::{
-        ApprovalRequested, ClosedBecause, Event, IncidentClosed, NotifyFallback, NotifySent, Stage2,
+        AlertReviewed, AlertTriaged, ApprovalGranted, ApprovalRequested, ClosedBecause, Event,
+        Evidence, IncidentClosed, NotifyFallback, NotifySent, Stage2,
     },
     review::Failure,
     time::Timestamp,
@@ -19,6 +21,7 @@ use crate::{
 pub fn apply(state: &mut TenantState, event: &Event, at: Timestamp) {
     let seq = state.next_seq;
     state.next_seq = seq.saturating_add(1);
+    state.last_at = Some(at);
     match event {
         Event::ChainOpened(_)
         | Event::SecretFallbackUsed(_)
@@ -28,32 +31,15 @@ pub fn apply(state: &mut TenantState, event: &Event, at: Timestamp) {
         Event::AlertReceived { alert_id, received } => {
             state.untriaged.insert(*alert_id, seq);
             bump(&mut state.counts.received);
-            let more = total_bytes(&received.evidence);
-            state.evidence_bytes = state.evidence_bytes.saturating_add(more);
+            keep(state, &received.evidence);
         }
         Event::IntakeRejected(rejected) => {
             bump(&mut state.counts.rejected);
-            let more = total_bytes(&rejected.evidence);
-            state.evidence_bytes = state.evidence_bytes.saturating_add(more);
+            keep(state, &rejected.evidence);
         }
-        Event::AlertTriaged { alert_id, triaged } => {
-            let received_at = state.untriaged.remove(alert_id);
-            bump(&mut state.counts.triaged);
-            if triaged.stage2 == Some(Stage2::Asked) {
-                state
-                    .in_review
-                    .insert(*alert_id, received_at.unwrap_or(seq));
-                state.reviews.count(day(at));
-            }
-            let verdict = triaged.assessment.verdict;
-            place(state, (*alert_id, verdict), triaged.placed.as_ref(), at);
-        }
+        Event::AlertTriaged { alert_id, triaged } => triage(state, *alert_id, triaged, at),
         Event::CallFailed { failed, .. } => not_called(state, failed.failure, at),
-        Event::AlertReviewed { alert_id, reviewed } => {
-            state.in_review.remove(alert_id);
-            let verdict = reviewed.verdict;
-            place(state, (*alert_id, verdict), reviewed.placed.as_ref(), at);
-        }
+        Event::AlertReviewed { alert_id, reviewed } => review(state, *alert_id, reviewed, at),
         Event::AlertClosed { .. } => bump(&mut state.counts.closed),
         Event::IncidentOpened { opened, .. } => {
             Arc::make_mut(&mut state.telling).opened(opened.incident_id, seq, at);
@@ -72,6 +58,65 @@ pub fn apply(state: &mut TenantState, event: &Event, at: Timestamp) {
         Event::NotifySent(sent) => shown(state, sent),
         Event::NotifyFallback(fallback) => fell_back(state, fallback, at),
         Event::SlaBreached(breached) => breach(state, breached.incident_id),
+        Event::ActOrdered(it) => acts(state).order(it, at),
+        Event::ActBegun(it) => acts(state).begin(&it.facts, at),
+        Event::ActWithheld(it) => acts(state).withhold(&it.facts, at),
+        Event::ActOutcome(it) => acts(state).end(&it.facts, at),
+        Event::ActDrifted(it) => acts(state).drift(&it.facts, at),
+        Event::HoldEnded(it) => acts(state).end_hold(&it.facts, at),
+        Event::ClockJumped(jumped) => acts(state).hold_timers(jumped),
+        Event::TimersReleased(_) => acts(state).release_timers(at),
+        Event::IntakePolled(polled) => {
+            state.polled.insert(polled.vendor, polled.up_to_ms);
+        }
+    }
+    if let Some(enriched) = event.enriched() {
+        keep(state, std::slice::from_ref(&enriched.evidence));
+    }
+    if let Some(id) = event.about_act() {
+        acted(state, id, seq);
+    }
+}
+
+/// Stage 2 has spoken about an alert: it has its place.
+fn review(state: &mut TenantState, alert_id: AlertId, reviewed: &AlertReviewed, at: Timestamp) {
+    state.in_review.remove(&alert_id);
+    let place_of_it = reviewed.placed.as_ref();
+    place(state, (alert_id, reviewed.verdict), place_of_it, at);
+}
+
+fn keep(state: &mut TenantState, evidence: &[Evidence]) {
+    let more = total_bytes(evidence);
+    state.evidence_bytes = state.evidence_bytes.saturating_add(more);
+}
+
+/// Stage 1 has spoken about an alert: it has its place, or waits for stage 2.
+fn triage(state: &mut TenantState, alert_id: AlertId, triaged: &AlertTriaged, at: Timestamp) {
+    let seq = state.next_seq.saturating_sub(1);
+    let received_at = state.untriaged.remove(&alert_id);
+    bump(&mut state.counts.triaged);
+    if triaged.stage2 == Some(Stage2::Asked) {
+        let since = received_at.unwrap_or(seq);
+        state.in_review.insert(alert_id, since);
+        state.reviews.count(day(at));
+    }
+    let verdict = triaged.assessment.verdict;
+    place(state, (alert_id, verdict), triaged.placed.as_ref(), at);
+}
+
+fn acts(state: &mut TenantState) -> &mut Acts {
+    Arc::make_mut(&mut state.acts)
+}
+
+/// People must see what became of an action, and of the one that it takes back.
+fn acted(state: &mut TenantState, id: ActionId, seq: u64) {
+    let incident_of = |act: &Act| state.incidents.resolve(act.manifest.incident_id);
+    let act = state.acts.get(id);
+    let released = act.and_then(Act::releases);
+    let released = released.and_then(|id| state.acts.get(id));
+    let incidents: BTreeSet<_> = act.into_iter().chain(released).map(incident_of).collect();
+    for incident in incidents {
+        changed(state, incident, seq);
     }
 }
 
@@ -139,6 +184,7 @@ fn approval(state: &mut TenantState, event: &Event, when: (u64, Timestamp)) {
         }
         Event::ApprovalGranted(granted) => {
             let by = granted.facts.approvers.clone();
+            approve(state, &granted.facts, when.1);
             (&granted.facts.about, Standing::Approved { by })
         }
         Event::ApprovalDenied(denied) => {
@@ -149,6 +195,13 @@ fn approval(state: &mut TenantState, event: &Event, when: (u64, Timestamp)) {
         _ => return,
     };
     settle(state, about.action_id, standing, when);
+}
+
+fn approve(state: &mut TenantState, granted: &ApprovalGranted, at: Timestamp) {
+    if let Some(proposed) = state.proposals.get(granted.about.action_id) {
+        let acts = Arc::make_mut(&mut state.acts);
+        acts.approve(&proposed.manifest, granted, at);
+    }
 }
 
 fn propose(state: &mut TenantState, requested: &ApprovalRequested, (seq, at): (u64, Timestamp)) {
@@ -189,6 +242,10 @@ fn fell_back(state: &mut TenantState, fallback: &NotifyFallback, at: Timestamp) 
     let telling = Arc::make_mut(&mut state.telling);
     if let Some(told) = telling.state_mut(fallback.incident_id) {
         told.take_fallback(fallback, at);
+    }
+    let of = fallback.expired.filter(|_| fallback.reason.is_call());
+    if let Some(of) = of.filter(|_| !fallback.via.is_empty()) {
+        acts(state).tell_call(fallback.reason, of);
     }
 }
 

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     action::{ActionManifest, ActionType, parse_target, short},
+    containment::{Act, Acts},
     digest::Digest,
     ids::{ActionId, AlertId, PersonId},
     notice::Standing,
@@ -145,15 +146,24 @@ impl Proposals {
     }
 
     /// Whether the action of that [`place`] is worth proposing: not while the same waits, holds, or was
-    /// denied a short while ago and nothing got worse since.
-    pub(super) fn is_worth(&self, place: &str, verdict: Verdict, now: Timestamp) -> bool {
+    /// denied a short while ago and nothing got worse since. What was approved and came to nothing holds nothing.
+    pub(super) fn is_worth(
+        &self,
+        place: &str,
+        verdict: Verdict,
+        acts: &Acts,
+        now: Timestamp,
+    ) -> bool {
         let last = self.last.get(place);
         let Some(last) = last.and_then(|id| self.by_id.get(id)) else {
             return true;
         };
         match last.standing {
             Standing::Waiting { .. } => false,
-            Standing::Approved { .. } => now > last.holds_until(),
+            Standing::Approved { .. } => {
+                let act = acts.get(last.manifest.action_id);
+                act.is_some_and(Act::came_to_nothing) || now > last.holds_until()
+            }
             Standing::Denied { .. } => {
                 verdict.rank() > last.verdict.rank() || now > last.since.plus_ms(DENIED_MS)
             }

@@ -4,11 +4,9 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::{TenantState, proposals::Proposed};
 use crate::{
-    ids::{IncidentId, TenantId},
+    ids::IncidentId,
     incident::Incident,
-    notice::{Notice, Proposal},
     protocol::{ClosedBecause, NotifySent},
     sla::NoticeState,
     time::Timestamp,
@@ -197,90 +195,8 @@ impl Telling {
         }
     }
 
-    fn closed(&self, id: IncidentId) -> Option<(&Incident, ClosedBecause)> {
+    pub(super) fn closed(&self, id: IncidentId) -> Option<(&Incident, ClosedBecause)> {
         let ended = self.closed.get(&id)?;
         Some((&ended.incident, ended.because))
-    }
-}
-
-impl TenantState {
-    /// What people are shown of an incident, and how far they were told before.
-    pub fn shown(&self, tenant: &TenantId, id: IncidentId) -> Option<(Notice, NoticeState)> {
-        let stood = self.telling.get(id)?.state.clone();
-        Some((self.notice(tenant, id)?, stood))
-    }
-
-    /// What people are shown of an incident; `None` where there is nothing to show.
-    pub fn notice(&self, tenant: &TenantId, id: IncidentId) -> Option<Notice> {
-        let told = self.telling.get(id)?;
-        let open = self.incidents.get(id).map(|incident| (incident, None));
-        let closed = || {
-            let (incident, because) = self.telling.closed(id)?;
-            Some((incident, Some(because)))
-        };
-        let (incident, closed) = open.or_else(closed)?;
-        Some(Notice {
-            tenant_id: tenant.clone(),
-            incident_id: id,
-            revision: told.revision,
-            level: incident.level,
-            title: incident.title.clone(),
-            vendor: incident.vendor,
-            hosts: incident.hosts.clone(),
-            host_count: incident.host_count,
-            reasons: incident.reasons.clone(),
-            tactics: incident
-                .tactics
-                .iter()
-                .map(|one| one.as_str().to_owned())
-                .collect(),
-            techniques: incident.techniques.clone(),
-            alerts: incident.alerts,
-            folded: incident.folded,
-            linked_by: incident
-                .linked_by
-                .iter()
-                .map(|one| one.as_str().to_owned())
-                .collect(),
-            storm: incident.storm,
-            opened_at: incident.opened_at,
-            last_at: incident.last_at,
-            proposals: self.shown_of(id),
-            closed: closed.map(|because| because.as_str().to_owned()),
-            quietly: told.state.is_quiet(incident.level),
-            lead_alert: incident.lead_alert,
-        })
-    }
-
-    fn shown_of(&self, id: IncidentId) -> Vec<Proposal> {
-        let all = self.proposals.iter();
-        let of_it = all.filter(|one| self.incidents.resolve(one.manifest.incident_id) == id);
-        let (waiting, decided): (Vec<_>, Vec<_>) = of_it.partition(|one| one.is_waiting());
-        let room = PROPOSALS_SHOWN.saturating_sub(waiting.len());
-        let decided = decided.into_iter().rev().take(room).rev();
-        decided.chain(waiting).map(shown).collect()
-    }
-}
-
-/// The most proposals of one incident that a notice carries; those that wait are never left out.
-const PROPOSALS_SHOWN: usize = 8;
-
-fn shown(one: &Proposed) -> Proposal {
-    let manifest = &one.manifest;
-    Proposal {
-        action_id: manifest.action_id,
-        alert_id: manifest.alert_id,
-        action_type: manifest.action_type,
-        target_urn: manifest.target_urn.clone(),
-        parameters: manifest.parameters.clone(),
-        host: manifest.host.clone(),
-        verdict: one.verdict,
-        dry_run: manifest.dry_run,
-        protected: manifest.protected.clone(),
-        on_expiry: manifest.on_expiry,
-        hold_minutes: manifest.hold_minutes,
-        digest: one.digest,
-        expires_at: manifest.expires_at_ms,
-        standing: one.standing.clone(),
     }
 }

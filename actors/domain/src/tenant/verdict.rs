@@ -56,6 +56,7 @@ pub(super) fn record(
             return Ok(vec![Event::AlertTriaged { alert_id, triaged }]);
         }
     }
+    triaged.enriched.clone_from(&case.enriched);
     let verdict = triaged.assessment.verdict;
     triaged.placed = placed(state, (alert_id, verdict), &case, now);
     let mut follow = follow(
@@ -104,6 +105,7 @@ pub(super) fn review(
         by: outcome.by,
         model,
         placed,
+        enriched: case.enriched,
     };
     events.push(Event::AlertReviewed { alert_id, reviewed });
     events.append(&mut follow);
@@ -233,7 +235,8 @@ fn wanted(state: &TenantState, case: &Case, about: &About, now: Timestamp) -> Ve
     let mut places = BTreeSet::new();
     for (action_id, draft) in &case.drafts {
         let place = place(draft.action_type, &draft.target_urn, &draft.parameters);
-        let worth = state.proposals.is_worth(&place, about.verdict, now);
+        let (verdict, acts) = (about.verdict, &state.acts);
+        let worth = state.proposals.is_worth(&place, verdict, acts, now);
         if !worth || places.contains(&place) {
             continue;
         }
@@ -319,6 +322,7 @@ fn requested(
         proposed_by: "service:triage".into(),
         proposed_at_ms: now,
         expires_at_ms: now.plus_ms(*approval_ms),
+        release: None,
     };
     // A manifest has nothing that JSON cannot hold; without a digest nothing could be approved.
     let manifest_sha256 = manifest.digest().ok()?;

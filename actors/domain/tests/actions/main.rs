@@ -59,6 +59,7 @@ fn manifest() -> ActionManifest {
         proposed_by: "service:triage".to_owned(),
         proposed_at_ms: PROPOSED,
         expires_at_ms: EXPIRES,
+        release: None,
     }
 }
 
@@ -116,6 +117,7 @@ prop_compose! {
             proposed_by: texts.1,
             proposed_at_ms: Timestamp::from_ms(times.0),
             expires_at_ms: Timestamp::from_ms(times.1),
+            release: None,
         }
     }
 }

@@ -237,3 +237,44 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn more_is_wanted_only_where_it_could_lead_to_something() {
+    let playbooks = builtins();
+    let wants = |alert: &Alert, tactic: &str, verdict| {
+        let technique = match tactic {
+            "credential-access" => "T1003.001",
+            _ => "T1059.001",
+        };
+        let case = Case {
+            alert,
+            verdict,
+            tactics: &[tactic.to_owned()],
+            techniques: &[technique.to_owned()],
+        };
+        playbooks.want_more(&case)
+    };
+    for vendor in Vendor::ALL
+        .into_iter()
+        .filter(|one| *one != Vendor::Generic)
+    {
+        let whole = full(vendor);
+        let mut no_device = full(vendor);
+        no_device.device.id = None;
+        let mut no_object = full(vendor);
+        (no_object.process.pid, no_object.threat_id) = (None, None);
+        let mut no_target = full(vendor);
+        no_target.device.id = Some("../x".to_owned());
+        for (tactic, applies) in [("credential-access", true), ("resource-development", false)] {
+            assert!(!wants(&whole, tactic, Verdict::Critical), "{vendor}");
+            assert!(!wants(&no_target, tactic, Verdict::Critical), "{vendor}");
+            assert_eq!(wants(&no_device, tactic, Verdict::Critical), applies);
+            assert!(!wants(&no_device, tactic, Verdict::Medium), "{vendor}");
+            assert!(!wants(&no_object, tactic, Verdict::Critical), "{vendor}");
+        }
+        // Defender takes away the file, for which nothing is missing.
+        let missing = vendor != Vendor::Defender;
+        assert_eq!(wants(&no_object, "discovery", Verdict::High), missing);
+        assert!(!wants(&whole, "discovery", Verdict::High), "{vendor}");
+    }
+}

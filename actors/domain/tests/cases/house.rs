@@ -155,6 +155,7 @@ impl Alarm {
                 techniques: Vec::new(),
                 reasons: vec!["A rule".into()],
             },
+            enriched: None,
             incident_id: incident_id(self.n),
             drafts: drafts
                 .map(|(draft, at)| (action_id(self.n, at), draft))
@@ -164,7 +165,6 @@ impl Alarm {
                 approval_ms: APPROVAL_MS,
                 dry_run: false,
                 policy_sha256: Digest::of(b"policies"),
-                window: Window::default(),
             },
         }
     }

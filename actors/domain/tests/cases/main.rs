@@ -9,6 +9,7 @@
 
 mod house;
 
+mod acts;
 mod decisions;
 mod incidents;
 mod old_lines;

@@ -4,6 +4,8 @@
 #![expect(clippy::expect_used, reason = "a test says what it expected")]
 
 mod chat;
+mod credentials;
+mod halts;
 mod makers;
 mod old_lines;
 mod people;

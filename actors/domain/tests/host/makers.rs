@@ -7,9 +7,11 @@ use vyrox_domain::{
     entry::Entry,
     host::{self, HostRefusal, HostState},
     host_protocol::{
-        Account, ChatCodeIssued, ClaimChat, HostCommand, HostEvent, KeyIssued, PeopleChange,
-        PersonAdded, PersonGranted, PersonLink, PersonalToken, Provider, TenantAdded, TokenIssued,
-        Webhook,
+        Account, ActionSecretRemoved, ActionSecretSet, ChatCodeIssued, ClaimChat,
+        ContainmentHalted, ContainmentResumed, CredentialChange, EdrCredentialRemoved,
+        EdrCredentialRetired, EdrCredentialSet, HaltChange, HostCommand, HostEvent, KeyIssued,
+        PeopleChange, PersonAdded, PersonGranted, PersonLink, PersonalToken, Provider, TenantAdded,
+        TokenIssued, Webhook,
     },
     ids::{PersonId, TenantId},
     person::Role,
@@ -167,4 +169,65 @@ pub(crate) fn shown(n: u8, guild: u8) -> ClaimChat {
         admin_role_id: guild.is_multiple_of(2).then(|| "8".into()),
         user_id: "9".into(),
     }
+}
+
+pub(crate) fn edr_set(n: u8, secret_version: u64, until: Option<Timestamp>) -> HostCommand {
+    HostCommand::ChangeCredential(CredentialChange::EdrSet(EdrCredentialSet {
+        tenant_id: tenant(n),
+        vendor: Vendor::Sentinelone,
+        secret_version,
+        key_id: "k".into(),
+        base_host: "acme.sentinelone.net".into(),
+        checked: secret_version.is_multiple_of(2),
+        previous_until_ms: until,
+        by: BY.into(),
+    }))
+}
+
+pub(crate) fn edr_retired(n: u8, secret_version: u64) -> EdrCredentialRetired {
+    EdrCredentialRetired {
+        tenant_id: tenant(n),
+        vendor: Vendor::Sentinelone,
+        secret_version,
+    }
+}
+
+pub(crate) fn edr_removed(n: u8) -> HostCommand {
+    HostCommand::ChangeCredential(CredentialChange::EdrRemoved(EdrCredentialRemoved {
+        tenant_id: tenant(n),
+        vendor: Vendor::Sentinelone,
+        by: BY.into(),
+    }))
+}
+
+pub(crate) fn action_set(n: u8, secret_version: u64) -> HostCommand {
+    HostCommand::ChangeCredential(CredentialChange::ActionSet(ActionSecretSet {
+        tenant_id: tenant(n),
+        secret_version,
+        key_id: "k".into(),
+        by: BY.into(),
+    }))
+}
+
+pub(crate) fn action_removed(n: u8) -> HostCommand {
+    HostCommand::ChangeCredential(CredentialChange::ActionRemoved(ActionSecretRemoved {
+        tenant_id: tenant(n),
+        by: BY.into(),
+    }))
+}
+
+pub(crate) fn halt(n: Option<u8>, reason: &str) -> HostCommand {
+    HostCommand::ChangeHalt(HaltChange::Halted(ContainmentHalted {
+        tenant_id: n.map(tenant),
+        reason: reason.into(),
+        by: BY.into(),
+    }))
+}
+
+pub(crate) fn resume(n: Option<u8>, reason: Option<&str>) -> HostCommand {
+    HostCommand::ChangeHalt(HaltChange::Resumed(ContainmentResumed {
+        tenant_id: n.map(tenant),
+        reason: reason.map(Into::into),
+        by: BY.into(),
+    }))
 }

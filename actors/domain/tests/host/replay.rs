@@ -5,9 +5,10 @@ use vyrox_domain::{
     entry::Recorded,
     host::{self, HostRefusal, HostState, TOKEN_LIFE_MAX_MS, TOKENS_MAX},
     host_protocol::{
-        Account, ChatReleased, HeldChain, HostCommand, JournalRecovered, LetterFate, LetterSettled,
-        PeopleChange, PersonAdded, PersonGranted, PersonRemoved, SecretRetired, SecretRotated,
-        SecretSealed, TenantHealth, TenantNoted, TenantUpdated, TokenRevoked,
+        Account, ChatReleased, CredentialChange, HeldChain, HostCommand, JournalRecovered,
+        LetterFate, LetterSettled, PeopleChange, PersonAdded, PersonGranted, PersonRemoved,
+        SecretRetired, SecretRotated, SecretSealed, TenantHealth, TenantNoted, TenantUpdated,
+        TokenRevoked,
     },
     person::Role,
     time::Timestamp,
@@ -15,7 +16,8 @@ use vyrox_domain::{
 };
 
 use super::makers::{
-    BEGIN, BY, account, add, chat_code, claim, key, line, link, person, tenant, token,
+    BEGIN, BY, account, action_removed, action_set, add, chat_code, claim, edr_removed,
+    edr_retired, edr_set, halt, key, line, link, person, resume, tenant, token,
 };
 
 fn people_change() -> impl Strategy<Value = PeopleChange> {
@@ -60,6 +62,38 @@ fn each_stands_for_one(state: &HostState, now: Timestamp) -> Result<(), TestCase
     Ok(())
 }
 
+fn credential_or_halt() -> impl Strategy<Value = HostCommand> {
+    let tenant = || 0_u8..3;
+    let until = proptest::option::of((0_u64..100).prop_map(|ms| BEGIN.plus_ms(ms)));
+    prop_oneof![
+        5 => (tenant(), 1_u64..5, until).prop_map(|(n, version, until)| edr_set(n, version, until)),
+        2 => (tenant(), 1_u64..5).prop_map(|(n, version)| {
+            HostCommand::ChangeCredential(CredentialChange::EdrRetired(edr_retired(n, version)))
+        }),
+        1 => tenant().prop_map(edr_removed),
+        3 => (tenant(), 1_u64..4).prop_map(|(n, version)| action_set(n, version)),
+        1 => tenant().prop_map(action_removed),
+        3 => (proptest::option::of(tenant()), "[a-z]{0,3}").prop_map(|(n, why)| halt(n, &why)),
+        2 => (proptest::option::of(tenant()), proptest::option::of("[a-z]{1,3}"))
+            .prop_map(|(n, why)| resume(n, why.as_deref())),
+    ]
+}
+
+/// What is in force is of the last version, and what is on its way out is of another one.
+fn credentials_are_in_order(state: &HostState) -> Result<(), TestCaseError> {
+    for held in state.tenants.values().map(|tenant| &tenant.credentials) {
+        for slot in held.edr.values().chain([&held.action]) {
+            let Some(record) = &slot.in_force else {
+                continue;
+            };
+            prop_assert_eq!(record.secret_version, slot.last_version);
+            let previous = record.previous.map(|previous| previous.secret_version);
+            prop_assert!(previous.is_none_or(|version| version < record.secret_version));
+        }
+    }
+    Ok(())
+}
+
 fn host_command() -> impl Strategy<Value = HostCommand> {
     let by = BY;
     prop_oneof![
@@ -78,6 +112,7 @@ fn host_command() -> impl Strategy<Value = HostCommand> {
             by: by.into(),
         })),
         1 => (0_u8..5).prop_map(|n| HostCommand::IssueKey(key(n))),
+        8 => credential_or_halt(),
         8 => people_change().prop_map(HostCommand::ChangePeople),
         4 => (0_u8..4, 0_u8..12, 0_u64..2 * TOKEN_LIFE_MAX_MS).prop_map(|(who, n, life)| token(who, n, BEGIN.plus_ms(life))),
         3 => (0_u8..5, 0_u8..4, 0_u64..100).prop_map(|(n, code, life)| chat_code(n, code, BEGIN.plus_ms(life))),
@@ -135,6 +170,7 @@ proptest! {
             prop_assert_eq!(owned.len(), all);
             prop_assert!(live.tenants.len() <= 4);
             each_stands_for_one(&live, at)?;
+            credentials_are_in_order(&live)?;
         }
         let mut replayed = HostState::default();
         for line in &chain {

@@ -68,6 +68,11 @@ impl ActionPublicKey {
         })
     }
 
+    /// Its 32 bytes.
+    pub fn to_bytes(&self) -> [u8; 32] {
+        self.key.to_bytes()
+    }
+
     /// 64 lower-case hex digits.
     pub fn to_hex(&self) -> String {
         hex::encode(self.key.as_bytes())
@@ -141,5 +146,22 @@ mod tests {
         for bad in ["", "00", &neutral, &"zz".repeat(32), &"ff".repeat(32)] {
             assert_eq!(ActionPublicKey::from_hex(bad), None, "{bad}");
         }
+    }
+
+    /// The first test vector of RFC 8032 §7.1.
+    #[test]
+    fn the_public_key_is_the_published_one() {
+        let mut seed = [0_u8; 32];
+        let hex_seed = "9d61b19deffd5a60ba844af492ec2cc44449c5697b326919703bac031cae7f60";
+        hex::decode_to_slice(hex_seed, &mut seed).unwrap();
+        let pair = ActionKey::from_seed(&seed).public();
+        let (kid, public) = (pair.kid(), pair.to_bytes());
+        assert_eq!(
+            hex::encode(public),
+            "d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a"
+        );
+        assert_eq!(kid.len(), 20);
+        let digits = kid.strip_prefix("act_").unwrap();
+        assert!(Digest::of(&public).to_hex().starts_with(digits));
     }
 }
