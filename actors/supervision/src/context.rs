@@ -101,6 +101,12 @@ impl<A: Supervised> SupervisedContext<A> {
         timer.generation == self.run.generation && self.parts.cancel_future(timer.handle)
     }
 
+    /// Says something about the actor to whoever looks at the tree, in place of what was said before; `None`
+    /// takes it back. It stays until another generation says something else. A few words, nothing secret.
+    pub fn set_note(&self, note: Option<String>) {
+        self.core.set_note(note.map(String::into_boxed_str));
+    }
+
     /// Ends this generation at once as a panic would, with `reason` as the crash's message: the way to
     /// say that the actor cannot go on (its state did not load, its port broke an invariant).
     #[track_caller]

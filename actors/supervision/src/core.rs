@@ -3,6 +3,8 @@
 //! The lock of [`Core`] is never held while code of the actor, of a message or of the factory runs.
 //! That is why a snapshot can be taken and messages can be queued while the actor blocks its thread.
 
+mod record;
+
 use crate::clock;
 use crate::context::Supervised;
 #[cfg(feature = "faults")]
@@ -146,6 +148,8 @@ pub(crate) struct Record {
     pub(crate) started_at_ms: Option<u64>,
     pub(crate) next_restart_at_ms: Option<u64>,
     pub(crate) last_crash: Option<Box<Crash>>,
+    /// What the actor says of itself.
+    pub(crate) note: Option<Box<str>>,
 }
 
 /// One message in so many has its wait in the queue measured: a clock costs as much as a queue.
@@ -269,6 +273,10 @@ impl<A: Supervised> Core<A> {
         lock(&self.inner).lanes.depth()
     }
 
+    pub(crate) fn set_note(&self, note: Option<Box<str>>) {
+        lock(&self.inner).record.note = note;
+    }
+
     /// The node without its children.
     pub(crate) fn node(&self) -> Node {
         let inner = lock(&self.inner);
@@ -290,6 +298,7 @@ impl<A: Supervised> Core<A> {
             last_crash: record.last_crash.as_deref().cloned(),
             next_restart_at_ms: record.next_restart_at_ms,
             poisoned: inner.quarantine.total(),
+            note: record.note.as_deref().map(str::to_owned),
             strategy: None,
             children: Vec::new(),
         }
@@ -374,23 +383,6 @@ impl<A: Actor> Inner<A> {
             None if self.run.is_stalled(stall_after) => State::Stalled,
             None if self.restart_due.is_some() || self.rest != Rest::No => State::BackingOff,
             None => State::Running,
-        }
-    }
-}
-
-impl Record {
-    /// Whether the next message's wait is to be measured.
-    pub(crate) const fn is_sample(&mut self) -> bool {
-        let is_sample = self.admitted.is_multiple_of(SAMPLED);
-        self.admitted = self.admitted.wrapping_add(1);
-        is_sample
-    }
-
-    fn taken(&mut self, queued_at: Option<Instant>) {
-        self.handled = self.handled.saturating_add(1);
-        if let Some(at) = queued_at {
-            let waited = clock::monotonic().saturating_duration_since(at);
-            self.waits.record(waited);
         }
     }
 }

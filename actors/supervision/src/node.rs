@@ -32,6 +32,9 @@ pub struct Node {
     pub next_restart_at_ms: Option<u64>,
     /// Messages that went to the dead letters.
     pub poisoned: u64,
+    /// What the actor says of itself: what it waits for, say.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub note: Option<String>,
     /// Of a supervisor: who restarts with a child that fell.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub strategy: Option<Strategy>,

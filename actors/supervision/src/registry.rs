@@ -375,6 +375,7 @@ impl Sketch {
             last_crash: None,
             next_restart_at_ms: None,
             poisoned: 0,
+            note: None,
             strategy: None,
             children: Vec::new(),
         }
