@@ -49,6 +49,8 @@ pub struct Case {
     protected: bool,
     #[serde(default)]
     dry_run: bool,
+    #[serde(default)]
+    release: bool,
     proposer: Option<PersonId>,
     #[serde(default)]
     approvals: u32,
@@ -158,6 +160,7 @@ impl Case {
                 tier0: self.tier0,
                 protected: self.protected,
                 dry_run: self.dry_run,
+                release: self.release,
                 proposer: self.proposer.clone(),
             },
             context: Context {

@@ -40,11 +40,19 @@ pub enum Act {
     Execute,
     /// This person's yes counts, given as an emergency: in place of the second person's.
     BreakGlass,
+    /// This person may take back what was carried out.
+    Release,
 }
 
 impl Act {
     /// All of them.
-    pub const ALL: [Self; 4] = [Self::Approve, Self::Deny, Self::Execute, Self::BreakGlass];
+    pub const ALL: [Self; 5] = [
+        Self::Approve,
+        Self::Deny,
+        Self::Execute,
+        Self::BreakGlass,
+        Self::Release,
+    ];
 
     /// The name in policies and cases.
     pub const fn as_str(self) -> &'static str {
@@ -53,6 +61,7 @@ impl Act {
             Self::Deny => "deny",
             Self::Execute => "execute",
             Self::BreakGlass => "break_glass",
+            Self::Release => "release",
         }
     }
 }
@@ -83,6 +92,10 @@ pub enum Principal {
 
 /// What the action is, as far as policies can see it.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is an attribute that a policy asks for by its name"
+)]
 pub struct Proposal {
     /// Whose host.
     pub tenant: TenantId,
@@ -98,6 +111,8 @@ pub struct Proposal {
     pub protected: bool,
     /// A rehearsal.
     pub dry_run: bool,
+    /// It takes something back.
+    pub release: bool,
     /// The person who proposed it; `None` if Vyrox did.
     pub proposer: Option<PersonId>,
 }

@@ -102,6 +102,7 @@ impl Vocabulary {
             ("tier0".to_owned(), Term::new_bool(proposal.tier0)),
             ("protected".to_owned(), Term::new_bool(proposal.protected)),
             ("dry_run".to_owned(), Term::new_bool(proposal.dry_run)),
+            ("release".to_owned(), Term::new_bool(proposal.release)),
         ]);
         if let Some(proposer) = &proposal.proposer {
             let proposer = Term::new_entity_uid(self.person_uid(proposer));

@@ -60,17 +60,20 @@ fn proposal() -> impl Strategy<Value = Proposal> {
         select(verdicts),
         select(Vendor::ALL.to_vec()),
     );
-    let flags = any::<[bool; 3]>();
+    let flags = any::<[bool; 4]>();
     (kind, flags, proptest::option::of(person_id())).prop_map(
-        |((action_type, verdict, vendor), [tier0, protected, dry_run], proposer)| Proposal {
-            tenant: "acme".parse().unwrap(),
-            action_type,
-            verdict,
-            vendor,
-            tier0,
-            protected,
-            dry_run,
-            proposer,
+        |((action_type, verdict, vendor), [tier0, protected, dry_run, release], proposer)| {
+            Proposal {
+                tenant: "acme".parse().unwrap(),
+                action_type,
+                verdict,
+                vendor,
+                tier0,
+                protected,
+                dry_run,
+                release,
+                proposer,
+            }
         },
     )
 }
@@ -131,7 +134,7 @@ fn never(question: &Question) -> bool {
     let context = &question.context;
     let is_person = matches!(question.principal, Principal::Person { .. });
     match question.act {
-        Act::Deny => !is_person || context.channel == Channel::Hmac,
+        Act::Deny | Act::Release => !is_person || context.channel == Channel::Hmac,
         Act::Approve | Act::BreakGlass | Act::Execute if is_proposer(question) => true,
         Act::Approve => !is_person || (context.same_person && !context.break_glass),
         Act::BreakGlass => {
@@ -279,6 +282,7 @@ fn plain() -> Question {
             tier0: false,
             protected: false,
             dry_run: false,
+            release: false,
             proposer: None,
         },
         context: Context {
