@@ -11,7 +11,7 @@ use vyrox_supervision::{Handle, Rejected};
 
 use crate::{
     intake_writer::IntakeWriter,
-    messages::{Receive, Reject},
+    messages::{NotePolled, Receive, Reject, WherePolled},
     router::Serving,
     tenant::Machine,
 };
@@ -86,6 +86,28 @@ impl Route {
     /// # Errors
     /// [`Rejected`] with the message in it.
     pub fn reject(&self, message: Reject) -> Result<(), Rejected<Reject>> {
+        match self {
+            Self::Machine(machine) => machine.try_cast(message),
+            Self::Intake(writer) => writer.try_cast(message),
+        }
+    }
+
+    /// Asks how far a vendor was polled.
+    ///
+    /// # Errors
+    /// [`Rejected`] with the message in it.
+    pub fn where_polled(&self, message: WherePolled) -> Result<(), Rejected<WherePolled>> {
+        match self {
+            Self::Machine(machine) => machine.try_cast(message),
+            Self::Intake(writer) => writer.try_cast(message),
+        }
+    }
+
+    /// Tells how far a vendor was polled.
+    ///
+    /// # Errors
+    /// [`Rejected`] with the message in it.
+    pub fn note_polled(&self, message: NotePolled) -> Result<(), Rejected<NotePolled>> {
         match self {
             Self::Machine(machine) => machine.try_cast(message),
             Self::Intake(writer) => writer.try_cast(message),

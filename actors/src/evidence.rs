@@ -34,11 +34,20 @@ pub fn read(
         .evidence(keys.tenant.as_str(), at)
         .map_err(|error| error.to_string())?;
     let sealed = attachments.get(index).ok_or("the evidence is missing")?;
+    unsealed(keys, &sha256, sealed)
+}
+
+/// The plain bytes of a sealed piece of the tenant's, if they are those that the chain names.
+pub(crate) fn unsealed(
+    keys: &TenantKeys,
+    sha256: &Digest,
+    sealed: &[u8],
+) -> Result<Zeroizing<Vec<u8>>, String> {
     let plain = keys
         .data_key
-        .open(&evidence_aad(&keys.tenant, &sha256), sealed)
+        .open(&evidence_aad(&keys.tenant, sha256), sealed)
         .map_err(|error| error.to_string())?;
-    if Digest::of(&plain) != sha256 {
+    if Digest::of(&plain) != *sha256 {
         return Err("the evidence does not match the chain".into());
     }
     Ok(plain)
@@ -63,6 +72,9 @@ fn pieces(world: &World, keys: &TenantKeys, seq: u64) -> Result<Vec<Evidence>, S
     let recorded = Recorded::parse(&line.bytes).map_err(|error| error.to_string())?;
     match Event::from_recorded(&recorded).map_err(|error| error.to_string())? {
         Event::AlertReceived { received, .. } => Ok(received.evidence),
-        _ => Err(format!("entry {seq} is no alert")),
+        event => {
+            let enriched = event.enriched().map(|it| vec![it.evidence.clone()]);
+            enriched.ok_or_else(|| format!("entry {seq} names no evidence of an alert"))
+        }
     }
 }

@@ -18,7 +18,6 @@ use vyrox_domain::{
         AlertReceived, Command, IntakeRejected, Known, ReceiveAlert, Refusal, SecretFallbackUsed,
     },
     tenant::{TenantState, decide},
-    time::Timestamp,
 };
 use vyrox_journal::{Append, AppendError, Done, Draft, seal::DataKey};
 
@@ -243,12 +242,16 @@ impl Taker {
         let first_seq = batch.fresh.first().map(|fresh| fresh.seq);
         let same = claims::sameness(intake.body_sha256, parsed.sha256);
         let key = claims::key(parsed.alert.vendor, &parsed.alert.vendor_alert_id);
-        let (known, hash) = self.known(&key, &same, intake.received_at);
+        let (known, hash) = self.known(&key, &same, intake);
         let evidence = vec![alert_evidence(parsed), raw_evidence(intake, first_seq)];
         let alert_id = self.world.alert_id(intake.received_at);
+        let received = AlertReceived {
+            polled: intake.polled,
+            ..AlertReceived::of(&parsed.alert, evidence)
+        };
         let command = Command::ReceiveAlert(Box::new(ReceiveAlert {
             alert_id,
-            received: AlertReceived::of(&parsed.alert, evidence),
+            received,
             known,
             quota_bytes: self.world.limits.quota_bytes,
         }));
@@ -297,9 +300,16 @@ impl Taker {
     }
 
     /// What the index of earlier alerts says: the young rows first, then the projections.
-    fn known(&self, key: &Digest, same: &Digest, now: Timestamp) -> (Known, Arc<OnceLock<Digest>>) {
+    fn known(
+        &self,
+        key: &Digest,
+        same: &Digest,
+        intake: &Intake,
+    ) -> (Known, Arc<OnceLock<Digest>>) {
+        let now = intake.received_at;
+        let is_it = |row_same: Digest| intake.polled || row_same == *same;
         let young = self.overlay.rows(key);
-        if let Some(row) = young.iter().find(|row| row.same == *same) {
+        if let Some(row) = young.iter().find(|row| is_it(row.same)) {
             let known = Known::Same {
                 alert_id: row.alert_id,
                 seq: row.seq,
@@ -318,7 +328,7 @@ impl Taker {
                 Vec::new()
             }
         };
-        if let Some(row) = rows.iter().find(|row| row.same == *same) {
+        if let Some(row) = rows.iter().find(|row| is_it(row.same)) {
             let hash = Arc::new(OnceLock::from(row.hash));
             return (
                 Known::Same {

@@ -13,7 +13,7 @@ use crate::{
     intake::{Fresh, Outcome, Taker},
     keyring::TenantKeys,
     loading::{Loaded, after, chain_opened, load_for_intake},
-    messages::{AppendFailed, Receive, Reject},
+    messages::{AppendFailed, NotePolled, Receive, Reject, WherePolled},
     ports::World,
 };
 
@@ -101,6 +101,29 @@ impl Handler<Reject> for IntakeWriter {
         let outcome = self.outcome(ctx);
         if let Some(taker) = &mut self.taker {
             taker.reject(message, outcome);
+        }
+    }
+}
+
+impl Handler<WherePolled> for IntakeWriter {
+    type Result = ();
+
+    fn handle(&mut self, message: WherePolled, _: &mut Self::Context) {
+        if let Some(taker) = &self.taker {
+            message.answer(&taker.state);
+        }
+    }
+}
+
+impl Handler<NotePolled> for IntakeWriter {
+    type Result = ();
+
+    fn handle(&mut self, NotePolled(polled): NotePolled, ctx: &mut Self::Context) {
+        if let Some(taker) = &mut self.taker {
+            let (writer, epoch) = (ctx.handle(), taker.epoch);
+            taker.carry_out(Command::NotePolled(polled), move |error| {
+                tell_failure(&writer, epoch, error);
+            });
         }
     }
 }

@@ -6,7 +6,7 @@ mod people;
 use std::{collections::HashMap, fmt, sync::Arc};
 
 use vyrox_domain::{
-    action::seed::kid_of,
+    action::jws::ActionKey,
     ids::TenantId,
     time::Timestamp,
     vendor::Vendor,
@@ -14,6 +14,8 @@ use vyrox_domain::{
 };
 use vyrox_journal::seal::DataKey;
 use zeroize::Zeroizing;
+
+use crate::edr::EdrCredential;
 
 pub use self::people::{People, Person, Shown};
 pub use vyrox_domain::host::{ChatBinding, TenantSettings};
@@ -23,6 +25,8 @@ pub use vyrox_domain::host::{ChatBinding, TenantSettings};
 pub struct Keyring {
     /// Who there is.
     pub people: Arc<People>,
+    /// Containment is halted for all tenants.
+    pub halted: bool,
     tenants: HashMap<TenantId, Arc<TenantKeys>>,
     accounts: HashMap<(Vendor, String), TenantId>,
     guilds: HashMap<String, TenantId>,
@@ -51,6 +55,28 @@ pub struct TenantKeys {
     pub action_seed: Option<ActionSeed>,
     /// That key's name.
     pub action_kid: Option<String>,
+    /// What its EDRs know it by.
+    pub edr: HashMap<Vendor, Arc<EdrKeys>>,
+    /// What trusted services sign its actions with; `None` where the host-wide secret stands for it.
+    pub action_secret: Option<Secret>,
+    /// Containment is halted for this tenant.
+    pub halted: bool,
+}
+
+/// What one EDR knows a tenant by: the credential in force, and the one before it while it may be used still.
+pub struct EdrKeys {
+    /// The credential in force.
+    pub current: Arc<EdrCredential>,
+    /// The one before it, and the last moment at which it may be used.
+    pub previous: Option<(Timestamp, Arc<EdrCredential>)>,
+}
+
+impl EdrKeys {
+    /// Whether the credential of this version may be used at `now`.
+    pub fn permits(&self, version: u64, now: Timestamp) -> bool {
+        let older = self.previous.as_ref().filter(|(until, _)| now <= *until);
+        self.current.version == version || older.is_some_and(|(_, older)| older.version == version)
+    }
 }
 
 /// The seed of the Ed25519 key that a tenant's actions are signed with. Wiped when dropped, never
@@ -79,6 +105,7 @@ impl Keyring {
         };
         Self {
             people: Arc::default(),
+            halted: false,
             guilds: tenants.iter().filter_map(guild_of).collect(),
             tenants,
             accounts: accounts.into_iter().collect(),
@@ -159,7 +186,8 @@ impl ActionSeed {
 
     /// The name and the public half of the key that grows from it.
     pub fn public(&self) -> (String, [u8; 32]) {
-        kid_of(&self.0)
+        let public = ActionKey::from_seed(&self.0).public();
+        (public.kid().to_owned(), public.to_bytes())
     }
 }
 
@@ -178,4 +206,32 @@ impl fmt::Debug for ActionSeed {
 /// A secret in memory.
 pub fn secret(text: &str) -> Secret {
     Secret::new(text.as_bytes().to_vec())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A drive kept the credential that it began with, and went on with it after it had been taken away.
+    #[test]
+    fn a_credential_may_be_used_while_it_is_in_force_and_in_its_overlap() {
+        let credential = |version| {
+            Arc::new(EdrCredential {
+                version,
+                base_url: "https://edr.example".to_owned(),
+                login_url: None,
+                client_id: None,
+                secret: secret("s"),
+                realm: None,
+            })
+        };
+        let end = Timestamp::from_s(1_768_473_000);
+        let keys = EdrKeys {
+            current: credential(3),
+            previous: Some((end, credential(2))),
+        };
+        let permitted = |now| [1, 2, 3].map(|version| keys.permits(version, now));
+        assert_eq!(permitted(end), [false, true, true]);
+        assert_eq!(permitted(end.plus_ms(1)), [false, false, true]);
+    }
 }

@@ -12,6 +12,8 @@
 //!    └─ tenant/acme         one for one: too many falls of its actors together suspend the tenant
 //!       ├─ triage_engine     stage 1
 //!       ├─ notifier          shows incidents in chat; pager and mail when chat is late
+//!       ├─ poller/defender   asks the vendor for new alerts, where it pushes none
+//!       ├─ edr/crowdstrike   carries approved actions out at the vendor's API, and reads them back
 //!       └─ machine           decide/apply; the only writer of the tenant's chain
 //! ```
 //!
@@ -20,6 +22,9 @@
 //! chain; no actor is started but by the supervision tree; no clock is read but through
 //! [`ports::Clock`].
 
+pub mod edr;
+pub mod edr_adapter;
+pub mod failpoint;
 pub mod outbound;
 pub mod ports;
 
@@ -44,6 +49,7 @@ pub mod intake_writer;
 
 pub mod arbiters;
 pub mod directory;
+mod poller;
 pub mod router;
 
 pub mod registry;

@@ -73,7 +73,9 @@ pub(crate) fn load_for_intake(world: &World, tenant: &TenantId) -> Result<Loaded
             .and_then(|it| Event::from_recorded(&it).map(|event| (event, it.timestamp_ms)));
         let Ok((event, at)) = read else { continue };
         // What cases come to is not looked at here: the machine may have fallen over just that.
-        if let Event::AlertReceived { .. } | Event::IntakeRejected(_) = &event {
+        if let Event::AlertReceived { .. } | Event::IntakeRejected(_) | Event::IntakePolled(_) =
+            &event
+        {
             apply(&mut loaded.state, &event, at);
         }
         if chain.applied < Some(line.seq) {

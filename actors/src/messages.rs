@@ -1,6 +1,9 @@
 //! Every message between the actors, with its lane.
 
+mod containing;
 mod deciding;
+mod enriching;
+mod polling;
 
 use std::{fmt, sync::Arc};
 
@@ -17,7 +20,13 @@ use vyrox_domain::{
 use vyrox_journal::AppendError;
 use vyrox_supervision::{Class, Classified, DeadLetter, Handle};
 
+pub use self::containing::{
+    ActReported, Carry, EffectRead, ExecuteAction, ExecuteAnswer, External, ExternalTarget,
+    ListActs, LookAt, RedriveAction, ReleaseTimers, RollBackAction, StepAnswer,
+};
 pub use self::deciding::{DecideAction, NoteRefusal, NoteShown, Outcome, Who};
+pub use self::enriching::{FullAlert, LookUp, LookedUp};
+pub use self::polling::{NotePolled, WherePolled};
 use crate::{notifier::Report, reviewer::Reviewed, tenant::Machine};
 
 /// A verified body and what was read out of it; made at the edge, where the cores are.
@@ -32,6 +41,9 @@ pub struct Intake {
     pub received_at: Timestamp,
     /// The host-wide secret vouched for it, for want of one of the tenant's own.
     pub fallback: bool,
+    /// It was not sent to us: the vendor's API gave it when it was asked. There an alert comes again with
+    /// each change of it, so one whose id is known is the same one, whatever its body.
+    pub polled: bool,
 }
 
 /// One alert of a body.

@@ -41,7 +41,7 @@ mod escalation;
 mod showing;
 mod words;
 
-pub use self::messages::{Expired, Forget, Refresh, Report, Show, TryChat};
+pub use self::messages::{Call, Expired, Forget, Refresh, Report, Show, TryChat};
 use self::{board::Board, chat_line::ChatLine, entry::Entry, escalation::Escalation};
 use crate::{
     outbound::{Chat, Mailer, Pager},
@@ -280,6 +280,24 @@ impl Handler<Expired> for Notifier {
         let (id, now) = (notice.incident_id, self.setup.clock.now());
         self.take(notice, stood, now);
         self.tell_of_expiry(id, expiry, now);
+        self.look(id, now);
+        self.turn(ctx);
+    }
+}
+
+impl Handler<Call> for Notifier {
+    type Result = ();
+
+    fn handle(&mut self, call: Call, ctx: &mut Self::Context) {
+        let Call {
+            reason,
+            of,
+            notice,
+            stood,
+        } = call;
+        let (id, now) = (notice.incident_id, self.setup.clock.now());
+        self.take(notice, stood, now);
+        self.call_for(id, (reason, of), now);
         self.look(id, now);
         self.turn(ctx);
     }

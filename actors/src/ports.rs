@@ -6,6 +6,7 @@ use arc_swap::ArcSwap;
 use rand::Rng as _;
 use uuid::Uuid;
 use vyrox_domain::{
+    containment::ContainmentLimits,
     ids::AlertId,
     playbook::{Assets, Playbooks},
     sla::Slas,
@@ -18,6 +19,7 @@ use vyrox_rules::RuleSet;
 use zeroize::Zeroizing;
 
 use crate::{
+    edr::Edrs,
     keyring::Keyring,
     notifier::Tally,
     outbound::{Chat, Llm, Mailer, Pager},
@@ -75,6 +77,8 @@ pub struct Outside {
     pub mailer: Option<Arc<dyn Mailer>>,
     /// Stage 2.
     pub llm: Option<Arc<dyn Llm>>,
+    /// The APIs that containments are carried out by; `None` where nothing outside may be spoken to.
+    pub edrs: Option<Arc<dyn Edrs>>,
 }
 
 /// The terms of cases, from the configuration.
@@ -94,6 +98,19 @@ pub struct CaseSettings {
     pub slas: Slas,
     /// HIGH goes to the pager too, not to mail alone.
     pub page_high: bool,
+    /// How many actions, how often, how much at once.
+    pub containment: ContainmentLimits,
+    /// How containments are watched, and vendors polled.
+    pub watching: Watching,
+}
+
+/// How containments are watched, and vendors polled, from the configuration.
+#[derive(Clone, Copy, Debug)]
+pub struct Watching {
+    /// How often a containment in force is read again, in milliseconds; 0 for never.
+    pub drift_ms: u64,
+    /// How often a vendor that pushes nothing is asked for new alerts, in milliseconds; 0 for never.
+    pub poll_ms: u64,
 }
 
 /// Limits and windows, from the configuration.

@@ -218,15 +218,20 @@ fn read_chain(
     fold.apply(&waiting)
 }
 
-/// Tenants that have something to do or to wait for (verdicts, decisions, people to be told), right after [`catch_up`]. A snapshot that stands before the
+/// Tenants that have something to do or to wait for (verdicts, decisions, people to be told; with `watches`,
+/// contained hosts that are read again and again), right after [`catch_up`]. A snapshot that stands before the
 /// chain's end says nothing about what came after it, so such a tenant counts as well.
-pub fn owing(journal: &dyn Journal, projections: &Projections) -> Vec<TenantId> {
+pub fn owing(journal: &dyn Journal, projections: &Projections, watches: bool) -> Vec<TenantId> {
     let owes_nothing = |chain: &str| {
         let head = journal.head(chain).map(|head| head.seq);
         let row = projections.snapshot(chain).ok().flatten();
         let row = row.filter(|row| row.version == SNAPSHOT_VERSION && Some(row.seq) == head);
         let state = row.and_then(|row| serde_json::from_slice::<TenantState>(&row.value).ok());
-        state.is_some_and(|state| is_at_rest(&state))
+        let rests = |state: TenantState| {
+            let looks = watches && state.acts.watched() > 0;
+            is_at_rest(&state) && !looks
+        };
+        state.is_some_and(rests)
     };
     journal
         .chains()

@@ -7,6 +7,8 @@
 mod action_keys;
 mod change;
 mod chat;
+mod credentials;
+mod halts;
 mod host_secrets;
 mod letters;
 mod notes;
@@ -20,8 +22,10 @@ use arc_swap::ArcSwap;
 use tokio::sync::oneshot;
 use vyrox_domain::{
     entry::Recorded,
-    host::{HostRefusal, HostState, apply, decide, replay, retirements},
-    host_protocol::{HostCommand, HostEvent, SecretRetired},
+    host::{HostRefusal, HostState, Retirement, apply, decide, replay, retirements},
+    host_protocol::{
+        CredentialChange, EdrCredentialRetired, HostCommand, HostEvent, SecretRetired,
+    },
     ids::{HOST_CHAIN, TenantId},
     protocol::ChainOpened,
 };
@@ -30,6 +34,10 @@ use vyrox_supervision::{Class, Classified, Handle, SupervisedContext};
 
 pub use self::change::{AddTenant, Issued, IssuedWebhook, NewWebhook, RotateSecret, UpdateTenant};
 pub use self::chat::{ClaimChat, IssueChatCode, IssuedChatCode, ReleaseChat};
+pub use self::credentials::{
+    RemoveActionSecret, RemoveEdrCredential, SetActionSecret, SetEdrCredential,
+};
+pub use self::halts::ChangeHalt;
 pub use self::host_secrets::SealSecret;
 pub use self::letters::SettleLetter;
 pub use self::notes::{NoteRecovery, NoteRules, NoteTenant, NoteToken};
@@ -92,7 +100,7 @@ pub type ChangeReply<T> = oneshot::Sender<Result<T, RegistryError>>;
 /// The overlap of a rotation has ended.
 #[derive(Message, Clone, Debug, PartialEq, Eq)]
 #[rtype(result = "()")]
-pub struct Retire(pub SecretRetired);
+pub struct Retire(pub Retirement);
 
 /// Answered once the host's chain is read and the keyring is published.
 #[derive(Message)]
@@ -144,7 +152,7 @@ impl Registry {
         self.parts.view.store(Arc::new(self.state.clone()));
     }
 
-    fn promise(&self, at_ms: u64, retired: SecretRetired, ctx: &SupervisedContext<Self>) {
+    fn promise(&self, at_ms: u64, retired: Retirement, ctx: &SupervisedContext<Self>) {
         let promise = Promise {
             at_ms,
             registry: ctx.handle(),
@@ -209,24 +217,41 @@ impl Registry {
                         vendor: rotated.vendor,
                         secret_version: rotated.secret_version.saturating_sub(1),
                     };
-                    self.promise(until.ms(), retired, ctx);
+                    self.promise(until.ms(), Retirement::Webhook(retired), ctx);
                 }
                 self.prune(&rotated.tenant_id, ctx);
             }
             HostEvent::SecretRetired(retired) => self.prune(&retired.tenant_id, ctx),
             HostEvent::TenantUpdated(updated) => self.prune(&updated.tenant_id, ctx),
             HostEvent::SecretSealed(sealed) => self.prune_host(sealed, ctx),
+            HostEvent::Credential(change) => self.follow_credential(change, ctx),
             HostEvent::ChainOpened(_)
             | HostEvent::TenantAdded(_)
             | HostEvent::KeyIssued(_)
             | HostEvent::People(_)
             | HostEvent::Chat(_)
+            | HostEvent::Halt(_)
             | HostEvent::TokenIssued(_)
             | HostEvent::RulesChanged(_)
             | HostEvent::JournalRecovered(_)
             | HostEvent::TenantNoted(_)
             | HostEvent::LetterSettled(_) => {}
         }
+    }
+
+    fn follow_credential(&self, change: &CredentialChange, ctx: &mut SupervisedContext<Self>) {
+        if let CredentialChange::EdrSet(set) = change {
+            let in_force = self.edr_in_force(&set.tenant_id, set.vendor);
+            if let Some(previous) = in_force.and_then(|record| record.previous) {
+                let retired = EdrCredentialRetired {
+                    tenant_id: set.tenant_id.clone(),
+                    vendor: set.vendor,
+                    secret_version: previous.secret_version,
+                };
+                self.promise(previous.until.ms(), Retirement::Edr(retired), ctx);
+            }
+        }
+        self.prune(change.tenant(), ctx);
     }
 
     /// The chain first, then the vault: should a row stay behind, nothing names it any more. Nothing
@@ -341,7 +366,7 @@ impl Handler<Retire> for Registry {
     type Result = ();
 
     fn handle(&mut self, Retire(retired): Retire, ctx: &mut Self::Context) {
-        self.note(HostCommand::RetireSecret(retired), ctx);
+        self.note(retired.into_command(), ctx);
     }
 }
 

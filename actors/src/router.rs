@@ -1,6 +1,8 @@
 //! The tenants' supervisor: activates a tenant on its first message, passivates it when idle, and
 //! suspends it when it falls too often.
 
+mod calling;
+mod polling;
 mod serving;
 mod starting;
 mod suspension;
@@ -20,7 +22,7 @@ use vyrox_domain::{host::HostState, ids::TenantId};
 use vyrox_supervision::{Class, Classified, Handle, SupervisedContext, Tree};
 
 pub(crate) use self::serving::Serving;
-use self::serving::at_rest;
+use self::{polling::Pollers, serving::at_rest};
 use crate::{
     arbiters::Arbiters,
     directory::{Directory, Route},
@@ -68,6 +70,7 @@ enum Active {
     Suspended {
         writer: Handle<IntakeWriter>,
         probe: u32,
+        pollers: Pollers,
     },
 }
 
@@ -91,6 +94,15 @@ pub struct Passivate {
 }
 
 impl Classified for Passivate {
+    const CLASS: Class = Class::Control;
+}
+
+/// A credential of this tenant was set: it may need an adapter that it has not had.
+#[derive(Clone, Debug, Message)]
+#[rtype(result = "()")]
+pub struct Equip(pub TenantId);
+
+impl Classified for Equip {
     const CLASS: Class = Class::Control;
 }
 
@@ -128,7 +140,8 @@ impl Tenants {
             }
             let node = node(&keys.tenant);
             self.tree.group_under("tenants", &node, "tenant");
-            if self.directory.get(&keys.tenant).is_some() {
+            let was_active = self.directory.get(&keys.tenant).is_some();
+            if was_active || !self.to_poll(keys).is_empty() {
                 self.directory.take(&keys.tenant);
                 self.begin(keys, ctx);
             } else {
@@ -158,11 +171,11 @@ impl Tenants {
         &mut self,
         tenant: &TenantId,
         ctx: &mut SupervisedContext<Self>,
-    ) -> Result<Option<Route>, Serving> {
+    ) -> Result<Option<Route>, Box<Serving>> {
         match self.active.get(tenant) {
             Some(Active::Serving(serving)) => Ok(Some(Route::Machine(serving.machine.clone()))),
             Some(Active::Suspended { writer, .. }) => Ok(Some(Route::Intake(writer.clone()))),
-            Some(Active::Resting(serving)) => Err(serving.clone()),
+            Some(Active::Resting(serving)) => Err(Box::new(serving.clone())),
             None => {
                 let keys = self.world.keyring.load().tenant(tenant.as_str()).cloned();
                 Ok(keys.map(|keys| self.begin(&keys, ctx)))
@@ -222,7 +235,10 @@ impl Actor for Tenants {
         let enter = known
             .into_actor(self)
             .map(|known, tenants, ctx| match known {
-                Ok(()) => tenants.enter_all(ctx),
+                Ok(()) => {
+                    tenants.enter_all(ctx);
+                    tenants.watch_credentials(ctx);
+                }
                 Err(error) => ctx.fail(format!("the registry is not ready: {error}")),
             });
         ctx.wait(enter);
@@ -237,7 +253,7 @@ impl Handler<Activate> for Tenants {
             Ok(route) => Box::pin(fut::ready(route)),
             Err(resting) => {
                 let life = resting.life;
-                let again = at_rest(resting)
+                let again = at_rest(*resting)
                     .into_actor(self)
                     .map(move |(), tenants, ctx| {
                         tenants.rested(&tenant, life, ctx);
@@ -246,6 +262,21 @@ impl Handler<Activate> for Tenants {
                 Box::pin(again)
             }
         }
+    }
+}
+
+impl Handler<Equip> for Tenants {
+    type Result = ();
+
+    fn handle(&mut self, Equip(tenant): Equip, ctx: &mut Self::Context) {
+        let keyring = self.world.keyring.load();
+        let Some(keys) = keyring.tenant(tenant.as_str()) else {
+            return;
+        };
+        if let Some(Active::Serving(serving)) = self.active.get(&tenant) {
+            self.equip(keys, &serving.adapters);
+        }
+        self.attend(keys, ctx);
     }
 }
 

@@ -4,13 +4,17 @@
 //! is durable.
 
 mod kept;
+mod outstanding;
 mod owed;
 
 mod answering;
 mod asking;
 mod cases;
+mod containing;
 mod deciding;
+mod enriching;
 mod noting;
+mod polled;
 mod showing;
 
 use std::{
@@ -23,10 +27,12 @@ use std::{
 };
 
 use actix::{Actor, ActorFutureExt as _, AsyncContext as _, Handler, WrapFuture as _};
+use arc_swap::ArcSwapOption;
 use vyrox_domain::{
     ids::{AlertId, TenantId},
+    notice::Notice,
     protocol::{Command, Event, Undecided},
-    tenant::{TenantState, outstanding_effects},
+    tenant::outstanding_effects,
 };
 use vyrox_journal::AppendError;
 use vyrox_supervision::{Handle, SupervisedContext};
@@ -34,15 +40,19 @@ use vyrox_supervision::{Handle, SupervisedContext};
 pub use self::answering::ListIncidents;
 use self::{
     cases::InReview,
+    containing::Acting,
     deciding::Refused,
+    enriching::Enriching,
+    outstanding::outstanding,
     owed::Owed,
     showing::{Handed, concerned, tell},
 };
 use crate::{
+    edr_adapter::Adapters,
     intake::{Fresh, Outcome, Taker},
     keyring::TenantKeys,
     loading::{Loaded, after, chain_opened, load},
-    messages::{AppendFailed, Assess, LeaveToPeople, Receive, Reject},
+    messages::{AppendFailed, Assess, Receive, Reject},
     notifier::Notifier,
     ports::World,
     reviewer::Reviewer,
@@ -64,12 +74,16 @@ pub struct MachineParts {
     pub reviewer: Option<Handle<Reviewer>>,
     /// Who tells people, where there is a way to.
     pub notifier: Option<Handle<Notifier>>,
+    /// Who carries actions out.
+    pub adapters: Adapters,
     /// Who is told when there is nothing more to do.
     pub tenants: Handle<Tenants>,
     /// What is still to be done or waited for; read by whoever decides whether the tenant may rest.
     pub owed: Arc<AtomicU64>,
     /// Since when the machine knows its state, in Unix milliseconds; 0 while it loads.
     pub loaded_at_ms: Arc<AtomicU64>,
+    /// An action that is under way, for whoever suspends the tenant.
+    pub under_way: Arc<ArcSwapOption<Notice>>,
 }
 
 /// The actor.
@@ -79,8 +93,11 @@ pub struct Machine {
     owed: Owed,
     /// Alerts that stage 2 has been asked about.
     in_review: HashMap<AlertId, InReview>,
+    enriching: Enriching,
     /// What the notifier has.
     handed: Handed,
+    /// Actions on their way.
+    acting: Acting,
     /// Refused decisions of late.
     refused: Refused,
     /// A word that people must be told is on its way to this machine.
@@ -105,7 +122,9 @@ impl Machine {
             taker: None,
             owed: Owed::default(),
             in_review: HashMap::new(),
+            enriching: Enriching::new(),
             handed: Handed::default(),
+            acting: Acting::default(),
             refused: Refused::default(),
             told: Arc::default(),
             stage1: 0,
@@ -143,30 +162,51 @@ impl Machine {
     fn go_on(&mut self, loaded: Loaded, ctx: &mut SupervisedContext<Self>) {
         self.owed = Owed::new(cases::owed(&outstanding_effects(&loaded.state)));
         self.in_review.clear();
+        self.enriching.clear();
+        let acting = std::mem::take(&mut self.acting);
+        self.acting = Acting::after_load(&loaded.state, acting);
         self.stage1 = self.parts.triage.snapshot().generation;
         let parts = &self.parts;
         self.taker = Some(Taker::new(&parts.world, &parts.keys, loaded));
         let now_ms = parts.world.now().ms();
         parts.loaded_at_ms.store(now_ms, Ordering::Release);
         self.carry_out(Command::OpenChain(chain_opened(&self.parts.keys)), ctx);
+        self.show_under_way();
         self.hand_anew();
         self.tell_people();
+        self.compare_clock(ctx);
+        self.watch_clock(ctx);
+        self.go_on_acting(ctx);
         self.ask_next(ctx);
     }
 
     /// Decides, applies and appends a command that nobody waits for; gives what happened.
     fn carry_out(&mut self, command: Command, ctx: &SupervisedContext<Self>) -> Vec<Event> {
+        self.carry_out_with(command, Vec::new(), ctx)
+    }
+
+    /// The same with what is kept beside the entries.
+    fn carry_out_with(
+        &mut self,
+        command: Command,
+        attachments: Vec<Vec<u8>>,
+        ctx: &SupervisedContext<Self>,
+    ) -> Vec<Event> {
         let decided = self.taker.as_ref().map(|taker| taker.decide(command));
         let Some(Ok(events)) = decided else {
             return Vec::new();
         };
         let (machine, epoch) = (ctx.handle(), self.epoch());
         let told = Arc::clone(&self.told);
-        self.commit(&events, Vec::new(), move |durable, matters| match durable {
-            Ok(()) if matters => tell(&machine, &told),
-            Ok(()) => {}
-            Err(error) => tell_failure(&machine, epoch, error),
-        });
+        self.commit(
+            &events,
+            attachments,
+            move |durable, matters| match durable {
+                Ok(()) if matters => tell(&machine, &told),
+                Ok(()) => {}
+                Err(error) => tell_failure(&machine, epoch, error),
+            },
+        );
         events
     }
 
@@ -187,7 +227,13 @@ impl Machine {
             then(durable, will_matter);
         });
         self.handed.due.extend(concerned(&taker.state, events));
+        self.acting
+            .note(events, taker.state.next_seq.saturating_sub(1));
         self.handed.grown.extend(grown);
+        self.call_for_acts(events);
+        if events.iter().any(|event| event.about_act().is_some()) {
+            self.show_under_way();
+        }
     }
 
     /// The place of the last entry that was decided.
@@ -226,7 +272,11 @@ impl Machine {
         }
         self.ask_next(ctx);
         self.sweep_reviews(ctx);
+        self.sweep_enriching(ctx);
+        // Before anything ends by a clock that somebody has set.
+        self.watch_clock(ctx);
         self.tick(ctx);
+        self.sweep_acts(ctx);
         self.tell_people();
         self.refresh();
         self.idle_sweeps = if busy {
@@ -289,15 +339,6 @@ impl Handler<Reject> for Machine {
     }
 }
 
-impl Handler<LeaveToPeople> for Machine {
-    type Result = ();
-
-    fn handle(&mut self, LeaveToPeople { alert_id }: LeaveToPeople, ctx: &mut Self::Context) {
-        self.leave_to_people(alert_id, Undecided::Stage1Unavailable, ctx);
-        self.ask_next(ctx);
-    }
-}
-
 impl Handler<AppendFailed> for Machine {
     type Result = ();
 
@@ -317,19 +358,6 @@ impl Handler<AppendFailed> for Machine {
             error => ctx.fail(format!("the journal refused an append: {error}")),
         }
     }
-}
-
-/// What is still to be done or waited for: verdicts, people's decisions, and people to be told. A tenant
-/// that has any of it stays in memory, where its clocks run.
-fn outstanding(state: &TenantState, parts: &MachineParts) -> u64 {
-    let behind = state.telling.iter().filter(|(_, told)| told.is_behind());
-    let open = [
-        state.untriaged.len(),
-        state.in_review.len(),
-        state.proposals.waiting(),
-        parts.notifier.as_ref().map_or(0, |_| behind.count()),
-    ];
-    open.iter().sum::<usize>() as u64
 }
 
 /// What a machine's append sets free.

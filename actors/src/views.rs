@@ -1,22 +1,30 @@
 //! What people read of an alert: derived from the chain, kept in the projections.
 
+mod acted;
+mod acting;
+
+#[cfg(test)]
+mod tests;
+
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 use vyrox_domain::{
-    action::{ActionType, short},
+    action::{ActionManifest, ActionType, OnExpiry, short},
     alert::Severity,
     digest::Digest,
     entry::Recorded,
     ids::{ActionId, AlertId, IncidentId, PersonId, TenantId},
     incident::Placement,
     notice::Standing,
-    protocol::{AlertReceived, AlertReviewed, AlertTriaged, ApprovalRequested, Event, Stage2},
+    protocol::{AlertReceived, AlertReviewed, AlertTriaged, Event, Stage2},
     review::ReviewedBy,
     time::Timestamp,
     triage::{Band, Reason, Verdict},
     vendor::Vendor,
 };
+
+pub use self::acted::{ActState, ActView};
 
 /// One alert with what became of it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -101,6 +109,20 @@ pub enum Status {
     Denied,
     /// Nobody decided in time.
     Expired,
+    /// The intent to carry the action out is durable.
+    Executing,
+    /// The vendor's state reads so.
+    Executed,
+    /// The vendor took it and the host has yet to comply.
+    Containing,
+    /// The vendor will not do it.
+    Refused,
+    /// It was not begun, or nothing reached the vendor.
+    Failed,
+    /// Nobody can tell whether it happened.
+    Unknown,
+    /// It was taken back.
+    RolledBack,
 }
 
 /// A proposed action, for whoever decides about it.
@@ -127,9 +149,18 @@ pub struct ProposalView {
     pub manifest_short: String,
     /// The last moment at which it can be approved.
     pub expires_at_ms: Timestamp,
+    /// How long it holds once carried out, in minutes; 0 for what has no end.
+    #[serde(default)]
+    pub hold_minutes: u32,
+    /// What becomes of it when its time is over.
+    #[serde(default)]
+    pub on_expiry: OnExpiry,
     /// Where it stands.
     #[serde(flatten)]
     pub standing: Standing,
+    /// What became of it, once it was approved.
+    #[serde(default)]
+    pub act: Option<ActView>,
 }
 
 /// A place in a chain.
@@ -202,7 +233,13 @@ impl AlertView {
             Event::AlertTriaged { triaged, .. } => self.triaged(triaged),
             Event::AlertReviewed { reviewed, .. } => self.reviewed(reviewed),
             Event::AlertClosed { .. } => self.status = Status::Closed,
-            Event::ApprovalRequested(requested) => self.proposed(requested),
+            Event::ApprovalRequested(requested) => {
+                let waiting = Standing::Waiting {
+                    approved_by: Vec::new(),
+                };
+                self.status = Status::AwaitingApproval;
+                self.proposed(&requested.manifest, requested.manifest_sha256, waiting);
+            }
             Event::ApprovalGiven(given) => {
                 self.yes(given.facts.about.action_id, &given.facts.person_id);
             }
@@ -220,7 +257,7 @@ impl AlertView {
                 let action = expired.facts.about.action_id;
                 self.decided(action, &Standing::Expired, Status::Expired);
             }
-            _ => {}
+            other => self.acted(other, recorded.timestamp_ms),
         }
         // A flood of refused presses must not make the row grow without end.
         if self.history.len() < HISTORY_MAX {
@@ -265,9 +302,7 @@ impl AlertView {
         self.folded = placed.folded;
     }
 
-    fn proposed(&mut self, requested: &ApprovalRequested) {
-        let manifest = &requested.manifest;
-        self.status = Status::AwaitingApproval;
+    fn proposed(&mut self, manifest: &ActionManifest, sha256: Digest, standing: Standing) {
         self.proposals = self.proposals.saturating_add(1);
         let proposal = ProposalView {
             action_id: manifest.action_id,
@@ -277,12 +312,13 @@ impl AlertView {
             playbook: manifest.playbook.clone(),
             dry_run: manifest.dry_run,
             protected: manifest.protected.clone(),
-            manifest_sha256: requested.manifest_sha256,
-            manifest_short: short(&requested.manifest_sha256),
+            manifest_sha256: sha256,
+            manifest_short: short(&sha256),
             expires_at_ms: manifest.expires_at_ms,
-            standing: Standing::Waiting {
-                approved_by: Vec::new(),
-            },
+            hold_minutes: manifest.hold_minutes,
+            on_expiry: manifest.on_expiry,
+            standing,
+            act: None,
         };
         self.last_proposals.push(proposal.clone());
         if self.last_proposals.len() > PROPOSALS_MAX {
@@ -309,10 +345,14 @@ impl AlertView {
         for proposal in self.shown(action) {
             proposal.standing = standing.clone();
         }
-        let last = self.proposal.as_ref();
-        if last.is_some_and(|it| it.action_id == action) {
+        if self.is_last(action) {
             self.status = status;
         }
+    }
+
+    fn is_last(&self, action: ActionId) -> bool {
+        let last = self.proposal.as_ref();
+        last.is_some_and(|it| it.action_id == action)
     }
 }
 

@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use vyrox_domain::{
     alert::Alert,
-    digest::Digest,
     entry::Recorded,
     ids::{AlertId, TenantId},
     protocol::{AlertReceived, AlertTriaged, Event, EvidenceKind},
@@ -17,7 +16,7 @@ use super::{
     comparison::{Judge, Tally},
     waiting::{Waiting, WaitingRoom},
 };
-use crate::{intake::evidence_aad, keyring::TenantKeys};
+use crate::{evidence::unsealed, keyring::TenantKeys};
 
 /// How far back from the end of a chain its beginning is first looked for, in entries.
 const FIRST_LOOK_BACK: u64 = 4_096;
@@ -157,12 +156,7 @@ impl Chain {
         let attachments = journal.evidence(self.tenant().as_str(), seq);
         let attachments = attachments.map_err(|error| error.to_string())?;
         let sealed = attachments.get(index).ok_or("the evidence is missing")?;
-        let aad = evidence_aad(self.tenant(), &piece.sha256);
-        let plain = self.keys.data_key.open(&aad, sealed);
-        let plain = plain.map_err(|error| error.to_string())?;
-        if Digest::of(&plain) != piece.sha256 {
-            return Err("the evidence does not match the chain".into());
-        }
+        let plain = unsealed(&self.keys, &piece.sha256, sealed)?;
         let alert = serde_json::from_slice(&plain).map_err(|error| error.to_string())?;
         Ok((alert, piece.length))
     }

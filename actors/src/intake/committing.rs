@@ -37,7 +37,7 @@ impl Taker {
         }
     }
 
-    /// Makes events so and appends them; the attachments go with the first. `then` learns, on the
+    /// Makes events so and appends them; the attachments go with the one that names them, else the first. `then` learns, on the
     /// journal's thread, whether they are durable.
     pub fn commit(
         &mut self,
@@ -55,7 +55,8 @@ impl Taker {
         self.append(expected_last, drafts, done);
     }
 
-    /// Applies events and makes their drafts; the attachments go with the first.
+    /// Applies events and makes their drafts; the attachments go with the one that names what the vendor's
+    /// API added, else with the first.
     pub fn happen(
         &mut self,
         events: &[Event],
@@ -63,9 +64,16 @@ impl Taker {
         mut attachments: Vec<Vec<u8>>,
     ) -> Vec<Draft> {
         let mut drafts = Vec::with_capacity(events.len());
-        for event in events {
+        let bearer = events.iter().position(|event| event.enriched().is_some());
+        let bearer = bearer.unwrap_or(0);
+        for (place, event) in events.iter().enumerate() {
             apply(&mut self.state, event, at);
-            drafts.push(draft(event.entry(at), std::mem::take(&mut attachments)));
+            let own = if place == bearer {
+                std::mem::take(&mut attachments)
+            } else {
+                Vec::new()
+            };
+            drafts.push(draft(event.entry(at), own));
         }
         drafts
     }

@@ -75,7 +75,13 @@ impl Alarm {
     pub(super) fn tells(&self) -> bool {
         let (via, failed) = self.outcome();
         match self.reason {
-            FallbackReason::ApprovalExpired => !via.is_empty(),
+            FallbackReason::ApprovalExpired
+            | FallbackReason::OutcomeUnknown
+            | FallbackReason::NotDone
+            | FallbackReason::ReleaseFailed
+            | FallbackReason::HoldEnded
+            | FallbackReason::Drifted
+            | FallbackReason::ClockJumped => !via.is_empty(),
             FallbackReason::ChatUnavailable
             | FallbackReason::NoChat
             | FallbackReason::ChatRefused => sla::tells(self.level, &via, &failed),
@@ -129,7 +135,8 @@ impl Alarm {
             }
         };
         let failures = leg.failures;
-        let enough = self.tells() || self.reason == FallbackReason::ApprovalExpired;
+        let once = self.reason == FallbackReason::ApprovalExpired || self.reason.is_call();
+        let enough = self.tells() || once;
         if self.over || (enough && now >= self.good_until) {
             self.give_up();
         }

@@ -35,6 +35,11 @@ impl Entry {
                 let (expiry, alarm) = self.expired.as_mut()?;
                 (expiry.action_id == action_id).then_some(alarm)
             }
+            Cause::Called(reason, of) => {
+                let mut all = self.called.iter_mut();
+                let found = all.find(|(own, alarm)| *own == of && alarm.reason == reason);
+                found.map(|(_, alarm)| alarm)
+            }
         }
     }
 
@@ -50,6 +55,9 @@ impl Entry {
         }
         if let (Cause::Expired(_), Some((expiry, _))) = (cause, &self.expired) {
             self.state.tell_expiry(expiry.at);
+        }
+        if let Cause::Called(reason, of) = cause {
+            self.state.tell_call(reason, of);
         }
     }
 }
@@ -152,6 +160,34 @@ impl Notifier {
         }
     }
 
+    /// Calls somebody for what became of an action, whatever the level of its incident.
+    pub(super) fn call_for(
+        &mut self,
+        id: IncidentId,
+        (reason, of): (FallbackReason, Expiry),
+        now: Timestamp,
+    ) {
+        let via = [
+            self.setup.pager.as_ref().map(|_| Via::Pager),
+            self.setup.mailer.as_ref().map(|_| Via::Mail),
+        ];
+        let Some(via) = via.into_iter().flatten().next() else {
+            return;
+        };
+        let good_until = now.plus_ms(self.setup.slas.critical.within_ms);
+        let Some(entry) = self.board.get(id) else {
+            return;
+        };
+        entry.called.retain(|(_, alarm)| !alarm.is_past(now));
+        let cause = Cause::Called(reason, of);
+        if entry.state.knows_call(reason, of) || entry.alarm(cause).is_some() {
+            return;
+        }
+        let alarm = Alarm::new(entry.notice.level, reason, good_until, &[via]);
+        entry.called.push((of, alarm));
+        self.raise(id, cause, now);
+    }
+
     fn vias(&self, level: Verdict) -> Vec<Via> {
         let critical = level == Verdict::Critical;
         let pager = self.setup.pager.is_some() && (critical || self.setup.page_high);
@@ -243,7 +279,7 @@ impl Notifier {
         };
         let again = alarm.end(via, ended, now);
         let by_mail = ended == Ended::Refused && via == Via::Pager && self.setup.mailer.is_some();
-        if by_mail && matches!(ticket.cause, Cause::Expired(_)) {
+        if by_mail && matches!(ticket.cause, Cause::Expired(_) | Cause::Called(..)) {
             alarm.add(Via::Mail);
             self.ways.queue(Via::Mail, ticket, now);
         }
@@ -291,16 +327,24 @@ impl Notifier {
         let (via, failed) = alarm.outcome();
         let needless = alarm.is_over() && via.is_empty();
         let expired = entry.expired.as_ref().map(|(expiry, _)| *expiry);
-        let expired = expired.filter(|expiry| cause == Cause::Expired(expiry.action_id));
+        let expired = match cause {
+            Cause::Called(_, of) => Some(of),
+            Cause::Late(_) | Cause::Expired(_) => {
+                expired.filter(|expiry| cause == Cause::Expired(expiry.action_id))
+            }
+        };
         match cause {
             Cause::Late(_) if needless => {
                 entry.late = None;
                 return;
             }
             // One that told nobody stays, so that no other takes its place (for an expiry: at once).
-            Cause::Late(_) | Cause::Expired(_) if !tells => {}
+            Cause::Late(_) | Cause::Expired(_) | Cause::Called(..) if !tells => {}
             Cause::Late(_) => entry.late = None,
             Cause::Expired(_) => entry.expired = None,
+            Cause::Called(reason, of) => entry
+                .called
+                .retain(|(own, alarm)| *own != of || alarm.reason != reason),
         }
         let report = Report::FellBack {
             incident_id: id,

@@ -25,6 +25,8 @@ pub(super) struct Entry {
     pub(super) late: Option<Alarm>,
     /// Pager or mail, for an approval that ran out.
     pub(super) expired: Option<(Expiry, Alarm)>,
+    /// Pager or mail, for what became of actions.
+    pub(super) called: Vec<(Expiry, Alarm)>,
     /// Chat refused this message although it took others.
     pub(super) refused: bool,
     /// Posts of it before this one; part of the nonce.
@@ -61,6 +63,7 @@ impl Entry {
             state: stood,
             late: None,
             expired: None,
+            called: Vec::new(),
             refused: false,
             attempt: 0,
             calling: false,
@@ -97,6 +100,15 @@ impl Entry {
                 ..
             } => {
                 let known = expired.is_none_or(|expiry| stood.knows_expiry(expiry));
+                !via.is_empty() && !known
+            }
+            Report::FellBack {
+                reason,
+                via,
+                expired,
+                ..
+            } if reason.is_call() => {
+                let known = expired.is_none_or(|of| stood.knows_call(*reason, of));
                 !via.is_empty() && !known
             }
             Report::FellBack {

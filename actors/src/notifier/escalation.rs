@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use vyrox_domain::{
     ids::{ActionId, IncidentId},
-    sla::Via,
+    sla::{Expiry, FallbackReason, Via},
     time::Timestamp,
     triage::Verdict,
 };
@@ -19,6 +19,8 @@ pub(super) enum Cause {
     Late(u8),
     /// This approval ran out.
     Expired(ActionId),
+    /// An action came to stand so.
+    Called(FallbackReason, Expiry),
 }
 
 impl Cause {

@@ -69,6 +69,29 @@ impl Classified for Expired {
     }
 }
 
+/// Somebody has to be called for what became of an action, however well chat works. The notice is shown as
+/// with [`Show`].
+#[derive(Clone, Debug, Message)]
+#[rtype(result = "()")]
+pub struct Call {
+    /// Why.
+    pub reason: FallbackReason,
+    /// For which action, and since when it stands so.
+    pub of: Expiry,
+    /// The incident as it is now.
+    pub notice: Notice,
+    /// What people have been told of it, as far as the chain knows.
+    pub stood: NoticeState,
+}
+
+impl Classified for Call {
+    const CLASS: Class = Class::Containment;
+
+    fn digest(&self) -> u64 {
+        identity(self.notice.incident_id, self.notice.revision)
+    }
+}
+
 /// Nothing more is to be said of this incident; what chat does not show yet, it never shows.
 #[derive(Clone, Copy, Debug, Message)]
 #[rtype(result = "()")]
@@ -130,7 +153,7 @@ pub enum Report {
         failed: Vec<Via>,
         /// Why chat alone was not enough.
         reason: FallbackReason,
-        /// The approval that ran out, where that is why.
+        /// The approval that ran out, where that is why; or the action that somebody is called for.
         expired: Option<Expiry>,
     },
     /// The limit of this level passed and nobody was told.
@@ -153,6 +176,7 @@ impl Report {
                 reason: FallbackReason::ApprovalExpired,
                 ..
             } => 3,
+            Self::FellBack { reason, .. } if reason.is_call() => 6,
             Self::FellBack { .. } => 4,
             Self::Breached { .. } => 5,
         }

@@ -46,6 +46,7 @@ fn proposal(standing: Standing) -> Proposal {
         digest: Digest::of(b"manifest"),
         expires_at: rig::T0.plus_ms(600_000),
         standing,
+        act: None,
     }
 }
 

@@ -1,9 +1,11 @@
 //! What a page and a mail say first, and the keys by which a repeat is known.
 
 use vyrox_domain::{
+    containment::{Stage, Withheld},
     digest::Digest,
-    ids::{IncidentId, TenantId},
+    ids::{ActionId, IncidentId, TenantId},
     notice::{Notice, Proposal, Standing},
+    sla::FallbackReason,
     triage::Verdict,
 };
 
@@ -30,7 +32,7 @@ pub(super) fn page(tenant: &TenantId, notice: &Notice, cause: Cause, page_high: 
     let rose = page_high && notice.level == Verdict::Critical;
     let dedup_key = match cause {
         Cause::Late(_) if !rose => notice.incident_id.to_string(),
-        Cause::Late(_) | Cause::Expired(_) => key(notice, cause),
+        Cause::Late(_) | Cause::Expired(_) | Cause::Called(..) => key(notice, cause),
     };
     Page {
         dedup_key,
@@ -62,6 +64,9 @@ fn key(notice: &Notice, cause: Cause) -> String {
     match cause {
         Cause::Late(_) => format!("{id}/{}", notice.level.as_str().to_lowercase()),
         Cause::Expired(action_id) => format!("{id}/approval-expired/{action_id}"),
+        Cause::Called(reason, of) => {
+            format!("{id}/{}/{}/{}", reason.as_str(), of.action_id, of.at.ms())
+        }
     }
 }
 
@@ -72,6 +77,12 @@ fn summary(notice: &Notice, cause: Cause) -> String {
         (Some(host), 0 | 1) => format!(" on {host}"),
         (Some(host), count) => format!(" on {host} and {} more", count.saturating_sub(1)),
     };
+    if let Cause::Called(reason, of) = cause {
+        let id = of.action_id;
+        let why = withheld(notice, id).map_or(String::new(), |why| format!(", for {why}"));
+        let what = called_for(reason);
+        return format!("{level}: {what}{why} ({id}): {title}{at}");
+    }
     match (
         cause,
         notice
@@ -86,7 +97,35 @@ fn summary(notice: &Notice, cause: Cause) -> String {
         (Cause::Expired(_), None) => {
             format!("{level}: nobody decided in time about an action: {title}{at}")
         }
-        (Cause::Late(_), _) => format!("{level}: {title}{at}"),
+        (Cause::Late(_) | Cause::Called(..), _) => format!("{level}: {title}{at}"),
+    }
+}
+
+/// Why the action was not begun, where that is how it stands.
+fn withheld(notice: &Notice, id: ActionId) -> Option<Withheld> {
+    let mut shown = notice.proposals.iter();
+    let shown = shown.find(|one| one.action_id == id)?;
+    match shown.act.as_ref()?.stage {
+        Stage::Withheld { why } => Some(why),
+        Stage::Approved | Stage::Begun { .. } | Stage::Done { .. } | Stage::Undone { .. } => None,
+    }
+}
+
+/// Why somebody is called, in a few words.
+const fn called_for(reason: FallbackReason) -> &'static str {
+    match reason {
+        FallbackReason::OutcomeUnknown => {
+            "nobody can tell whether an action was done: look at the EDR"
+        }
+        FallbackReason::NotDone => "an approved action was not done",
+        FallbackReason::ReleaseFailed => "a containment could not be taken back",
+        FallbackReason::HoldEnded => "the time of a containment is over: keep it or take it back",
+        FallbackReason::Drifted => "a containment was released, and not by Vyrox",
+        FallbackReason::ClockJumped => "the clock was set, and timers are held",
+        FallbackReason::ApprovalExpired => "nobody decided in time",
+        FallbackReason::ChatUnavailable | FallbackReason::NoChat | FallbackReason::ChatRefused => {
+            "chat does not show it"
+        }
     }
 }
 

@@ -2,7 +2,6 @@
 
 mod given;
 
-pub(super) use self::given::flaw;
 use std::sync::Arc;
 
 use actix::{ActorFutureExt as _, AsyncContext as _, Handler, Message, WrapFuture as _};
@@ -15,6 +14,7 @@ use vyrox_domain::{
 use vyrox_journal::{seal::DataKey, vault::SealedRow};
 use vyrox_supervision::{Class, Classified, SupervisedContext};
 
+pub(super) use self::given::flaw;
 use super::{ChangeReply, OVERLAP_MAX, Registry, RegistryError, vaulted};
 use crate::ports::{World, fresh_secret, opaque_id};
 
@@ -153,7 +153,7 @@ impl Handler<AddTenant> for Registry {
             Planned {
                 rows,
                 command,
-                issued,
+                answer: issued,
                 reply,
             },
             ctx,
@@ -238,7 +238,8 @@ impl Handler<RotateSecret> for Registry {
 }
 
 impl Registry {
-    fn possible(&self, command: &HostCommand) -> Result<(), RegistryError> {
+    /// Whether the host would do it now.
+    pub(super) fn possible(&self, command: &HostCommand) -> Result<(), RegistryError> {
         let World { limits, .. } = &*self.parts.world;
         let now = self.parts.world.now();
         vyrox_domain::host::decide(&self.state, command.clone(), now, limits.tenant_max)?;
@@ -287,17 +288,22 @@ impl Registry {
         let planned = Planned {
             rows,
             command,
-            issued,
+            answer: issued,
             reply,
         };
         self.store_then_change(planned, ctx);
     }
 
-    fn store_then_change(&mut self, planned: Planned, ctx: &mut SupervisedContext<Self>) {
+    /// Sealed rows into the vault first, then the entry that names them.
+    pub(super) fn store_then_change<T: 'static>(
+        &mut self,
+        planned: Planned<T>,
+        ctx: &mut SupervisedContext<Self>,
+    ) {
         let Planned {
             rows,
             command,
-            issued,
+            answer,
             reply,
         } = planned;
         let vault = Arc::clone(&self.parts.vault);
@@ -313,7 +319,7 @@ impl Registry {
             }
             registry.change(command, ctx, move |_, result, _| {
                 // Whoever asked may have gone; the secrets are then lost and can be rotated.
-                reply.send(result.map(|()| issued)).ok();
+                reply.send(result.map(|()| answer)).ok();
             });
         });
         ctx.wait(then);
@@ -321,14 +327,19 @@ impl Registry {
 }
 
 /// A change that is possible, before anything of it is written.
-struct Planned {
-    rows: Vec<SealedRow>,
-    command: HostCommand,
-    issued: Issued,
-    reply: ChangeReply<Issued>,
+pub(super) struct Planned<T> {
+    /// What is sealed into the vault.
+    pub(super) rows: Vec<SealedRow>,
+    /// What names it.
+    pub(super) command: HostCommand,
+    /// What whoever asked is told then.
+    pub(super) answer: T,
+    /// Where it goes.
+    pub(super) reply: ChangeReply<T>,
 }
 
-fn refuse<T>(reply: ChangeReply<T>, error: RegistryError) {
+/// Says no.
+pub(super) fn refuse<T>(reply: ChangeReply<T>, error: RegistryError) {
     reply.send(Err(error)).ok();
 }
 

@@ -1,6 +1,7 @@
 //! The registry on a real journal and a real vault, over restarts.
 
 mod chat;
+mod credentials;
 mod house;
 mod older;
 

@@ -1,6 +1,7 @@
 //! Between the host's chain, which names secrets, and the vault, which holds them sealed.
 
 pub(super) mod action;
+pub(super) mod credentials;
 pub(super) mod host;
 
 use std::{collections::HashMap, sync::Arc};
@@ -25,7 +26,7 @@ pub(super) fn row_name(vendor: Vendor) -> String {
     format!("webhook/{vendor}")
 }
 
-/// Forgets every secret of the tenant's webhooks that no longer counts: replaced, retired, or written
+/// Forgets every secret of the tenant's webhooks and every credential that no longer counts: replaced, retired, or written
 /// for a change that then did not happen.
 pub(super) fn prune(
     vault: &Vault,
@@ -42,7 +43,9 @@ pub(super) fn prune(
         let vendor = Vendor::ALL
             .into_iter()
             .find(|vendor| row_name(*vendor) == row.name);
-        if vendor.is_some_and(|vendor| !counts(vendor, row.version)) {
+        let stale = vendor.is_some_and(|vendor| !counts(vendor, row.version))
+            || credentials::is_stale(&row, &record.credentials);
+        if stale {
             vault.remove(tenant.as_str(), &row.name, row.version)?;
         }
     }
@@ -75,6 +78,8 @@ impl Anew<'_> {
             HostEvent::TenantNoted(facts) => facts.tenant_id == *id,
             HostEvent::KeyIssued(facts) => facts.tenant_id == *id,
             HostEvent::Chat(change) => change.tenant() == id,
+            HostEvent::Credential(change) => change.tenant() == id,
+            HostEvent::Halt(change) => change.tenant() == Some(id),
             HostEvent::ChainOpened(_)
             | HostEvent::TokenIssued(_)
             | HostEvent::People(_)
@@ -130,7 +135,9 @@ pub(super) fn keyring(
     } else {
         Arc::clone(before.host_secrets())
     };
-    Keyring::new(tenants, accounts).with(people, secrets)
+    let mut keyring = Keyring::new(tenants, accounts).with(people, secrets);
+    keyring.halted = state.halted.is_some();
+    keyring
 }
 
 fn tenant_keys(
@@ -158,6 +165,9 @@ fn tenant_keys(
         }
     });
     let action_kid = action_seed.as_ref().and(action).map(|key| key.kid.clone());
+    let held = &record.credentials;
+    let edr = credentials::edr_keys(id, held, &data_key, &parts.vault);
+    let action_secret = credentials::action_secret(id, held, &data_key, &parts.vault);
     Ok(TenantKeys {
         tenant: id.clone(),
         opaque_id: record.opaque_id.clone(),
@@ -166,6 +176,9 @@ fn tenant_keys(
         settings: record.settings.clone(),
         action_seed,
         action_kid,
+        edr,
+        action_secret,
+        halted: record.halted.is_some(),
     })
 }
 

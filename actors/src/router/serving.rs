@@ -5,10 +5,15 @@ use std::sync::{
     atomic::{AtomicU32, AtomicU64, Ordering},
 };
 
-use vyrox_domain::time::Timestamp;
+use arc_swap::ArcSwapOption;
+use vyrox_domain::{notice::Notice, time::Timestamp};
 use vyrox_supervision::{GroupHandle, Handle, State, Stop};
 
-use crate::{notifier::Notifier, reviewer::Reviewer, tenant::Machine, triage_engine::TriageEngine};
+use super::polling::Pollers;
+use crate::{
+    edr_adapter::Adapters, notifier::Notifier, reviewer::Reviewer, tenant::Machine,
+    triage_engine::TriageEngine,
+};
 
 /// The actors that serve a tenant.
 #[derive(Clone)]
@@ -18,6 +23,9 @@ pub(crate) struct Serving {
     pub(super) triage: Handle<TriageEngine>,
     pub(super) reviewer: Option<Handle<Reviewer>>,
     pub(super) notifier: Option<Handle<Notifier>>,
+    pub(super) adapters: Adapters,
+    /// Those that ask its vendors for new alerts.
+    pub(super) pollers: Pollers,
     /// What is still to be done or waited for.
     pub(super) owed: Arc<AtomicU64>,
     /// Which activation this is; a late word of an earlier one changes nothing.
@@ -26,13 +34,16 @@ pub(crate) struct Serving {
     pub(super) probe: Arc<AtomicU32>,
     /// Since when the machine knows its state, in Unix milliseconds; 0 while it loads.
     pub(super) loaded_at_ms: Arc<AtomicU64>,
+    /// An action that is under way, as the machine knew it last.
+    pub(super) under_way: Arc<ArcSwapOption<Notice>>,
 }
 
 impl Serving {
-    /// Dead letters go with their actors, so a tenant that has some stays until they are settled; one
+    /// A tenant that is polled is never idle: its pollers' place stands in its state. Dead letters go with their actors, so a tenant that has some stays until they are settled; one
     /// on probation, until it is known to be well.
     pub(super) fn is_idle(&self, generation: u64) -> bool {
         self.probe.load(Ordering::Acquire) == 0
+            && self.pollers.is_empty()
             && self.machine.depth() == 0
             && self.machine.dead_letters().is_empty()
             && self.triage.dead_letters().is_empty()
@@ -58,6 +69,7 @@ impl Serving {
 impl Serving {
     /// Ends those that the machine leans on, whatever they have in hand.
     pub(super) fn end_now(&self) {
+        self.pollers.end_now();
         self.machine.stop(Stop::Now);
         self.triage.stop(Stop::Now);
         self.reviewer
@@ -66,13 +78,21 @@ impl Serving {
         self.notifier
             .iter()
             .for_each(|notifier| notifier.stop(Stop::Now));
+        for adapter in self.adapters.all() {
+            adapter.stop(Stop::Now);
+        }
     }
 }
 
 /// Lets the machine finish what it took, then those that it leans on.
 pub(super) async fn at_rest(serving: Serving) {
+    serving.pollers.end_now();
     serving.machine.stop(Stop::Drain);
     serving.machine.exited().await;
+    for adapter in serving.adapters.all() {
+        adapter.stop(Stop::Drain);
+        adapter.exited().await;
+    }
     serving.triage.stop(Stop::Drain);
     serving.triage.exited().await;
     if let Some(reviewer) = serving.reviewer {

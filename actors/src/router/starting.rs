@@ -9,14 +9,16 @@ use std::{
 };
 
 use actix::ArbiterHandle;
-use vyrox_domain::{ids::TenantId, review::DailyBudget};
+use arc_swap::ArcSwapOption;
+use vyrox_domain::{ids::TenantId, notice::Notice, review::DailyBudget, vendor::Vendor};
 use vyrox_supervision::{
     Backoff, Group, Handle, Lane, Overflow, Policy, Spec, Strategy, SupervisedContext,
 };
 
-use super::{Active, Serving, Tenants, node};
+use super::{Active, Pollers, Serving, Tenants, node};
 use crate::{
     directory::Route,
+    edr_adapter::{AdapterParts, Adapters, EdrAdapter},
     keyring::TenantKeys,
     messages::RecordReport,
     notifier::{Notifier, Report, Setup},
@@ -52,11 +54,14 @@ impl Tenants {
                 .supervise(spec.policy(self.policy()), &arbiter, make)
         };
         let (owed, loaded_at_ms) = (Arc::<AtomicU64>::default(), Arc::<AtomicU64>::default());
+        let under_way = Arc::<ArcSwapOption<Notice>>::default();
         let reviewer = self.reviewer(&node, &arbiter);
         // The notifier reports to the machine, and the machine tells the notifier: one of them has to be
         // there first.
         let to_machine = Arc::<OnceLock<Handle<Machine>>>::default();
         let notifier = self.notifier(&tenant, &node, &to_machine);
+        let adapters = Adapters::default();
+        self.equip(keys, &adapters);
         let machine = {
             let parts = Arc::new(MachineParts {
                 world: Arc::clone(&self.world),
@@ -64,9 +69,11 @@ impl Tenants {
                 triage: triage.clone(),
                 reviewer: reviewer.clone(),
                 notifier: notifier.clone(),
+                adapters: adapters.clone(),
                 tenants: ctx.handle(),
                 owed: Arc::clone(&owed),
                 loaded_at_ms: Arc::clone(&loaded_at_ms),
+                under_way: Arc::clone(&under_way),
             });
             let spec = Spec::new(format!("{node}/machine"), "machine").under(&node);
             let make = move |_| Machine::new(Arc::clone(&parts));
@@ -82,10 +89,13 @@ impl Tenants {
             triage,
             reviewer,
             notifier,
+            adapters,
+            pollers: Pollers::default(),
             owed,
             life: self.lives,
             probe: Arc::new(AtomicU32::new(probe)),
             loaded_at_ms,
+            under_way,
         };
         self.watch(&tenant, &serving, ctx);
         let route = Route::Machine(serving.machine.clone());
@@ -93,6 +103,32 @@ impl Tenants {
         self.directory.put(tenant.clone(), route.clone(), known);
         self.active.insert(tenant, Active::Serving(serving));
         route
+    }
+
+    /// Starts an adapter for each vendor by whose API something could be done for the tenant, where there is
+    /// none yet.
+    pub(super) fn equip(&self, keys: &TenantKeys, adapters: &Adapters) {
+        if self.world.outside.edrs.is_none() {
+            return;
+        }
+        let (tenant, node) = (&keys.tenant, node(&keys.tenant));
+        let arbiter = self.arbiters.of(tenant);
+        let known =
+            |vendor: &Vendor| keys.webhooks.contains_key(vendor) || keys.edr.contains_key(vendor);
+        let vendors = Vendor::ALL.into_iter().filter(known);
+        for vendor in vendors.filter(|vendor| *vendor != Vendor::Generic) {
+            if adapters.get(vendor).is_some() {
+                continue;
+            }
+            let world = Arc::clone(&self.world);
+            let parts = Arc::new(AdapterParts::new(world, tenant.clone(), vendor));
+            let spec = Spec::new(format!("{node}/edr/{vendor}"), "edr_adapter").under(&node);
+            let make = move |_| EdrAdapter::new(Arc::clone(&parts));
+            let adapter = self
+                .tree
+                .supervise(spec.policy(self.policy()), &arbiter, make);
+            adapters.put(vendor, adapter);
+        }
     }
 
     /// Each of a tenant's actors restarts alone; their falls count together.

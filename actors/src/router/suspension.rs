@@ -10,7 +10,7 @@ use actix::{ActorFutureExt as _, AsyncContext as _, WrapFuture as _};
 use vyrox_domain::{host_protocol::TenantHealth, ids::TenantId};
 use vyrox_supervision::{Exit, Policy, Spec, Stop, SupervisedContext};
 
-use super::{Active, Tenants, node};
+use super::{Active, Pollers, Tenants, node};
 use crate::{
     directory::Route, intake_writer::IntakeWriter, keyring::TenantKeys, registry::NoteTenant,
 };
@@ -36,6 +36,7 @@ impl Tenants {
         let record = view.tenants.get(&keys.tenant);
         let was_suspended = record.is_some_and(|record| record.suspended_since.is_some());
         let route = self.serve(keys, u32::from(was_suspended), ctx);
+        self.attend(keys, ctx);
         if was_suspended {
             self.put_on_probation(&keys.tenant, ctx);
         }
@@ -61,6 +62,9 @@ impl Tenants {
         };
         tracing::error!(%tenant, why, "tenant suspended; its alerts are still taken in");
         serving.end_now();
+        if let Some(notice) = serving.under_way.load_full() {
+            self.call_for(tenant, &notice, ctx);
+        }
         self.note(tenant, TenantHealth::Suspended);
         if let Some(keys) = self.world.keyring.load().tenant(tenant.as_str()).cloned() {
             self.suspend(&keys, serving.probe.load(Ordering::Acquire), ctx);
@@ -81,27 +85,36 @@ impl Tenants {
             let spec = Spec::new(format!("{node}/intake_writer"), "intake_writer").under(&node);
             let arbiter = self.arbiters.of(&tenant);
             let make = move |_| IntakeWriter::new(Arc::clone(&world), Arc::clone(&keys));
-            // It has no one to fall back on, so it is never given up.
-            let policy = Policy {
-                intensity: WRITER_INTENSITY,
-                ..self.policy()
-            };
+            let policy = self.unending_policy();
             self.tree.supervise(spec.policy(policy), &arbiter, make)
         };
         self.tree
             .set_suspended(&node, Some(self.world.now().plus_ms(wait_ms).ms()));
         self.directory
             .put(tenant.clone(), Route::Intake(writer.clone()), None);
-        self.active
-            .insert(tenant.clone(), Active::Suspended { writer, probe });
+        let suspended = Active::Suspended {
+            writer,
+            probe,
+            pollers: Pollers::default(),
+        };
+        self.active.insert(tenant.clone(), suspended);
+        self.attend(keys, ctx);
         ctx.run_later(Duration::from_millis(wait_ms), move |tenants, ctx| {
             tenants.probe(&tenant, ctx);
         });
     }
 
+    /// Who works while a tenant is suspended has no one to fall back on, so it is never given up.
+    pub(super) fn unending_policy(&self) -> Policy {
+        Policy {
+            intensity: WRITER_INTENSITY,
+            ..self.policy()
+        }
+    }
+
     /// Tries a suspended tenant again: its intake ends in order, then a new machine begins.
     fn probe(&mut self, tenant: &TenantId, ctx: &mut SupervisedContext<Self>) {
-        let Some(Active::Suspended { writer, probe }) = self.active.get(tenant) else {
+        let Some(Active::Suspended { writer, probe, .. }) = self.active.get(tenant) else {
             return;
         };
         let (writer, probe, tenant) = (writer.clone(), *probe, tenant.clone());
@@ -118,6 +131,7 @@ impl Tenants {
         let Some(keys) = keys else { return };
         self.note(tenant, TenantHealth::Probed);
         self.serve(&keys, probe.saturating_add(1), ctx);
+        self.attend(&keys, ctx);
         self.put_on_probation(tenant, ctx);
     }
 

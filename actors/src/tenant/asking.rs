@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use actix::{ActorFutureExt as _, AsyncContext as _, WrapFuture as _};
+use actix::{ActorFutureExt as _, AsyncContext as _, Handler, WrapFuture as _};
 use vyrox_domain::{
     alert::Alert,
     ids::AlertId,
@@ -11,7 +11,7 @@ use vyrox_domain::{
 use vyrox_supervision::SupervisedContext;
 
 use super::{Machine, cases::Judged, kept::read_all, owed::Case};
-use crate::messages::Assess;
+use crate::messages::{Assess, LeaveToPeople};
 
 impl Machine {
     /// Asks stage 1 about the next alerts whose evidence has to be read, if it has answered the last.
@@ -69,5 +69,14 @@ impl Machine {
         let rules = self.parts.world.rules.load().digest();
         let triaged = AlertTriaged::undecided(why, rules);
         self.judged(Judged::without_evidence(alert_id, triaged), ctx);
+    }
+}
+
+impl Handler<LeaveToPeople> for Machine {
+    type Result = ();
+
+    fn handle(&mut self, LeaveToPeople { alert_id }: LeaveToPeople, ctx: &mut Self::Context) {
+        self.leave_to_people(alert_id, Undecided::Stage1Unavailable, ctx);
+        self.ask_next(ctx);
     }
 }

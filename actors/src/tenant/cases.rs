@@ -1,5 +1,7 @@
 //! From a verdict to an incident, a proposal, and people who hear of it.
 
+mod word;
+
 use std::sync::Arc;
 
 use actix::Handler;
@@ -7,31 +9,24 @@ use vyrox_domain::{
     alert::{Alert, Severity},
     ids::{ActionId, AlertId, IncidentId},
     incident::CaseFacts,
-    playbook,
+    playbook::{self, Playbooks},
     protocol::{
-        AlertTriaged, Case, Command, Effect, Event, RecordReview as ReviewCommand,
+        Case, Command, Effect, Event, RecordReview as ReviewCommand,
         RecordVerdict as VerdictCommand, Terms,
     },
     review::{self, Failure, ReviewOutcome},
-    triage::Assessment,
+    triage::{Assessment, Verdict},
     vendor::Vendor,
 };
 use vyrox_supervision::SupervisedContext;
 
-use super::Machine;
+use self::word::Concluded;
+pub(super) use self::word::{Judged, Word};
+use super::{Machine, enriching::Added};
 use crate::{
     messages::{RecordReview, RecordVerdict},
     reviewer::{Review, Reviewed},
 };
-
-/// An alert that stage 1 has judged.
-pub(super) struct Judged {
-    alert_id: AlertId,
-    triaged: AlertTriaged,
-    tactics: Vec<String>,
-    /// Its normal form, where there is evidence.
-    alert: Option<Arc<Alert>>,
-}
 
 /// What is kept of an alert while stage 2 is asked.
 pub(super) struct InReview {
@@ -51,14 +46,16 @@ pub(super) struct InReview {
 /// sooner unless it has fallen.
 const REVIEW_PATIENCE: u32 = 180;
 
-impl Judged {
-    /// One that nobody could read.
-    pub(super) const fn without_evidence(alert_id: AlertId, triaged: AlertTriaged) -> Self {
+impl InReview {
+    /// Said in the entry at `seq`; 0 where that has long been durable.
+    fn new(judged: Judged, seq: u64) -> Self {
         Self {
-            alert_id,
-            triaged,
-            tactics: Vec::new(),
-            alert: None,
+            assessment: judged.triaged.assessment,
+            tactics: judged.tactics,
+            alert: judged.alert,
+            seq,
+            sent: false,
+            sweeps: 0,
         }
     }
 }
@@ -66,47 +63,69 @@ impl Judged {
 impl Machine {
     /// Records a verdict with what follows from it, and has stage 2 asked where that is next.
     pub(super) fn judged(&mut self, judged: Judged, ctx: &SupervisedContext<Self>) {
-        let Judged {
-            alert_id,
-            triaged,
-            tactics,
-            alert,
-        } = judged;
         let Some(taker) = &self.taker else { return };
-        let assessment = triaged.assessment.clone();
+        let alert_id = judged.alert_id;
+        if self.enriching.contains_key(&alert_id) {
+            return; // said before, and about to be recorded
+        }
         if taker.state.in_review.contains_key(&alert_id) {
             if self.in_review.contains_key(&alert_id) {
                 return; // stage 1 said it twice, and stage 2 has been asked
             }
             // Stage 1 was asked anew to know the facts again; its word stands in the chain already.
-            let kept = InReview {
-                assessment,
-                tactics,
-                alert,
-                seq: 0,
-                sent: false,
-                sweeps: 0,
-            };
-            self.in_review.insert(alert_id, kept);
+            self.in_review.insert(alert_id, InReview::new(judged, 0));
             return self.ask_stage2(ctx);
         }
+        self.settled(Word::Stage1(judged), ctx);
+    }
+
+    /// Records the last word on an alert, or that stage 2 is asked for it.
+    pub(super) fn record(
+        &mut self,
+        word: Word,
+        added: Option<Added>,
+        ctx: &SupervisedContext<Self>,
+    ) {
+        let mut case = self.case(word.said(), word.alert());
+        let mut attachments = Vec::new();
+        if let (Some(Added { enriched, body }), Some(taker)) = (added, &self.taker) {
+            attachments.push(taker.seal(&enriched.evidence.sha256, &body));
+            case.enriched = Some(Box::new(enriched));
+        }
+        match word {
+            Word::Stage1(judged) => self.record_verdict(judged, case, attachments, ctx),
+            Word::Stage2(concluded) => {
+                let review = ReviewCommand {
+                    alert_id: concluded.alert_id,
+                    case,
+                    outcome: concluded.outcome,
+                    model: concluded.model,
+                };
+                let command = Command::RecordReview(Box::new(review));
+                self.carry_out_with(command, attachments, ctx);
+            }
+        }
+    }
+
+    fn record_verdict(
+        &mut self,
+        judged: Judged,
+        case: Case,
+        attachments: Vec<Vec<u8>>,
+        ctx: &SupervisedContext<Self>,
+    ) {
+        let alert_id = judged.alert_id;
         let verdict = VerdictCommand {
             alert_id,
-            case: self.case((&assessment, &tactics), alert.as_deref()),
-            daily_calls: alert.as_ref().and_then(|_| self.daily_calls()),
-            triaged,
+            case,
+            daily_calls: judged.alert.as_ref().and_then(|_| self.daily_calls()),
+            triaged: judged.triaged.clone(),
         };
-        let events = self.carry_out(Command::RecordVerdict(Box::new(verdict)), ctx);
+        let command = Command::RecordVerdict(Box::new(verdict));
+        let events = self.carry_out_with(command, attachments, ctx);
         if events.iter().any(Event::asks_stage2) {
             // Asked once that is durable: an entry that is lost after all must not have cost a call.
-            let kept = InReview {
-                assessment,
-                tactics,
-                alert,
-                seq: self.last_seq(),
-                sent: false,
-                sweeps: 0,
-            };
+            let kept = InReview::new(judged, self.last_seq());
             self.in_review.insert(alert_id, kept);
         }
     }
@@ -122,6 +141,9 @@ impl Machine {
 
     /// Asks stage 2 about everything that durably waits for it. What finds no room waits on.
     pub(super) fn ask_stage2(&mut self, ctx: &SupervisedContext<Self>) {
+        if self.in_review.is_empty() {
+            return;
+        }
         let head = self.parts.world.journal.head(self.name().as_str());
         let durable = head.map(|head| head.seq);
         let due = self.in_review.iter();
@@ -187,13 +209,15 @@ impl Machine {
             verdict: outcome.verdict,
             ..kept.assessment
         };
-        let review = ReviewCommand {
+        let concluded = Concluded {
             alert_id,
-            case: self.case((&assessment, &kept.tactics), kept.alert.as_deref()),
             outcome,
             model,
+            assessment,
+            tactics: kept.tactics,
+            alert: kept.alert,
         };
-        self.carry_out(Command::RecordReview(Box::new(review)), ctx);
+        self.settled(Word::Stage2(concluded), ctx);
     }
 
     /// Asks what has not been asked yet, and finds answers of stage 2 that were lost; called about once a
@@ -216,29 +240,15 @@ impl Machine {
     fn case(&self, (assessment, tactics): (&Assessment, &[String]), alert: Option<&Alert>) -> Case {
         let world = &self.parts.world;
         let now = world.now();
-        let data_key = &self.parts.keys.data_key;
-        let pseudonym = |kind: vyrox_domain::incident::LinkKind, text: &str| {
-            data_key.pseudonym(kind.as_str(), text)
-        };
-        let facts = alert.map_or_else(unread, |alert| {
-            CaseFacts::of(alert, assessment, tactics, &pseudonym)
-        });
-        let names: Vec<_> = facts
-            .tactics
-            .iter()
-            .map(|one| one.as_str().to_owned())
-            .collect();
+        let facts = alert.map_or_else(unread, |alert| self.facts((assessment, tactics), alert));
         let drafts = alert.map_or_else(Vec::new, |alert| {
-            let wanted = playbook::Case {
-                alert,
-                verdict: assessment.verdict,
-                tactics: &names,
-                techniques: &facts.techniques,
-            };
-            world.playbooks.load().propose(&wanted, &world.assets)
+            self.ask_playbooks((alert, assessment.verdict), &facts, |playbooks, wanted| {
+                playbooks.propose(wanted, &world.assets)
+            })
         });
         Case {
             facts,
+            enriched: None,
             incident_id: IncidentId(world.fresh_id(now)),
             drafts: drafts
                 .into_iter()
@@ -249,9 +259,40 @@ impl Machine {
                 approval_ms: world.settings.approval_ms,
                 dry_run: world.settings.dry_run,
                 policy_sha256: world.policies.load().digest(),
-                window: vyrox_domain::incident::Window::default(),
             },
         }
+    }
+}
+
+impl Machine {
+    pub(super) fn facts(
+        &self,
+        (assessment, tactics): (&Assessment, &[String]),
+        alert: &Alert,
+    ) -> CaseFacts {
+        let data_key = &self.parts.keys.data_key;
+        let pseudonym = |kind: vyrox_domain::incident::LinkKind, text: &str| {
+            data_key.pseudonym(kind.as_str(), text)
+        };
+        CaseFacts::of(alert, assessment, tactics, &pseudonym)
+    }
+
+    /// Puts a question about an alert to the playbooks in force.
+    pub(super) fn ask_playbooks<T>(
+        &self,
+        (alert, verdict): (&Alert, Verdict),
+        facts: &CaseFacts,
+        ask: impl FnOnce(&Playbooks, &playbook::Case<'_>) -> T,
+    ) -> T {
+        let tactics = facts.tactics.iter().map(|one| one.as_str().to_owned());
+        let tactics: Vec<String> = tactics.collect();
+        let case = playbook::Case {
+            alert,
+            verdict,
+            tactics: &tactics,
+            techniques: &facts.techniques,
+        };
+        ask(&self.parts.world.playbooks.load(), &case)
     }
 }
 
@@ -303,6 +344,6 @@ const fn unread() -> CaseFacts {
 pub(super) fn owed(effects: &[Effect]) -> impl Iterator<Item = super::owed::Case> {
     effects.iter().filter_map(|effect| match effect {
         Effect::Triage { alert_id, seq } => Some((*alert_id, *seq)),
-        Effect::Tell { .. } => None,
+        Effect::Begin { .. } | Effect::Carry { .. } | Effect::Lift { .. } => None,
     })
 }

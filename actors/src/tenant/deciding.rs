@@ -145,7 +145,7 @@ impl Machine {
             .collect()
     }
 
-    fn principal(&self, keyring: &Keyring, person: &PersonId) -> Principal {
+    pub(super) fn principal(&self, keyring: &Keyring, person: &PersonId) -> Principal {
         let known = keyring.people.person(person);
         let roles = known.and_then(|known| known.roles.get(self.name()).cloned());
         Principal::Person {
@@ -237,7 +237,7 @@ impl Machine {
     }
 }
 
-const fn channel(via: &Via) -> Channel {
+pub(super) const fn channel(via: &Via) -> Channel {
     match via {
         Via::Chat { .. } => Channel::Chat,
         Via::Token { .. } => Channel::Token,
@@ -260,6 +260,7 @@ fn proposal(proposed: &Proposed) -> Proposal {
         tier0: protected == Some("tier0"),
         protected: protected.is_some(),
         dry_run: manifest.dry_run,
+        release: manifest.release.is_some(),
         proposer: manifest
             .proposed_by
             .strip_prefix("person:")

@@ -21,7 +21,7 @@ use vyrox_supervision::{Handle, SupervisedContext};
 use super::Machine;
 use crate::{
     messages::{RecordReport, TellPeople},
-    notifier::{Expired, Forget, Refresh, Report, Show},
+    notifier::{Call, Expired, Forget, Refresh, Report, Show},
 };
 
 /// A tick ends a bounded number of things; so many ticks follow each other while there is more to end.
@@ -36,6 +36,8 @@ pub(super) struct Handed {
     pub(super) grown: BTreeSet<IncidentId>,
     /// Incidents of which a proposal ran out, each with the last entry that says so.
     pub(super) expired: Vec<(u64, Expired)>,
+    /// Calls for what became of actions, likewise.
+    pub(super) calls: Vec<(u64, Call)>,
     /// Sweeps since what is behind was handed over anew.
     sweeps: u32,
 }
@@ -72,9 +74,17 @@ pub(super) fn concerned(state: &TenantState, events: &[Event]) -> Vec<IncidentId
 
 /// The same, as far as the events alone tell.
 pub(super) fn may_concern(events: &[Event]) -> bool {
-    !concerned(&TenantState::default(), events).is_empty()
-        || events.iter().any(Event::asks_stage2)
-        || events.iter().any(|event| event.about_action().is_some())
+    events.iter().any(|event| match event {
+        Event::IncidentOpened { .. } | Event::IncidentRaised { .. } | Event::IncidentClosed(_) => {
+            true
+        }
+        other => {
+            let took_over = other
+                .placed()
+                .is_some_and(|placed| !placed.absorbed.is_empty());
+            took_over || other.about_action().is_some() || other.asks_stage2()
+        }
+    })
 }
 
 /// The incidents that took another alert.
@@ -101,12 +111,15 @@ impl Machine {
             .map(|taker| taker.state.telling.lapsed());
         self.handed.due.extend(lapsed.into_iter().flatten());
         self.handed.expired = self.expired_untold();
+        self.handed.calls = self.calls_untold();
     }
 
     /// Hands over again, now and then, what is still behind; what waits to be handed over comes first.
     pub(super) fn hand_again(&mut self) {
         self.handed.sweeps = self.handed.sweeps.saturating_add(1);
-        let waits = !self.handed.due.is_empty() || !self.handed.expired.is_empty();
+        let handed = &self.handed;
+        let waits =
+            !handed.due.is_empty() || !handed.expired.is_empty() || !handed.calls.is_empty();
         if waits || self.handed.sweeps < HAND_ANEW_SWEEPS {
             return;
         }
@@ -153,6 +166,7 @@ impl Machine {
     pub(super) fn tell_people(&mut self) {
         let (Some(taker), Some(notifier)) = (&self.taker, &self.parts.notifier) else {
             self.handed.expired.clear();
+            self.handed.calls.clear();
             return self.handed.due.clear();
         };
         let head = self.parts.world.journal.head(self.name().as_str());
@@ -179,6 +193,13 @@ impl Machine {
                 self.handed.expired.push((seq, call));
             } else if let Err(rejected) = notifier.try_cast(call) {
                 self.handed.expired.push((seq, rejected.message));
+            }
+        }
+        for (seq, call) in std::mem::take(&mut self.handed.calls) {
+            if Some(seq) > durable {
+                self.handed.calls.push((seq, call));
+            } else if let Err(rejected) = notifier.try_cast(call) {
+                self.handed.calls.push((seq, rejected.message));
             }
         }
     }
@@ -271,6 +292,7 @@ impl Handler<TellPeople> for Machine {
     fn handle(&mut self, _: TellPeople, ctx: &mut Self::Context) {
         self.told.store(false, Ordering::Release);
         self.tell_people();
+        self.go_on_acting(ctx);
         self.ask_stage2(ctx);
     }
 }

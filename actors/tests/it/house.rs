@@ -3,12 +3,15 @@
 //! The clock stands until the test moves it, also while the journal's thread works: a job that waits for
 //! the end of the test keeps the runtime from moving it by itself.
 
+mod cloud;
+mod clouds;
 mod counted;
+mod ledger;
+mod people;
 mod services;
 mod world;
 
 use std::{
-    path::Path,
     sync::{Arc, Mutex, atomic::Ordering, mpsc},
     time::Duration,
 };
@@ -23,19 +26,17 @@ use vyrox_actors::{
     arbiters::{Arbiters, Thread},
     directory::Route,
     feed::Feed,
-    journal::{
-        CommittedBatch, Journal, LocalJournal, Options, projection::Projections, seal::HostKey,
-        vault::Vault,
-    },
+    journal::{Journal, projection::Projections, seal::HostKey, vault::Vault},
     messages::{Accepted, Intake, ParsedAlert, Receive},
     ports::World,
     projector::{Progress, ProjectorParts},
     registry::{AddTenant, ChangeReply, ClaimChat, IssueChatCode, NewWebhook, UpdateTenant},
     router::Activate,
     supervision::{
-        Fault, Tree, install_panic_hook,
+        Fault, Handle, Tree, install_panic_hook,
         testing::{run, settle},
     },
+    tenant::Machine,
     tree::{Host, HostParts, start},
 };
 use vyrox_domain::{
@@ -47,14 +48,22 @@ use vyrox_domain::{
     webhook::AuthScheme,
 };
 
-pub(crate) use self::services::{Model, Services};
-use self::{counted::Counted, world::world};
+use self::counted::Counted;
+use self::ledger::journal;
+pub(crate) use self::{
+    cloud::{Answers, Cloud, Full, HOST},
+    clouds::{Clouds, PolledCloud},
+    people::Waits,
+    services::{Model, Services},
+    world::world,
+};
 
 pub(crate) const T0: Timestamp = Timestamp::from_s(1_768_473_000);
 pub(crate) const APPROVAL: Duration = Duration::from_mins(15);
 
 /// How a house is furnished.
 #[derive(Clone, Copy, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a wish of its own")]
 pub(crate) struct Wish {
     /// There is a model to be asked.
     pub(crate) llm: bool,
@@ -62,8 +71,36 @@ pub(crate) struct Wish {
     pub(crate) opted_in: bool,
     /// So many calls of it a day.
     pub(crate) daily_calls: u32,
+    /// There is an EDR to be spoken to, with a credential for it, and `ann` may approve.
+    pub(crate) live: bool,
+    /// Containments are lifted when their time is over, without a question.
+    pub(crate) lift: bool,
     /// How long the tenant may be idle, in milliseconds; 0 for a day.
     pub(crate) idle_ms: u64,
+    /// Its vendors are polled once a minute.
+    pub(crate) polled: bool,
+    /// The most actions under way at the same time; 0 for ten.
+    pub(crate) concurrent: u32,
+    /// The most messages that wait for the tenant's machine; 0 for many.
+    pub(crate) queue: usize,
+    /// How often its actors may fall within a minute; 0 for often.
+    pub(crate) intensity: u32,
+}
+
+impl Wish {
+    /// Nothing out of the ordinary.
+    pub(crate) const PLAIN: Self = Self {
+        llm: false,
+        opted_in: false,
+        daily_calls: 0,
+        idle_ms: 0,
+        live: false,
+        lift: false,
+        polled: false,
+        concurrent: 0,
+        queue: 0,
+        intensity: 0,
+    };
 }
 
 /// The host, its tenant `acme`, and everything outside.
@@ -71,6 +108,8 @@ pub(crate) struct House {
     pub(crate) host: Host,
     pub(crate) world: Arc<World>,
     pub(crate) services: Services,
+    pub(crate) cloud: Cloud,
+    pub(crate) clouds: Clouds,
     journal: Arc<Counted>,
     feed: Arc<Feed>,
     brake: mpsc::Sender<()>,
@@ -105,12 +144,12 @@ impl House {
         let projections = Projections::open(&dir.path().join("projections.redb"), 1 << 20);
         let projections = Arc::new(projections.expect("projections"));
         let progress = Arc::new(Progress::default());
-        let services = Services::default();
+        let (services, cloud, clouds) = (Services::default(), Cloud::default(), Clouds::default());
         let world = Arc::new(world(
             wish,
             Arc::clone(&journal) as Arc<dyn Journal>,
             (Arc::clone(&projections), Arc::clone(&progress)),
-            &services,
+            (&services, &cloud, &clouds),
         ));
         let here = Arbiter::current();
         let host = start(&HostParts {
@@ -141,6 +180,8 @@ impl House {
             host,
             world,
             services,
+            cloud,
+            clouds,
             journal,
             feed,
             brake,
@@ -153,21 +194,9 @@ impl House {
 
     /// Takes the tenant on, gives it a channel, and opts in where that is wished.
     async fn furnish(&self, wish: Wish) {
-        let webhook = NewWebhook {
-            vendor: Vendor::Crowdstrike,
-            auth: AuthScheme::VyroxHmac,
-            secret: None,
-        };
+        self.take_on("acme").await;
         let registry = &self.host.registry;
         let by = || "system".to_owned();
-        let add = |reply| AddTenant {
-            tenant_id: tenant(),
-            webhooks: vec![webhook],
-            accounts: Vec::new(),
-            by: by(),
-            reply,
-        };
-        changed(|reply| registry.try_cast(add(reply)).is_ok()).await;
         let issue = |reply| IssueChatCode {
             tenant_id: tenant(),
             by: by(),
@@ -196,6 +225,27 @@ impl House {
             };
             changed(|reply| registry.try_cast(opt_in(reply)).is_ok()).await;
         }
+        if wish.live {
+            self.equip().await;
+        }
+    }
+
+    /// Takes a tenant on.
+    pub(crate) async fn take_on(&self, name: &str) {
+        let webhook = NewWebhook {
+            vendor: Vendor::Crowdstrike,
+            auth: AuthScheme::VyroxHmac,
+            secret: None,
+        };
+        let add = |reply| AddTenant {
+            tenant_id: name.parse().expect("a tenant id"),
+            webhooks: vec![webhook],
+            accounts: Vec::new(),
+            by: "system".to_owned(),
+            reply,
+        };
+        let registry = &self.host.registry;
+        changed(|reply| registry.try_cast(add(reply)).is_ok()).await;
     }
 
     async fn end(self) {
@@ -213,6 +263,7 @@ impl House {
             body_sha256: Digest::of(alert.vendor_alert_id.as_bytes()),
             received_at: self.world.now(),
             fallback: false,
+            polled: false,
         };
         let (reply, answer) = oneshot::channel();
         let message = Receive {
@@ -220,6 +271,12 @@ impl House {
             alerts: Arc::new([ParsedAlert::new(alert).expect("JSON")]),
             reply,
         };
+        self.machine().await.try_cast(message).expect("room");
+        answer
+    }
+
+    /// The tenant's machine, which is activated if need be.
+    pub(crate) async fn machine(&self) -> Handle<Machine> {
         let route = if let Some(route) = self.host.directory.get(&tenant()) {
             route
         } else {
@@ -232,8 +289,7 @@ impl House {
         let Route::Machine(machine) = route else {
             panic!("the tenant is suspended")
         };
-        machine.try_cast(message).expect("room");
-        answer
+        machine
     }
 
     /// Sends an alert until it is durable, as the edge does: again where its taker fell over it.
@@ -307,25 +363,18 @@ impl House {
         of_kind.map(|line| line["payload"].clone()).collect()
     }
 
+    /// How many entries there are of one kind.
+    pub(crate) fn count(&self, event: &str) -> usize {
+        let lines = self.lines.lock().expect("nobody panics with the lock");
+        lines.iter().filter(|line| line["event"] == event).count()
+    }
+
     /// The chain holds as an auditor would check it.
     pub(crate) fn verify(&self) {
         self.journal.flush("acme").expect("written");
         let report = self.journal.verify("acme").expect("it can look").to_json();
         assert_eq!(report["ok"], true, "{report}");
     }
-}
-
-/// A journal that hands on what is durable, and keeps the tenant's lines for the test.
-fn journal(dir: &Path, feed: &Arc<Feed>, lines: &Arc<Mutex<Vec<Value>>>) -> LocalJournal {
-    let (push_to, write_to) = (Arc::clone(feed), Arc::clone(lines));
-    let on_commit = Box::new(move |batch: &CommittedBatch| {
-        let mut written = write_to.lock().expect("nobody panics with the lock");
-        let own = batch.entries.iter().filter(|one| &*one.chain == "acme");
-        written.extend(own.map(|one| serde_json::from_slice::<Value>(&one.line).expect("JSON")));
-        push_to.push(batch);
-    });
-    let path = dir.join("journal");
-    LocalJournal::open(&path, Options::default(), Some(on_commit)).expect("a journal")
 }
 
 type Answer = Result<Vec<Accepted>, vyrox_actors::messages::IntakeError>;

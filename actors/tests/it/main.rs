@@ -9,7 +9,12 @@
 
 mod house;
 
+mod containment;
+mod enriching;
 mod expiry;
+mod followed;
 mod outage;
+mod polling;
 mod reviews;
+mod schedules;
 mod storm;

@@ -7,10 +7,12 @@ use serde_json::json;
 use crate::house::{House, Model, Wish, alert, housed};
 
 const ASKED: Wish = Wish {
+    live: false,
+    lift: false,
     llm: true,
     opted_in: true,
     daily_calls: 100,
-    idle_ms: 0,
+    ..Wish::PLAIN
 };
 
 /// Takes an alert of the ambiguous band in, and gives the seconds until its verdict stands.

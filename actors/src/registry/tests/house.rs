@@ -15,6 +15,7 @@ use arc_swap::ArcSwap;
 use tempfile::{TempDir, tempdir};
 use tokio::sync::oneshot;
 use vyrox_domain::{
+    containment::ContainmentLimits,
     host::HostState,
     ids::TenantId,
     playbook::{Assets, Playbooks},
@@ -34,7 +35,7 @@ use vyrox_supervision::{Classified, Handle, Serves, Spec, Tree};
 use super::super::*;
 use crate::{
     keyring::Keyring,
-    ports::{CaseSettings, Clock, Limits, Outside},
+    ports::{CaseSettings, Clock, Limits, Outside, Watching},
     reviewer::ReviewLimits,
 };
 
@@ -92,7 +93,14 @@ pub(super) struct House {
 
 impl House {
     pub(super) async fn on(lasting: &Lasting) -> Self {
+        Self::at(lasting, Duration::ZERO).await
+    }
+
+    /// The same, so long after the beginning.
+    pub(super) async fn at(lasting: &Lasting, after: Duration) -> Self {
         let clock = Arc::new(SetClock::default());
+        let ms = u64::try_from(after.as_millis()).unwrap();
+        clock.0.store(ms, Ordering::SeqCst);
         let world = Arc::new(world(lasting, &clock));
         let view = Arc::new(ArcSwap::from_pointee(HostState::default()));
         let (tree, arbiter) = (Tree::new(1), Arbiter::current());
@@ -209,6 +217,18 @@ pub(super) fn world(lasting: &Lasting, clock: &Arc<SetClock>) -> World {
             review: ReviewLimits::new(1, 1000),
             slas: Slas::default(),
             page_high: false,
+            containment: ContainmentLimits {
+                per_hour: 20,
+                per_day: 100,
+                concurrent: 10,
+                contained_hosts: 25,
+                protected_hosts: 2,
+                claim_ms: 600_000,
+            },
+            watching: Watching {
+                drift_ms: 900_000,
+                poll_ms: 0,
+            },
         },
         limits: Limits {
             bands: Bands::default(),

@@ -29,6 +29,8 @@ pub(crate) enum Model {
 /// Everything outside.
 pub(crate) struct Elsewhere {
     pub(crate) chat_down: bool,
+    /// Neither pager nor mail takes anything.
+    pub(crate) nobody_reached: bool,
     /// What stands in chat, by message id.
     pub(crate) messages: BTreeMap<u64, Posted>,
     pub(crate) posts: u64,
@@ -50,6 +52,7 @@ impl Default for Elsewhere {
     fn default() -> Self {
         Self {
             chat_down: false,
+            nobody_reached: false,
             messages: BTreeMap::new(),
             posts: 0,
             edits: 0,
@@ -58,6 +61,15 @@ impl Default for Elsewhere {
             model: Model::Silent,
             questions: Vec::new(),
         }
+    }
+}
+
+impl Elsewhere {
+    fn reached(&self) -> Result<(), ReachError> {
+        if self.nobody_reached {
+            return Err(ReachError::Unavailable("down".into()));
+        }
+        Ok(())
     }
 }
 
@@ -132,15 +144,23 @@ impl Chat for Services {
 
 impl Pager for Services {
     fn page(&self, page: &Page) -> BoxFuture<'static, Result<(), ReachError>> {
-        self.lock().pages.push((Instant::now(), page.clone()));
-        async { Ok(()) }.boxed()
+        let mut elsewhere = self.lock();
+        let answer = elsewhere.reached();
+        if answer.is_ok() {
+            elsewhere.pages.push((Instant::now(), page.clone()));
+        }
+        async { answer }.boxed()
     }
 }
 
 impl Mailer for Services {
     fn mail(&self, mail: &Mail) -> BoxFuture<'static, Result<(), ReachError>> {
-        self.lock().mails.push((Instant::now(), mail.clone()));
-        async { Ok(()) }.boxed()
+        let mut elsewhere = self.lock();
+        let answer = elsewhere.reached();
+        if answer.is_ok() {
+            elsewhere.mails.push((Instant::now(), mail.clone()));
+        }
+        async { answer }.boxed()
     }
 }
 

@@ -8,19 +8,20 @@ use vyrox_actors::{
     journal::{Journal, projection::Projections},
     keyring::Keyring,
     policy::Policies,
-    ports::{CaseSettings, Clock, Limits, Outside, World},
+    ports::{CaseSettings, Clock, Limits, Outside, Watching, World},
     projector::Progress,
     reviewer::ReviewLimits,
     rules::RuleSet,
 };
 use vyrox_domain::{
+    containment::ContainmentLimits,
     playbook::{Assets, Playbooks, builtin},
     sla::Slas,
     time::Timestamp,
     triage::Bands,
 };
 
-use super::{Services, T0, Wish};
+use super::{Cloud, Clouds, Services, T0, Wish};
 
 /// Two rules, whose words a test puts into an alert's title.
 const RULES: &str = "\
@@ -65,39 +66,50 @@ vyrox:
       - alert: {title: 'nothing'}
 ";
 
-struct Paused(Instant);
+struct Paused(Instant, Cloud);
 
 impl Clock for Paused {
     fn now(&self) -> Timestamp {
         let passed = u64::try_from(self.0.elapsed().as_millis());
-        T0.plus_ms(passed.expect("a test's time"))
+        T0.plus_ms(passed.expect("a test's time") + self.1.lock().clock_ahead_ms)
     }
 }
 
-pub(super) fn world(
+pub(crate) fn world(
     wish: Wish,
     journal: Arc<dyn Journal>,
     (projections, progress): (Arc<Projections>, Arc<Progress>),
-    services: &Services,
+    (services, cloud, clouds): (&Services, &Cloud, &Clouds),
 ) -> World {
     let rules = RuleSet::compile(&named(&[("test.yml", RULES)])).expect("sound rules");
-    let playbooks = Playbooks::compile(&named(builtin())).expect("sound playbooks");
+    let mut playbooks = named(builtin());
+    if wish.lift {
+        for (_, text) in &mut playbooks {
+            *text = text.replace("\"ask\"", "\"lift\"");
+        }
+    }
+    let playbooks = Playbooks::compile(&playbooks).expect("sound playbooks");
     let policies = Policies::compile(&named(Policies::builtin())).expect("sound policies");
     World {
-        clock: Arc::new(Paused(Instant::now())),
+        clock: Arc::new(Paused(Instant::now(), cloud.clone())),
         journal,
         projections,
         progress,
         rules: ArcSwap::from_pointee(rules),
         keyring: ArcSwap::from_pointee(Keyring::default()),
         playbooks: ArcSwap::from_pointee(playbooks),
-        assets: Assets::parse(&[], &[]).expect("no patterns"),
+        assets: Assets::default(),
         policies: ArcSwap::from_pointee(policies),
         outside: Outside {
             chat: Some(Arc::new(services.clone())),
             pager: Some(Arc::new(services.clone())),
             mailer: Some(Arc::new(services.clone())),
             llm: wish.llm.then(|| Arc::new(services.clone()) as _),
+            edrs: if wish.polled {
+                Some(Arc::new(clouds.clone()) as _)
+            } else {
+                wish.live.then(|| Arc::new(cloud.clone()) as _)
+            },
         },
         told: Arc::default(),
         settings: settings(wish),
@@ -122,12 +134,17 @@ fn limits(wish: Wish) -> Limits {
             24 * 60 * 60 * 1000
         },
         tenant_max: 10,
-        tenant_queue: 65_536,
-        intensity: 100,
-        period_ms: 60_000,
+        tenant_queue: if wish.queue > 0 { wish.queue } else { 65_536 },
+        intensity: if wish.intensity > 0 {
+            wish.intensity
+        } else {
+            100
+        },
+        period_ms: if wish.intensity > 0 { 600_000 } else { 60_000 },
         backoff_ms: 100,
         backoff_max_ms: 1_000,
-        probe_ms: 1_000,
+        // A tenant that is to be suspended stays so for a while.
+        probe_ms: if wish.intensity > 0 { 600_000 } else { 1_000 },
         budget: 16,
         slice_us: 50,
     }
@@ -142,5 +159,20 @@ fn settings(wish: Wish) -> CaseSettings {
         review: ReviewLimits::new(4, 10_000),
         slas: Slas::default(),
         page_high: false,
+        containment: ContainmentLimits {
+            per_hour: 20,
+            per_day: 100,
+            concurrent: match wish.concurrent {
+                0 => 10,
+                wished => wished,
+            },
+            contained_hosts: 25,
+            protected_hosts: 2,
+            claim_ms: 600_000,
+        },
+        watching: Watching {
+            drift_ms: 900_000,
+            poll_ms: if wish.polled { 60_000 } else { 0 },
+        },
     }
 }

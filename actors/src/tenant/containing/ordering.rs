@@ -1,0 +1,303 @@
+//! What a trusted service has had approved by its own people.
+
+use std::collections::BTreeSet;
+
+use actix::Handler;
+use vyrox_domain::{
+    action::{
+        ActionManifest, MANIFEST_VERSION, OnExpiry, Release,
+        jws::{Approval, ApprovalKind},
+    },
+    containment::{Acts, ContainmentLimits, Manner, Order, OutcomeKind, Stage, Withheld},
+    digest::Digest,
+    ids::{ActionId, IncidentId},
+    notice::Standing,
+    protocol::{Command, PolicySaid, Refusal},
+    tenant::TenantState,
+    time::Timestamp,
+    triage::Verdict,
+};
+use vyrox_policy::{Act as Asked, Channel, Context, Principal, Proposal, Question, Ruling};
+use vyrox_supervision::SupervisedContext;
+
+use super::{super::Machine, gate::Ordered};
+use crate::{
+    failpoint::{Step, reach},
+    messages::{ExecuteAction, ExecuteAnswer, External, ExternalTarget},
+};
+
+/// How long what was ordered may be carried out, in milliseconds.
+pub(super) const ORDER_MS: u64 = 5 * 60 * 1000;
+/// How far from now a service's approval may lie, in milliseconds.
+const FRESH_MS: u64 = 30_000;
+/// For how long contained hosts count together, in milliseconds.
+const BULK_WINDOW_MS: u64 = 60 * 60 * 1000;
+/// What stands in a manifest in the place of a playbook.
+const EXTERNAL: &str = "external";
+/// When to ask again where nobody can tell when there will be room.
+const LATER_S: u64 = 60;
+/// When to ask again where others are under way.
+const SOON_S: u64 = 5;
+
+impl Machine {
+    /// Looks at a request in the order that callers rely on.
+    fn examine(&self, request: &External) -> Result<Box<Order>, ExecuteAnswer> {
+        let (now, limits) = (
+            self.parts.world.now(),
+            self.parts.world.settings.containment,
+        );
+        let Some(taker) = &self.taker else {
+            return Err(denied("the tenant's machine is not ready"));
+        };
+        let acts = &taker.state.acts;
+        acts.is_unclaimed(&request.claim, limits.claim_ms, now)
+            .map_err(|refusal| self.answer_to(refusal, request.claim.rollback, now))?;
+        let room = room(acts, request.claim.rollback, (&limits, now));
+        if room.is_none_or(|at| at > now) {
+            return Err(over_budget(room, now));
+        }
+        if now.ms().abs_diff(request.approved_at.ms()) > FRESH_MS {
+            return Err(ExecuteAnswer::Stale);
+        }
+        let target = request.target.as_ref();
+        let target = target.map_err(|missing| ExecuteAnswer::NoTarget(missing.clone()))?;
+        let manifest = self.external(&taker.state, (request, target), now);
+        let ruling = self.may_service(&taker.state, (&manifest, target.verdict), now);
+        if !ruling.allowed {
+            let by = ruling.policies.join(", ");
+            let why = if by.is_empty() {
+                "no policy permits it".to_owned()
+            } else {
+                format!("the policies forbid it: {by}")
+            };
+            return Err(ExecuteAnswer::Denied { why });
+        }
+        let by = format!("external:{}", request.approved_by);
+        let ordered = Ordered {
+            approval: Approval {
+                kind: ApprovalKind::ExternalHmac,
+                approvers: vec![by.clone()],
+                approved_at_ms: request.approved_at,
+                policies: ruling.policies.clone(),
+            },
+            manifest,
+            by,
+            policy: PolicySaid {
+                policy_sha256: ruling.policy_sha256,
+                policies: ruling.policies,
+            },
+            claim: Some(request.claim.clone()),
+        };
+        self.order(ordered).map_err(denied)
+    }
+
+    fn execute(&mut self, message: ExecuteAction, ctx: &SupervisedContext<Self>) {
+        let ExecuteAction { request, reply } = message;
+        let examined = self.examine(&request);
+        let now = self.parts.world.now();
+        let Some(taker) = &self.taker else { return };
+        let decided = examined.and_then(|order| {
+            let id = order.ordered.manifest.action_id;
+            let events = taker.decide(Command::Order(order));
+            let rollback = request.claim.rollback;
+            let events = events.map_err(|refusal| self.answer_to(refusal, rollback, now))?;
+            Ok((id, events))
+        });
+        match decided {
+            Ok((id, events)) => {
+                self.acting.waiting.insert(id, reply);
+                reach(Step::BeforeIntent);
+                self.settle(&events, ctx);
+            }
+            Err(answer) => {
+                // Whoever asked may have gone.
+                reply.send(Ok(answer)).ok();
+            }
+        }
+    }
+
+    fn answer_to(&self, refusal: Refusal, rollback: bool, now: Timestamp) -> ExecuteAnswer {
+        match refusal {
+            Refusal::ClaimInFlight => ExecuteAnswer::InFlight,
+            Refusal::ClaimMismatch => ExecuteAnswer::Mismatch,
+            Refusal::ClaimAnswered(outcome) => ExecuteAnswer::Replayed(outcome),
+            Refusal::Withheld(Withheld::Unsupported) => ExecuteAnswer::Unsupported,
+            Refusal::Withheld(Withheld::HourBudget | Withheld::DayBudget) => {
+                let limits = self.parts.world.settings.containment;
+                let acts = self.taker.as_ref().map(|taker| &taker.state.acts);
+                over_budget(
+                    acts.and_then(|acts| room(acts, rollback, (&limits, now))),
+                    now,
+                )
+            }
+            Refusal::Withheld(Withheld::Concurrent) => ExecuteAnswer::OverBudget {
+                retry_after_s: SOON_S,
+            },
+            Refusal::Withheld(why) => ExecuteAnswer::Withheld(why),
+            other => denied(other),
+        }
+    }
+
+    /// What a service asks for, as a manifest.
+    fn external(
+        &self,
+        state: &TenantState,
+        (request, target): (&External, &ExternalTarget),
+        now: Timestamp,
+    ) -> ActionManifest {
+        let world = &self.parts.world;
+        let mut manifest = ActionManifest {
+            manifest_version: MANIFEST_VERSION,
+            action_id: ActionId(world.fresh_id(now)),
+            tenant_id: self.name().clone(),
+            alert_id: request.alert_id,
+            incident_id: target.incident_id.unwrap_or(IncidentId(uuid::Uuid::nil())),
+            vendor: target.vendor,
+            action_type: request.action_type,
+            target_urn: target.target_urn.clone(),
+            host: target.host.clone(),
+            parameters: target.parameters.clone(),
+            // What its caller was told to be a rehearsal must never be sent later.
+            dry_run: self.gate(target.vendor, false).manner != Manner::Live,
+            on_expiry: OnExpiry::Ask,
+            hold_minutes: 0,
+            playbook: EXTERNAL.to_owned(),
+            playbook_sha256: Digest::of(EXTERNAL.as_bytes()),
+            policy_sha256: world.policies.load().digest(),
+            protected: target.protected.clone(),
+            proposed_by: "service:compat".to_owned(),
+            proposed_at_ms: now,
+            expires_at_ms: now.plus_ms(ORDER_MS),
+            release: None,
+        };
+        if request.claim.rollback {
+            let of = in_force(state, &manifest);
+            if let Some(act) = of.and_then(|id| state.acts.get(id)) {
+                manifest.parameters = act.manifest.parameters.clone();
+                // What people contained as a special machine is one, whatever this request's alert tells of it.
+                let special = act.manifest.protected.clone();
+                manifest.protected = special.or(manifest.protected);
+            }
+            manifest.release = Some(Release { of });
+        }
+        manifest
+    }
+
+    /// What the policies say to a service that signs with the shared secret.
+    fn may_service(
+        &self,
+        state: &TenantState,
+        (manifest, verdict): (&ActionManifest, Option<Verdict>),
+        now: Timestamp,
+    ) -> Ruling {
+        let world = &self.parts.world;
+        let hosts = contained_since(
+            state,
+            Timestamp::from_ms(now.ms().saturating_sub(BULK_WINDOW_MS)),
+        );
+        let question = Question {
+            act: Asked::Execute,
+            principal: Principal::Service {
+                name: "compat".to_owned(),
+            },
+            proposal: proposal(manifest, verdict.unwrap_or(Verdict::Medium)),
+            context: Context {
+                approvals: 0,
+                approvers_include_proposer: false,
+                same_person: false,
+                bulk: manifest.release.is_none() && hosts >= world.settings.bulk_hosts,
+                break_glass: false,
+                incident_given: false,
+                reason_chars: 0,
+                channel: Channel::Hmac,
+            },
+        };
+        world.policies.load().decide(&question)
+    }
+}
+
+/// A manifest, as far as policies can see it.
+pub(super) fn proposal(manifest: &ActionManifest, verdict: Verdict) -> Proposal {
+    let protected = manifest.protected.as_deref();
+    Proposal {
+        tenant: manifest.tenant_id.clone(),
+        action_type: manifest.action_type,
+        verdict,
+        vendor: manifest.vendor,
+        tier0: protected == Some("tier0"),
+        protected: protected.is_some(),
+        dry_run: manifest.dry_run,
+        release: manifest.release.is_some(),
+        proposer: manifest
+            .proposed_by
+            .strip_prefix("person:")
+            .and_then(|id| id.parse().ok()),
+    }
+}
+
+/// The newest action that does to the same target what this manifest would take back.
+fn in_force(state: &TenantState, manifest: &ActionManifest) -> Option<ActionId> {
+    let same = state.acts.iter().filter(|(_, act)| {
+        let standing = act.is_in_force()
+            || matches!(
+                act.stage,
+                Stage::Done {
+                    outcome: OutcomeKind::AlreadySo | OutcomeKind::Unknown
+                }
+            );
+        let meant = act.manifest.action_type == manifest.action_type
+            && act.manifest.target_urn == manifest.target_urn;
+        standing && meant && !act.is_release()
+    });
+    same.last().map(|(id, _)| id)
+}
+
+/// On how many hosts something was approved or begun since then.
+fn contained_since(state: &TenantState, from: Timestamp) -> usize {
+    let begun = state.acts.iter().map(|(_, act)| act).filter(|act| {
+        let withheld = matches!(act.stage, Stage::Withheld { .. });
+        !act.is_release() && !withheld && act.manifest.proposed_at_ms >= from
+    });
+    let approved = state
+        .proposals
+        .iter()
+        .filter(|one| matches!(one.standing, Standing::Approved { .. }) && one.since >= from);
+    let hosts = begun.map(|act| act.manifest.target_urn.as_str());
+    let hosts = hosts.chain(approved.map(|one| one.manifest.target_urn.as_str()));
+    hosts.collect::<BTreeSet<_>>().len()
+}
+
+/// When a caller's request fits its budgets of the hour and the day.
+fn room(
+    acts: &Acts,
+    rollback: bool,
+    (limits, now): (&ContainmentLimits, Timestamp),
+) -> Option<Timestamp> {
+    let share = limits.callers_share();
+    if rollback {
+        acts.room_to_undo_again(now, &share)
+    } else {
+        acts.room_again(now, &share)
+    }
+}
+
+fn denied(why: impl std::fmt::Display) -> ExecuteAnswer {
+    let why = why.to_string();
+    ExecuteAnswer::Denied { why }
+}
+
+fn over_budget(room: Option<Timestamp>, now: Timestamp) -> ExecuteAnswer {
+    let wait_ms = room.map(|at| at.ms().saturating_sub(now.ms()));
+    let retry_after_s = wait_ms.map_or(LATER_S, |ms| ms.div_ceil(1000).max(1));
+    ExecuteAnswer::OverBudget { retry_after_s }
+}
+
+impl Handler<ExecuteAction> for Machine {
+    type Result = ();
+
+    fn handle(&mut self, message: ExecuteAction, ctx: &mut Self::Context) {
+        self.idle_sweeps = 0;
+        self.watch_clock(ctx);
+        self.execute(message, ctx);
+    }
+}
