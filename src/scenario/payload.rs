@@ -25,7 +25,7 @@ fn crowdstrike(seen: &Sighting, at: Occasion<'_>) -> Value {
         "description": seen.title,
         "tactic": seen.tactic,
         "technique": seen.technique,
-        "sensor": { "hostname": seen.host, "agent_id": device_id(seen, 32) },
+        "sensor": { "hostname": seen.host, "agent_id": seen.device_id(Vendor::Crowdstrike) },
         "process": {
             "user_name": seen.user,
             "file_name": seen.image,
@@ -46,7 +46,7 @@ fn sentinelone(seen: &Sighting, at: Occasion<'_>) -> Value {
         "mitreTechnique": seen.technique,
         "agentRealtimeInfo": {
             "computerName": seen.host,
-            "agentId": device_id(seen, 18),
+            "agentId": seen.device_id(Vendor::Sentinelone),
             "domain": domain_of(seen.user),
             "accountId": at.tenant,
         },
@@ -71,7 +71,7 @@ fn defender(seen: &Sighting, at: Occasion<'_>) -> Value {
         "description": seen.title,
         "alertCreationTime": at.now.to_string(),
         "firstEventTime": at.now.to_string(),
-        "machineId": device_id(seen, 40),
+        "machineId": seen.device_id(Vendor::Defender),
         "computerDnsName": seen.host,
         "mitreTechniques": [seen.technique],
         "relatedUser": { "userName": name_of(seen.user), "domainName": domain_of(seen.user) },
@@ -99,7 +99,7 @@ fn generic(seen: &Sighting, at: Occasion<'_>) -> Value {
         "title": seen.title,
         "tactic": seen.tactic,
         "technique": seen.technique,
-        "device": { "id": device_id(seen, 32), "hostname": seen.host, "platform": "windows" },
+        "device": { "id": seen.device_id(Vendor::Generic), "hostname": seen.host, "platform": "windows" },
         "user": { "name": seen.user },
         "process": {
             "image": seen.image,
@@ -109,15 +109,6 @@ fn generic(seen: &Sighting, at: Occasion<'_>) -> Value {
         },
         "parent": { "image": seen.parent },
     })
-}
-
-/// The same device has the same id in every alert of every playing.
-fn device_id(seen: &Sighting, digits: usize) -> String {
-    Digest::of_parts(&[b"device", seen.host.as_bytes()])
-        .to_hex()
-        .chars()
-        .take(digits)
-        .collect()
 }
 
 fn image_hash(seen: &Sighting) -> String {

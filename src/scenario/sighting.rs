@@ -1,5 +1,7 @@
 //! What an EDR saw, before any vendor puts it into words.
 
+use vyrox_domain::{digest::Digest, vendor::Vendor};
+
 /// One thing seen on one host.
 #[derive(Clone, Copy, Debug)]
 pub struct Sighting {
@@ -23,4 +25,20 @@ pub struct Sighting {
     pub command_line: &'static str,
     /// File name of the parent's image.
     pub parent: &'static str,
+}
+
+impl Sighting {
+    /// The vendor's id of the host: the same in every alert of every playing.
+    pub fn device_id(&self, vendor: Vendor) -> String {
+        let digits = match vendor {
+            Vendor::Crowdstrike | Vendor::Generic => 32,
+            Vendor::Sentinelone => 18,
+            Vendor::Defender => 40,
+        };
+        Digest::of_parts(&[b"device", self.host.as_bytes()])
+            .to_hex()
+            .chars()
+            .take(digits)
+            .collect()
+    }
 }
