@@ -2,7 +2,10 @@
 //! `vyrox_actors::outbound`.
 
 pub mod discord;
+pub mod edr;
 pub mod http;
+
+mod became;
 
 pub mod email;
 pub mod llm;

@@ -2,7 +2,6 @@
 //! line; the mail says with which command.
 
 use std::{
-    net::IpAddr,
     sync::Arc,
     time::{Duration, SystemTime},
 };
@@ -26,7 +25,7 @@ use vyrox_domain::{digest::Digest, time::Timestamp};
 
 mod text;
 
-use super::SetupFault;
+use super::{SetupFault, http::is_loopback_host};
 use crate::{
     clock,
     config::{EmailConfig, MailTls},
@@ -142,7 +141,7 @@ fn transport(host: &str, config: &EmailConfig) -> Result<Transport, SetupFault> 
     let tls = match config.tls {
         MailTls::Starttls => Tls::Required(private()?),
         MailTls::Tls => Tls::Wrapper(private()?),
-        MailTls::None if is_loopback(host) => Tls::None,
+        MailTls::None if is_loopback_host(host) => Tls::None,
         MailTls::None => {
             let message = "may be none only for a server on this machine";
             return Err(fault("email.tls", message));
@@ -174,11 +173,6 @@ fn addresses(key: &'static str, text: Option<&str>) -> Result<Vec<Address>, Setu
 
 const fn fault(key: &'static str, message: &'static str) -> SetupFault {
     SetupFault { key, message }
-}
-
-fn is_loopback(host: &str) -> bool {
-    let address = host.trim_matches(['[', ']']).parse::<IpAddr>();
-    host == "localhost" || address.is_ok_and(|ip| ip.to_canonical().is_loopback())
 }
 
 /// The same for the same key, so that a mail that comes twice is known as one.

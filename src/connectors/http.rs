@@ -2,7 +2,7 @@
 
 use std::{net::IpAddr, time::Duration};
 
-use reqwest::{Client, Response, Url, redirect::Policy};
+use reqwest::{Client, ClientBuilder, Response, Url, redirect::Policy};
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 const IDLE_TIMEOUT: Duration = Duration::from_secs(30);
@@ -14,6 +14,11 @@ const IDLE_CONNECTIONS: usize = 4;
 /// # Errors
 /// TLS cannot be set up.
 pub fn client(base: &Url) -> Result<Client, reqwest::Error> {
+    builder(base).build()
+}
+
+/// The same, not yet built: for a connector that needs more than that.
+pub fn builder(base: &Url) -> ClientBuilder {
     Client::builder()
         .connect_timeout(CONNECT_TIMEOUT)
         .pool_idle_timeout(IDLE_TIMEOUT)
@@ -23,12 +28,15 @@ pub fn client(base: &Url) -> Result<Client, reqwest::Error> {
         .referer(false)
         .https_only(!is_loopback(base))
         .user_agent(concat!("vyrox/", env!("CARGO_PKG_VERSION")))
-        .build()
 }
 
 /// Whether an address is this machine.
 pub fn is_loopback(url: &Url) -> bool {
-    let host = url.host_str().unwrap_or_default();
+    is_loopback_host(url.host_str().unwrap_or_default())
+}
+
+/// The same of a host alone: a name, or an address with or without brackets.
+pub fn is_loopback_host(host: &str) -> bool {
     let address = host.trim_matches(['[', ']']).parse::<IpAddr>();
     host == "localhost" || address.is_ok_and(|ip| ip.to_canonical().is_loopback())
 }

@@ -1,9 +1,9 @@
 //! PagerDuty, Events API v2: one event a page. The same key is the same page, so a repeat wakes nobody.
 
-use std::{net::IpAddr, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use futures_util::{FutureExt as _, future::BoxFuture};
-use reqwest::{Client, StatusCode, Url, redirect::Policy};
+use reqwest::{Client, StatusCode, Url};
 use serde_json::{Value, json};
 use vyrox_actors::outbound::{Page, Pager, ReachError};
 use vyrox_domain::{
@@ -11,10 +11,9 @@ use vyrox_domain::{
     triage::Verdict,
 };
 
-use super::SetupFault;
+use super::{SetupFault, became::Hand, http};
 use crate::config::{PagerdutyConfig, Secret};
 
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// One attempt.
 const ATTEMPT_LIMIT: Duration = Duration::from_secs(10);
 /// All attempts together, below the 60 s of the port's contract.
@@ -29,6 +28,12 @@ const SUMMARY_MAX: usize = 1024;
 const DETAIL_MAX: usize = 256;
 /// The most entries of a list among the details.
 const LIST_MAX: usize = 20;
+
+/// How a page says what became of an action.
+const HAND: Hand = Hand {
+    moment: |at| at.to_string(),
+    quote: |text| cut(text, DETAIL_MAX),
+};
 
 /// The connector.
 #[derive(Clone)]
@@ -60,20 +65,13 @@ impl Pagerduty {
         };
         let url = Url::parse(&format!("{base}/v2/enqueue"))
             .map_err(|_unfit| fault("expected a URL, like https://events.pagerduty.com"))?;
-        let inside = url.scheme() == "http" && is_loopback(&url);
+        let inside = url.scheme() == "http" && http::is_loopback(&url);
         if url.scheme() != "https" && !inside {
             return Err(fault(
                 "must begin with https://, for the key travels with it",
             ));
         }
-        let http = Client::builder()
-            .connect_timeout(CONNECT_TIMEOUT)
-            .redirect(Policy::none())
-            .no_proxy()
-            .referer(false)
-            .user_agent(concat!("vyrox/", env!("CARGO_PKG_VERSION")))
-            .build()
-            .map_err(|_unfit| fault("TLS cannot be set up"))?;
+        let http = http::client(&url).map_err(|_unfit| fault("TLS cannot be set up"))?;
         let line = Line {
             http,
             url,
@@ -224,6 +222,7 @@ fn proposal(proposal: &Proposal) -> Value {
         "digest": proposal.digest.to_hex(),
         "expires_at": proposal.expires_at.to_string(),
         "standing": &proposal.standing,
+        "became": HAND.became(proposal),
     })
 }
 
@@ -236,12 +235,6 @@ fn list(texts: &[String]) -> Vec<String> {
 fn cut(text: &str, max: usize) -> String {
     let plain = |c: char| if c.is_control() { ' ' } else { c };
     text.chars().take(max).map(plain).collect()
-}
-
-fn is_loopback(url: &Url) -> bool {
-    let host = url.host_str().unwrap_or_default();
-    let address = host.trim_matches(['[', ']']).parse::<IpAddr>();
-    host == "localhost" || address.is_ok_and(|ip| ip.to_canonical().is_loopback())
 }
 
 #[cfg(test)]

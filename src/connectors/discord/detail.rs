@@ -149,6 +149,10 @@ fn incident(view: &AlertView) -> Option<String> {
 fn proposal(proposal: &ProposalView) -> String {
     let kind = if proposal.dry_run { "dry run" } else { "LIVE" };
     let standing = match &proposal.standing {
+        Standing::Approved { .. } if proposal.act.is_some() => {
+            let act = proposal.act.as_ref();
+            act.map_or("approved", |act| act.state.as_str())
+        }
         Standing::Waiting { .. } => "waits for a decision",
         Standing::Approved { .. } => "approved",
         Standing::Denied { .. } => "denied",

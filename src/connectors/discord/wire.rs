@@ -2,7 +2,7 @@
 //! error text holds a URL or a header, because the one may hold an interaction's token and the other holds
 //! the bot's.
 
-use std::{error::Error, net::IpAddr, time::Duration};
+use std::{error::Error, time::Duration};
 
 use reqwest::{
     Client, Method, Response, StatusCode, Url,
@@ -12,7 +12,10 @@ use reqwest::{
 use serde_json::Value;
 
 use super::limits::{Route, Told, Wait};
-use crate::config::{DiscordConfig, Secret};
+use crate::{
+    config::{DiscordConfig, Secret},
+    connectors::http::is_loopback,
+};
 
 /// Discord asks for this form, with a URL and a version.
 const USER_AGENT: &str = concat!(
@@ -92,6 +95,7 @@ impl Wire {
         let mut builder = Client::builder()
             .user_agent(USER_AGENT)
             .redirect(Policy::none());
+        // A proxy of the environment must not come between us and our own machine.
         if is_loopback(&base) {
             builder = builder.no_proxy();
         }
@@ -137,12 +141,6 @@ impl Wire {
         drop(segments);
         Ok(url)
     }
-}
-
-/// A proxy of the environment must not come between us and our own machine.
-fn is_loopback(url: &Url) -> bool {
-    let host = url.host_str().unwrap_or_default().trim_matches(['[', ']']);
-    host.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback())
 }
 
 fn bot(token: &Secret) -> Result<HeaderValue, End> {

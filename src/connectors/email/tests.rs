@@ -39,6 +39,7 @@ fn mail(subject: &str, host: &str) -> Mail {
         standing: Standing::Waiting {
             approved_by: vec![],
         },
+        act: None,
     };
     Mail {
         thread_key: "incident-1/critical".into(),

@@ -9,11 +9,18 @@ use vyrox_domain::{
 };
 
 use super::one_line;
+use crate::connectors::became::{Hand, approved_elsewhere};
 
 /// The longest text of one fact, in characters.
 const FACT_MAX: usize = 200;
 /// The most proposals that are written out.
 const PROPOSALS_MAX: usize = 20;
+
+/// How a mail says what became of an action.
+const HAND: Hand = Hand {
+    moment: |at| at.to_string(),
+    quote: fact,
+};
 
 /// What happened, where, why, and what can be decided with which command.
 pub(super) fn body(mail: &Mail) -> String {
@@ -69,7 +76,14 @@ fn write_proposal(text: &mut String, tenant: &TenantId, proposal: &Proposal) -> 
     } else {
         ""
     };
-    writeln!(text, "Proposed:   {}{rehearsal}", proposal.action_type)?;
+    let act = proposal.act.as_ref();
+    let undo = act.is_some_and(|act| act.release.is_some());
+    let undo = if undo { "undo " } else { "" };
+    writeln!(
+        text,
+        "Proposed:   {undo}{}{rehearsal}",
+        proposal.action_type
+    )?;
     let host = proposal.host.as_deref().unwrap_or("unknown");
     writeln!(text, "Host:       {}", fact(host))?;
     writeln!(text, "Target:     {}", fact(&proposal.target_urn))?;
@@ -83,6 +97,14 @@ fn write_proposal(text: &mut String, tenant: &TenantId, proposal: &Proposal) -> 
         writeln!(text, "Protected:  {}", fact(why))?;
     }
     writeln!(text, "Digest:     {}", proposal.digest)?;
+    write_standing(text, tenant, proposal)?;
+    match HAND.became(proposal) {
+        Some(line) => writeln!(text, "Became:     {line}"),
+        None => Ok(()),
+    }
+}
+
+fn write_standing(text: &mut String, tenant: &TenantId, proposal: &Proposal) -> fmt::Result {
     match &proposal.standing {
         Standing::Waiting { approved_by } => {
             for person in approved_by {
@@ -94,6 +116,10 @@ fn write_proposal(text: &mut String, tenant: &TenantId, proposal: &Proposal) -> 
                 text,
                 "To approve: vyrox approve {alert} --tenant {tenant} --digest {digest}"
             )
+        }
+        Standing::Approved { by } if by.is_empty() => {
+            let by = approved_elsewhere(proposal).unwrap_or("a trusted service");
+            writeln!(text, "Approved:   {}", fact(by))
         }
         Standing::Approved { by } => {
             let by: Vec<_> = by.iter().map(ToString::to_string).collect();

@@ -13,9 +13,16 @@ use vyrox_domain::{
 };
 
 use super::{Field, code, escaped, joined, moment, units};
+use crate::connectors::became::{Hand, approved_elsewhere};
 
 /// The longest line about the object of an action: a digest of a file fits, with its platform.
 const OBJECT_MAX: usize = 130;
+
+/// How Discord shows what became of an action.
+const HAND: Hand = Hand {
+    moment,
+    quote: |text| code(text, 120),
+};
 
 /// Those that can be decided at `now`: what the worst verdict called for first, of that what is about a
 /// protected target, of that the newest. Two with the same alert and digest are one: their
@@ -43,6 +50,9 @@ pub(super) fn field(proposal: &Proposal, number: Option<usize>, now: Timestamp) 
         .as_deref()
         .map_or_else(String::new, |host| format!(" · {}", escaped(host, 80)));
     let how = if proposal.dry_run { "dry run" } else { "LIVE" };
+    let act = proposal.act.as_ref();
+    let undo = act.is_some_and(|act| act.release.is_some());
+    let undo = if undo { "undo " } else { "" };
     let action = escaped(proposal.action_type.as_str(), 32);
     let mut lines = vec![code(&proposal.target_urn, 160)];
     lines.extend(object(&proposal.parameters));
@@ -55,8 +65,9 @@ pub(super) fn field(proposal: &Proposal, number: Option<usize>, now: Timestamp) 
     lines.push(hold(proposal));
     lines.push(format!("digest {}", code(&short(&proposal.digest), 24)));
     lines.push(standing(proposal, now));
+    lines.extend(HAND.became(proposal));
     Field {
-        name: format!("{number}{action}{host} · {how}"),
+        name: format!("{number}{undo}{action}{host} · {how}"),
         value: lines.join("\n"),
     }
 }
@@ -107,6 +118,10 @@ fn standing(proposal: &Proposal, now: Timestamp) -> String {
             people(approved_by),
             moment(proposal.expires_at)
         ),
+        Standing::Approved { by } if by.is_empty() => {
+            let by = approved_elsewhere(proposal).unwrap_or("a trusted service");
+            format!("approved by {}", code(by, 80))
+        }
         Standing::Approved { by } => format!("approved by {}", people(by)),
         Standing::Denied { by } => format!("denied by {}", escaped(by.as_str(), 80)),
         Standing::Expired => "expired: nobody decided".to_owned(),

@@ -10,6 +10,9 @@ use vyrox_domain::{
     vendor::Vendor,
 };
 
+mod standings;
+
+use self::standings::{act, standing};
 use super::*;
 use crate::connectors::discord::documented::{Call, faults};
 
@@ -40,17 +43,6 @@ fn person() -> impl Strategy<Value = PersonId> {
     "[a-z0-9][a-z0-9._-]{0,62}[a-z0-9]".prop_map(|name| name.parse().unwrap())
 }
 
-fn standing() -> impl Strategy<Value = Standing> {
-    let people = || prop::collection::vec(person(), 0..6);
-    prop_oneof![
-        4 => Just(Standing::Waiting { approved_by: Vec::new() }),
-        2 => people().prop_map(|approved_by| Standing::Waiting { approved_by }),
-        1 => people().prop_map(|by| Standing::Approved { by }),
-        1 => person().prop_map(|by| Standing::Denied { by }),
-        1 => Just(Standing::Expired),
-    ]
-}
-
 prop_compose! {
     fn proposal()(
         // Few of each, so that two proposals come to share them.
@@ -64,6 +56,7 @@ prop_compose! {
         hold_minutes in any::<u32>(),
         expires in prop_oneof![Just(NOW.plus_ms(60_000)), any::<u64>().prop_map(Timestamp::from_ms)],
         standing in standing(),
+        act in act(),
     ) -> Proposal {
         Proposal {
             action_id: ActionId(Uuid::from_u128(alert)),
@@ -80,6 +73,7 @@ prop_compose! {
             digest: Digest([digest; 32]),
             expires_at: expires,
             standing,
+            act,
         }
     }
 }
@@ -232,6 +226,7 @@ fn one(standing: Standing) -> Notice {
         digest: Digest([0xab; 32]),
         expires_at: Timestamp::from_s(1_800_000_900),
         standing,
+        act: None,
     };
     Notice {
         tenant_id: "acme".parse().unwrap(),

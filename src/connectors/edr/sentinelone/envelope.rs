@@ -1,0 +1,73 @@
+//! What is around every answer of SentinelOne. Each member may be missing or null; one of another type than
+//! documented makes an answer unreadable, and an unreadable answer never counts as done.
+
+use serde::{Deserialize, de::DeserializeOwned, de::IgnoredAny};
+use vyrox_actors::edr::EdrError;
+
+use super::super::call::{Answer, lost};
+
+/// An answer that the vendor gave with a status of success.
+#[derive(Deserialize)]
+pub(super) struct Envelope<T> {
+    /// What was asked for.
+    pub(super) data: T,
+    /// How it goes on.
+    #[serde(default)]
+    pub(super) pagination: Option<Pagination>,
+}
+
+/// Where a list goes on.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Pagination {
+    pub(super) next_cursor: Option<String>,
+    pub(super) total_items: Option<u64>,
+}
+
+/// How much a request changed.
+#[derive(Deserialize)]
+pub(super) struct Affected {
+    pub(super) affected: u64,
+}
+
+#[derive(Deserialize)]
+struct Errors {
+    #[serde(default)]
+    errors: Option<Vec<IgnoredAny>>,
+}
+
+/// Opens an answer.
+///
+/// # Errors
+/// The vendor refuses, be it with a status of success, or the answer is not as documented.
+pub(super) fn open<T: DeserializeOwned>(answer: &Answer) -> Result<Envelope<T>, EdrError> {
+    // Its error codes say no more than the status.
+    if !answer.is_success() {
+        return Err(answer.refusal(None, &[]));
+    }
+    let errors: Errors = answer.json()?;
+    if errors.errors.is_some_and(|errors| !errors.is_empty()) {
+        return Err(EdrError::Refused {
+            status: answer.status,
+            why: "there are errors in its answer".to_owned(),
+        });
+    }
+    answer.json()
+}
+
+/// The same where nothing but the data matters.
+///
+/// # Errors
+/// As [`open`].
+pub(super) fn data<T: DeserializeOwned>(answer: &Answer) -> Result<T, EdrError> {
+    open(answer).map(|envelope| envelope.data)
+}
+
+/// The answer has the documented shape and still does not tell what was asked.
+pub(super) fn says_nothing(answer: &Answer) -> EdrError {
+    lost(
+        answer.changes,
+        Some(answer.status),
+        "the answer does not tell what was asked",
+    )
+}
