@@ -6,7 +6,7 @@ TOOLS := target/tools
 FEATURES := --features fault-injection
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo test check fmt lint doc deny bench fuzz clean
+.PHONY: help run demo test check fmt lint doc deny bench fuzz sim clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -14,7 +14,7 @@ help: ## list the targets
 run: ## build, serve on ./vyrox-data, play a scenario as tenant demo, keep serving
 	$(CARGO) run -- serve --demo --data-dir $(DATA_DIR)
 
-demo: ## the same on a throw-away directory, then stop
+demo: ## that, and a containment at stand-ins of the EDRs and back, on a throw-away directory; then stop
 	$(CARGO) run -- demo
 
 test: ## the whole fast suite
@@ -45,6 +45,10 @@ bench: ## measurements, each beside its raw baseline
 
 fuzz: ## the suite with CASES=20000 cases a property test
 	PROPTEST_CASES=$(or $(CASES),20000) $(CARGO) test --workspace $(FEATURES)
+
+sim: ## SEEDS=10000 random schedules of containments; VYROX_SEED=7 repeats one
+	CASES=$(or $(SEEDS),10000) $(CARGO) test -p vyrox-actors --features fault-injection --test it \
+		schedules::many -- --ignored --nocapture
 
 clean: ## what was built; never your data
 	$(CARGO) clean

@@ -26,7 +26,7 @@ use vyrox_actors::{
     },
     keyring::Keyring,
     policy::Policies,
-    ports::{CaseSettings, Clock, Limits, World},
+    ports::{CaseSettings, Clock, Limits, Watching, World},
     projector::{Progress, ProjectorParts, catch_up},
     reviewer::ReviewLimits,
     rules::RuleSet,
@@ -329,6 +329,11 @@ fn cases(config: &Config) -> CaseSettings {
         review: ReviewLimits::new(llm.concurrency, llm.timeout_ms),
         slas: notify.slas(),
         page_high: notify.page_high,
+        containment: config.containment.limits(config.auth.nonce_retention_s),
+        watching: Watching {
+            drift_ms: config.containment.drift_s.saturating_mul(1000),
+            poll_ms: config.edr.poll_s.saturating_mul(1000),
+        },
     }
 }
 

@@ -8,6 +8,7 @@ use std::{path::PathBuf, process::ExitCode};
 use clap::{Args, CommandFactory as _, Parser, Subcommand};
 use secrecy::SecretString;
 
+pub mod action;
 pub mod alert;
 pub mod audit;
 pub mod backtest;
@@ -23,13 +24,16 @@ pub mod export;
 pub mod failure;
 #[cfg(test)]
 mod fake_server;
+pub mod halt;
 pub mod incident;
 pub mod load;
+pub mod mock_edr;
 pub mod model;
 pub mod out;
 pub mod person;
 pub mod play;
 pub mod policy;
+pub mod secret;
 pub mod serve;
 pub mod settings;
 pub mod simulate;
@@ -37,6 +41,7 @@ pub mod tenant;
 pub mod token;
 pub mod top;
 pub mod tree;
+pub mod vendor;
 pub mod verify;
 
 use self::{failure::Failure, out::Out, settings::Settings};
@@ -148,6 +153,15 @@ pub enum Command {
     /// Set what the host speaks in chat with
     #[command(subcommand)]
     Chat(chat::ChatCommand),
+    /// Set what EDRs know a tenant by, and what trusted services sign its actions with
+    #[command(subcommand)]
+    Secret(secret::SecretCommand),
+    /// See whether a tenant's EDRs can be spoken to
+    #[command(subcommand)]
+    Vendor(vendor::VendorCommand),
+    /// Stop all containment, of one tenant or of all, and let it go on
+    #[command(after_help = halt::HALT_HELP)]
+    Halt(halt::HaltArgs),
     /// Send signed alerts of a made-up attack to a running server
     Simulate(simulate::SimulateArgs),
     /// Look at alerts and their verdicts
@@ -160,6 +174,14 @@ pub enum Command {
     Approve(decide::ApproveArgs),
     /// Say no to a proposed action, with a token of your own
     Deny(decide::DenyArgs),
+    /// Look at actions and what became of them, or have one tried again
+    #[command(subcommand)]
+    Action(action::ActionCommand),
+    /// Take an action back: lift a containment, with a token of your own
+    Rollback(action::StepArgs),
+    /// Let timers run again that were held because the clock was set
+    #[command(subcommand)]
+    Timers(action::TimersCommand),
     /// Verify, export and look at the audit chain
     #[command(subcommand)]
     Audit(audit::AuditCommand),
@@ -173,6 +195,8 @@ pub enum Command {
     DeadLetter(dead_letter::DeadLetterCommand),
     /// Watch the supervision tree: every actor, its queue, its restarts and its last crash
     Top(top::TopArgs),
+    /// Stand in for the EDRs on this machine, to try containment without one
+    MockEdr(mock_edr::MockEdrArgs),
     /// Print a completion script for your shell
     Completions(completions::CompletionsArgs),
 }
@@ -183,16 +207,23 @@ fn run(command: Command, settings: &Settings, out: &mut Out) -> Result<(), Failu
         Command::Demo(args) => demo::run(&args, settings),
         Command::Check => check::run(settings, out),
         Command::Policy(command) => policy::run(command, settings, out),
+        Command::MockEdr(args) => mock_edr::run(args, out),
         Command::Completions(args) => completions::run(&args, Cli::command(), out),
         Command::Tenant(command) => wait_for(tenant::run(command, settings, out)),
         Command::Person(command) => wait_for(person::run(command, settings, out)),
         Command::Token(command) => wait_for(token::run(command, settings, out)),
         Command::Chat(command) => wait_for(chat::run(command, settings, out)),
+        Command::Secret(command) => wait_for(secret::run(command, settings, out)),
+        Command::Vendor(command) => wait_for(vendor::run(command, settings, out)),
+        Command::Halt(args) => wait_for(halt::run(args, settings, out)),
         Command::Simulate(args) => wait_for(simulate::run(args, settings, out)),
         Command::Alert(command) => wait_for(alert::run(command, settings, out)),
         Command::Incident(command) => wait_for(incident::run(command, settings, out)),
         Command::Approve(args) => wait_for(decide::approve(args, settings, out)),
         Command::Deny(args) => wait_for(decide::deny(args, settings, out)),
+        Command::Action(command) => wait_for(action::run(command, settings, out)),
+        Command::Rollback(args) => wait_for(action::roll_back(args, settings, out)),
+        Command::Timers(command) => wait_for(action::timers(command, settings, out)),
         Command::Audit(command) => wait_for(audit::run(command, settings, out)),
         Command::Backtest(args) => wait_for(backtest::run(args, settings, out)),
         Command::DeadLetter(command) => wait_for(dead_letter::run(command, settings, out)),

@@ -1,6 +1,7 @@
 //! Where people's words reach a tenant: decisions, questions, orders, whether they come from chat or
 //! from the API. Whatever waits for a machine waits no longer than a deadline.
 
+mod acting;
 pub(crate) mod chat;
 
 use std::{future::Future, sync::Arc, time::Duration};

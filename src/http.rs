@@ -10,23 +10,30 @@ pub(crate) mod input;
 mod body;
 mod webhooks;
 
+mod execute;
+
 pub mod interactions;
 mod notify;
 
 mod audit;
 mod export;
 
+mod actions;
 mod admin;
 mod alerts;
 mod backtest;
 mod chat;
 mod dead_letters;
 mod decisions;
+mod halt;
 mod incidents;
 mod people;
+mod secrets;
 
 mod health;
 mod metrics;
+
+mod routes;
 
 use std::{
     net::SocketAddr,
@@ -35,7 +42,7 @@ use std::{
 };
 
 use actix_web::{
-    HttpRequest, Resource,
+    HttpRequest,
     web::{Data, ServiceConfig, delete, get, post, put, resource, route},
 };
 use tokio::sync::Semaphore;
@@ -56,6 +63,7 @@ use self::{
     interactions::ChatDoor,
     metrics::Metrics,
     problem::{Answer, method_not_allowed, not_found, path_errors},
+    routes::{containment_routes, only_delete, only_get, only_post},
     tokens::{Caller, Personal, Scope, Tokens},
 };
 use crate::{
@@ -211,6 +219,30 @@ fn case_routes(service: &mut ServiceConfig) {
         ));
 }
 
+/// Actions: what trusted services and people want done, and what became of it.
+fn action_routes(service: &mut ServiceConfig) {
+    service
+        .service(only_post("/execute", post().to(execute::execute)))
+        .service(only_post("/rollback", post().to(execute::rollback)))
+        .service(only_get("/api/v1/actions", get().to(actions::list)))
+        .service(only_get(
+            "/api/v1/actions/{action}",
+            get().to(actions::show),
+        ))
+        .service(only_post(
+            "/api/v1/actions/{action}/rollback",
+            post().to(actions::roll_back),
+        ))
+        .service(only_post(
+            "/api/v1/actions/{action}/redrive",
+            post().to(actions::redrive),
+        ))
+        .service(only_post(
+            "/api/v1/tenants/{tenant}/timers/release",
+            post().to(actions::release_timers),
+        ));
+}
+
 /// Every route.
 pub(crate) fn routes(service: &mut ServiceConfig) {
     service
@@ -264,7 +296,9 @@ pub(crate) fn routes(service: &mut ServiceConfig) {
         ))
         .service(only_get("/metrics", get().to(metrics::scrape)))
         .configure(case_routes)
+        .configure(action_routes)
         .configure(people_and_chat)
+        .configure(containment_routes)
         .default_service(route().to(not_found));
 }
 
@@ -319,24 +353,6 @@ fn people_and_chat(service: &mut ServiceConfig) {
                 .route(put().to(chat::set_bot_token))
                 .default_service(method_not_allowed("PUT")),
         );
-}
-
-fn only_get(path: &str, handler: actix_web::Route) -> Resource {
-    resource(path)
-        .route(handler)
-        .default_service(method_not_allowed("GET"))
-}
-
-fn only_delete(path: &str, handler: actix_web::Route) -> Resource {
-    resource(path)
-        .route(handler)
-        .default_service(method_not_allowed("DELETE"))
-}
-
-fn only_post(path: &str, handler: actix_web::Route) -> Resource {
-    resource(path)
-        .route(handler)
-        .default_service(method_not_allowed("POST"))
 }
 
 type Shared = Data<Edge>;

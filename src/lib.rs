@@ -13,7 +13,8 @@
 //! * [`http`]: every route in one table; every error from one table (`http::problem`);
 //! * [`connectors`]: services elsewhere, one file a service;
 //! * [`cli`]: one file a command, thin clients of the same HTTP;
-//! * [`scenario`]: attacks to play, as pure payloads.
+//! * [`scenario`]: attacks to play, as pure payloads;
+//! * [`mock_edr`]: strict stand-ins of the EDRs, for tests and for trying things out.
 
 pub mod config;
 
@@ -32,6 +33,8 @@ pub(crate) mod desk;
 pub mod http;
 
 pub mod scenario;
+
+pub mod mock_edr;
 
 pub mod cli;
 

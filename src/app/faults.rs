@@ -14,7 +14,10 @@ mod armed {
         web::{Data, Payload, ServiceConfig, post},
     };
     use serde::Deserialize;
-    use vyrox_actors::supervision::{Fault, UnknownFault};
+    use vyrox_actors::{
+        failpoint::{Step, UnknownStep, arm},
+        supervision::{Fault, UnknownFault},
+    };
 
     use crate::http::{
         Edge, input,
@@ -22,12 +25,29 @@ mod armed {
         tokens::Scope,
     };
 
+    /// What is ordered.
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Order {
+        Befall(Befall),
+        Die(Die),
+    }
+
+    /// Something befalls an actor.
     #[derive(Deserialize)]
     #[serde(deny_unknown_fields)]
-    struct Order {
+    struct Befall {
         actor: String,
         fault: String,
         times: u32,
+    }
+
+    /// The process dies at a step of the containment path, the `nth` time that it comes there.
+    #[derive(Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Die {
+        die_at: String,
+        nth: u32,
     }
 
     pub(crate) fn routes(service: &mut ServiceConfig) {
@@ -40,7 +60,19 @@ mod armed {
         payload: Payload,
     ) -> Answer<HttpResponse> {
         edge.let_in(&request, Scope::FaultsWrite)?;
-        let order: Order = input::json(&request, payload, edge.body_patience()).await?;
+        match input::json(&request, payload, edge.body_patience()).await? {
+            Order::Befall(order) => befall(&edge, &order)?,
+            Order::Die(Die { die_at, nth }) => {
+                let step: Step = die_at.parse().map_err(|unknown: UnknownStep| {
+                    Problem::new(Code::InvalidRequest).detail(unknown.to_string())
+                })?;
+                arm(step, nth);
+            }
+        }
+        Ok(HttpResponse::NoContent().finish())
+    }
+
+    fn befall(edge: &Edge, order: &Befall) -> Answer<()> {
         let fault: Fault = order.fault.parse().map_err(|unknown: UnknownFault| {
             Problem::new(Code::InvalidRequest).detail(unknown.to_string())
         })?;
@@ -50,6 +82,6 @@ mod armed {
                 "no such actor now; the fault waits for it"
             );
         }
-        Ok(HttpResponse::NoContent().finish())
+        Ok(())
     }
 }

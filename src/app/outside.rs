@@ -7,6 +7,7 @@ use std::{
 
 use anyhow::Context as _;
 use vyrox_actors::{
+    edr::Edrs,
     keyring::DISCORD_BOT_TOKEN,
     outbound::{Chat, Llm, Mailer, Pager},
     ports::{Outside, World},
@@ -15,7 +16,12 @@ use vyrox_actors::{
 use crate::{
     config::{Config, Secret},
     connectors::{
-        SetupFault, discord::Discord, email::Email, llm::LlmEndpoint, pagerduty::Pagerduty,
+        SetupFault,
+        discord::Discord,
+        edr::{EdrFactory, EdrSettings, WireSettings},
+        email::Email,
+        llm::LlmEndpoint,
+        pagerduty::Pagerduty,
     },
 };
 
@@ -41,6 +47,7 @@ impl Connected {
                 pager: pager(config)?,
                 mailer: mailer(config)?,
                 llm: llm(config)?,
+                edrs: Some(edrs(config)),
             },
             discord,
             world,
@@ -105,6 +112,15 @@ fn pager(config: &Config) -> anyhow::Result<Option<Arc<dyn Pager>>> {
 fn mailer(config: &Config) -> anyhow::Result<Option<Arc<dyn Mailer>>> {
     let mailer = Email::new(&config.email).map_err(unfit)?;
     Ok(mailer.map(|mailer| Arc::new(mailer) as Arc<dyn Mailer>))
+}
+
+/// Connections to EDRs are made when a tenant has a credential.
+fn edrs(config: &Config) -> Arc<dyn Edrs> {
+    let wire = WireSettings {
+        timeout: Duration::from_secs(config.edr.timeout_s),
+        allow_private: config.edr.allow_private,
+    };
+    Arc::new(EdrFactory::new(EdrSettings { wire }))
 }
 
 fn unfit(fault: SetupFault) -> anyhow::Error {

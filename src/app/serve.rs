@@ -178,7 +178,9 @@ fn begin(standing: &Standing) -> JoinHandle<()> {
             application.clone(),
         ));
     }
-    let owed = owing(&*standing.world.journal, &standing.world.projections);
+    let world = &standing.world;
+    let watches = world.settings.watching.drift_ms > 0;
+    let owed = owing(&*world.journal, &world.projections, watches);
     actix::spawn(wake(standing.host.tenants.clone(), owed))
 }
 

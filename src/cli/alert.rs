@@ -12,7 +12,7 @@ use vyrox_domain::{
 
 use super::{
     client::Client,
-    decide::show_proposal,
+    decide::{own_tenant, show_proposal},
     failure::Failure,
     model::{AlertPage, AlertView, Reason, view},
     out::{Line, Out, Tone},
@@ -138,8 +138,12 @@ async fn pages(client: &Client, args: &ListArgs) -> Result<AlertPage, Failure> {
 
 async fn show(client: &Client, args: &ShowArgs, out: &mut Out) -> Result<(), Failure> {
     let wait = Duration::from_secs(args.wait);
-    let tenant = args.tenant.as_ref().map(TenantId::as_str);
-    let answer = judged(client, tenant, &args.alert.to_string(), wait).await?;
+    // A personal token is answered only about a tenant that is named.
+    let tenant = match &args.tenant {
+        Some(tenant) => Some(tenant.to_string()),
+        None => own_tenant(client).await,
+    };
+    let answer = judged(client, tenant.as_deref(), &args.alert.to_string(), wait).await?;
     if out.is_json() {
         return Ok(out.json(&answer)?);
     }

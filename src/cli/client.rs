@@ -146,6 +146,17 @@ impl Client {
         self.read(response).await
     }
 
+    /// Removes what the query says.
+    pub async fn delete_where<T: DeserializeOwned>(
+        &self,
+        path: &[&str],
+        query: &[(&str, &str)],
+    ) -> Result<T, Failure> {
+        let request = self.request(Method::DELETE, path, query)?;
+        let response = self.answered(request).await?;
+        self.read(response).await
+    }
+
     /// Posts an alert as its vendor would: signed over the very bytes sent, and without our token.
     ///
     /// # Errors

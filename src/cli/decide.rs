@@ -8,6 +8,7 @@ use vyrox_domain::{
 };
 
 use super::{
+    action::Act,
     client::Client,
     failure::Failure,
     out::{Line, Out, Tone},
@@ -149,7 +150,7 @@ async fn found(
 }
 
 /// The tenant of whoever shows a personal token, where that is one alone.
-async fn own_tenant(client: &Client) -> Option<String> {
+pub(super) async fn own_tenant(client: &Client) -> Option<String> {
     let me: Value = client.get(&["api", "v1", "me"], &[]).await.ok()?;
     let mut tenants = me.get("roles")?.as_object()?.keys();
     let only = tenants.next()?.clone();
@@ -181,7 +182,12 @@ pub(super) fn show_proposal(proposal: &Value, out: &mut Out) -> Result<(), Failu
         out.line(Line::named("protected").tone(Tone::Bad, protected))?;
     }
     out.line(Line::item("playbook", text(proposal, "playbook")))?;
-    Ok(out.line(Line::item("digest", text(proposal, "manifest_sha256")))?)
+    out.line(Line::item("digest", text(proposal, "manifest_sha256")))?;
+    let Some(act) = proposal.get("act").filter(|it| it.is_object()) else {
+        return Ok(());
+    };
+    out.line(Line::item("action", text(proposal, "action_id")))?;
+    Act(act).show_state(out)
 }
 
 /// What of the target is meant: a process, a file's digest.
@@ -215,7 +221,14 @@ async fn tell(
             .text("; a second person has to approve as well"),
         other => Line::new().text(other),
     };
-    Ok(out.line(line)?)
+    out.line(line)?;
+    let tenant = text(body, "tenant_id");
+    let next = match text(&answer, "status") {
+        "approved" => format!("what becomes of it: vyrox alert show {alert} --tenant {tenant}"),
+        "second_person_needed" => "when it takes two: vyrox policy show".to_owned(),
+        _ => return Ok(()),
+    };
+    Ok(out.line(Line::new().tone(Tone::Dim, next))?)
 }
 
 fn by(answer: &Value) -> String {

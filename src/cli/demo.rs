@@ -1,4 +1,5 @@
-//! `vyrox demo`: everything once, from nothing, leaving nothing.
+//! `vyrox demo`: everything once, from nothing, leaving nothing. What is approved is done, at stand-ins
+//! of the EDRs in this process.
 
 use std::{
     fs::{self, DirBuilder},
@@ -6,7 +7,7 @@ use std::{
     net::SocketAddr,
     os::unix::fs::DirBuilderExt as _,
     path::{Path, PathBuf},
-    sync::mpsc,
+    sync::{Arc, mpsc},
     thread,
 };
 
@@ -23,12 +24,16 @@ use super::{
     serve::{play_once, say_listening, serve, warn},
     settings::{Settings, url_of},
 };
+use crate::mock_edr::{MockEdr, MockSettings};
 
 const EXAMPLES: &str = "\
 Examples:
   vyrox demo             play, show, end
   vyrox demo --keep      play, show, and go on serving until Ctrl-C
-  vyrox demo --json      what happened, as one JSON object";
+  vyrox demo --json      what happened, as one JSON object
+
+What a person approves in it is carried out: at stand-ins of the EDRs that listen on this machine and
+end with it. No real EDR is spoken to.";
 
 /// Arguments of `demo`.
 #[derive(Debug, Args)]
@@ -46,10 +51,16 @@ pub struct DemoArgs {
 pub fn run(args: &DemoArgs, settings: &Settings) -> Result<(), Failure> {
     let dir = ThrowAway::new(&std::env::temp_dir())
         .map_err(|error| Failure::unreachable(format!("cannot make a directory: {error}")))?;
+    let edr = MockEdr::start(MockSettings::default())
+        .map_err(|error| Failure::unreachable(format!("cannot start the stand-ins: {error}")))?;
+    let edr = Arc::new(edr);
+    // The only credentials that this server gets are those of the stand-ins, so it may be live.
     let overrides = [
         ("server.listen", args.listen.to_string()),
         ("storage.data_dir", dir.path.display().to_string()),
         ("log.level", "warn".to_owned()),
+        ("actions.dry_run", "false".to_owned()),
+        ("edr.allow_private", "true".to_owned()),
     ];
     let (config, warnings) = settings.config(&overrides)?;
     warn(&warnings);
@@ -57,13 +68,15 @@ pub fn run(args: &DemoArgs, settings: &Settings) -> Result<(), Failure> {
     let (data_dir, keep) = (dir.path.clone(), args.keep);
     let (json, no_color) = (settings.json(), settings.no_color());
     let (verdict, ended) = mpsc::channel();
+    let players = Arc::clone(&edr);
     let on_listening = move |address| {
         if !json {
             say_listening(address, tls);
         }
         let play = move || {
             let mut out = Out::stdout(json, no_color);
-            let played = play_once(&url_of(address, tls), data_dir, keep, &mut out);
+            let base = url_of(address, tls);
+            let played = play_once(&base, (data_dir, keep), Some(&players), &mut out);
             // The receiver outlives the server, and the server outlives this.
             verdict.send(played).ok();
             if !keep && let Err(failure) = end_server() {
@@ -75,6 +88,7 @@ pub fn run(args: &DemoArgs, settings: &Settings) -> Result<(), Failure> {
         }
     };
     serve(config, Box::new(on_listening))?;
+    drop(edr);
     ended
         .try_recv()
         .unwrap_or_else(|_| Err(Failure::not_so("interrupted before the end")))

@@ -212,6 +212,8 @@ pub struct Node {
     pub next_restart_at_ms: Option<u64>,
     /// How many of its messages went to the dead letters.
     pub poisoned: u64,
+    /// What it says of itself.
+    pub note: Option<String>,
     /// Of a supervisor: who restarts with a child that fell.
     pub strategy: Option<String>,
     /// The actors that it supervises.

@@ -8,13 +8,14 @@ use super::{
     client::Client,
     failure::{Exit, Failure},
     out::Out,
-    play::{self, Afterwards},
+    play::{self, Afterwards, Stage},
     settings::{ADMIN_TOKEN_FILE, Settings, read_token, url_of},
     wait_for,
 };
 use crate::{
     app::{self, EndedAtOnce, RunOptions},
     config::{Config, Warning},
+    mock_edr::MockEdr,
 };
 
 const EXAMPLES: &str = "\
@@ -54,7 +55,8 @@ pub fn run(args: &ServeArgs, settings: &Settings) -> Result<(), Failure> {
         say_listening(address, tls);
         if demo {
             let mut out = Out::stdout(json, no_color);
-            play_beside(move || play_once(&url_of(address, tls), data_dir, true, &mut out));
+            let base = url_of(address, tls);
+            play_beside(move || play_once(&base, (data_dir, true), None, &mut out));
         }
     };
     serve(config, Box::new(on_listening))
@@ -81,11 +83,12 @@ fn did_not_serve(error: &str) -> Failure {
     Failure::not_so(lines.next().unwrap_or("the server did not start")).details(lines)
 }
 
-/// Plays the demonstration against the server at `base`, with the token that it has written.
+/// Plays the demonstration against the server at `base`, with the token that it has written, and
+/// with the stand-ins of the EDRs that it may speak to.
 pub(super) fn play_once(
     base: &str,
-    data_dir: PathBuf,
-    stays: bool,
+    (data_dir, stays): (PathBuf, bool),
+    edr: Option<&MockEdr>,
     out: &mut Out,
 ) -> Result<(), Failure> {
     let client = Client::new(base, read_token(&data_dir.join(ADMIN_TOKEN_FILE))?)?;
@@ -94,7 +97,7 @@ pub(super) fn play_once(
     } else {
         Afterwards::Gone
     };
-    wait_for(play::play(&client, &after, out))
+    wait_for(play::play(&client, &Stage { after, edr }, out))
 }
 
 /// Plays on a thread of its own, for the server needs this one. A failure is reported and harms the

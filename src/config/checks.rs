@@ -26,6 +26,7 @@ pub(super) fn checked(merged: config::Config, report: &mut Report) -> Option<Con
     transport(&config, report);
     secrets(&config, report);
     triage(&config, report);
+    edr(&config, report);
     policy(&config, report);
     llm(&config, report);
     notification(&config, report);
@@ -100,6 +101,14 @@ fn secrets(config: &Config, report: &mut Report) {
     if beside && !is_loopback(config.server.listen.ip()) {
         let message = "is not set: the host key lies in the data directory, beside what it seals";
         report.warn(&Origin::Together, "storage.host_key_file", message);
+    }
+}
+
+fn edr(config: &Config, report: &mut Report) {
+    if config.edr.allow_private {
+        let message =
+            "a tenant's EDR may be this machine or one in its network: for a stand-in alone";
+        report.warn(&Origin::Together, "edr.allow_private", message);
     }
 }
 

@@ -9,9 +9,9 @@ use vyrox_domain::interaction::InteractionKey;
 
 use super::{
     ConfigError, DEFAULT_TOML, Origin,
-    checks::is_loopback,
     secret::{host_key_fault, shared_secret_fault, token_fault},
 };
+use crate::connectors::http::is_loopback;
 
 /// The kind of a setting, told by its default.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -65,6 +65,8 @@ const RANGES: &[(&str, i64, i64)] = &[
     ("limits.chat_burst", 1, 100_000),
     ("limits.notify_per_s", 1, 100_000),
     ("limits.notify_burst", 1, 100_000),
+    ("limits.execute_per_s", 1, 100_000),
+    ("limits.execute_burst", 1, 100_000),
     ("limits.dedup_window_s", 60, 2_592_000),
     ("limits.tenant_max", 1, 1_000_000),
     ("limits.tenant_queue", 1, 1 << 20),
@@ -78,6 +80,15 @@ const RANGES: &[(&str, i64, i64)] = &[
     ("llm.daily_calls", 1, 1_000_000),
     ("policy.bulk_hosts", 1, 100_000),
     ("actions.approval_s", 60, 604_800),
+    ("containment.per_hour", 0, 10_000),
+    ("containment.per_day", 0, 100_000),
+    ("containment.concurrent", 1, 1000),
+    ("containment.contained_hosts", 0, 100_000),
+    ("containment.protected_hosts", 0, 100_000),
+    ("containment.drift_s", 0, 86_400),
+    ("edr.timeout_s", 1, 120),
+    ("edr.poll_s", 0, 86_400),
+    ("auth.nonce_retention_s", 60, 604_800),
     ("supervision.arbiters", 1, 256),
     ("supervision.intensity", 0, 1000),
     ("supervision.period_s", 1, 86_400),
@@ -321,11 +332,7 @@ fn endpoint_fault(text: &str) -> Option<String> {
     });
     let good = url.is_some_and(|url| match url.scheme() {
         "https" => true,
-        "http" => {
-            let host = url.host_str().unwrap_or_default();
-            let address = host.trim_matches(['[', ']']).parse();
-            host == "localhost" || address.is_ok_and(is_loopback)
-        }
+        "http" => is_loopback(&url),
         _ => false,
     });
     (!good).then(|| message.to_owned())

@@ -1,11 +1,13 @@
 //! The settings as types. What each means and its default stand in `config/default.toml`.
 
+mod containment;
 mod services;
 
 use std::{net::SocketAddr, path::PathBuf};
 
 use serde::{Deserialize, Deserializer};
 
+pub use self::containment::{ContainmentConfig, EdrConfig};
 pub use self::services::{
     DiscordConfig, EmailConfig, LlmConfig, MailTls, NotifyConfig, PagerdutyConfig,
 };
@@ -39,6 +41,10 @@ pub struct Config {
     pub discord: DiscordConfig,
     /// Containment.
     pub actions: ActionsConfig,
+    /// `[containment]`
+    pub containment: ContainmentConfig,
+    /// `[edr]`
+    pub edr: EdrConfig,
     /// Limits of notification.
     pub notify: NotifyConfig,
     /// The pager.
@@ -172,6 +178,10 @@ pub struct LimitsConfig {
     pub notify_per_s: u32,
     /// Texts at once for one tenant.
     pub notify_burst: u32,
+    /// Requests a second to `/execute` and `/rollback` for one tenant.
+    pub execute_per_s: u32,
+    /// Requests at once to `/execute` and `/rollback` for one tenant.
+    pub execute_burst: u32,
     /// How long a repeat is recognised.
     pub dedup_window_s: u64,
     /// Tenants on this host.
@@ -274,6 +284,8 @@ pub struct AuthConfig {
     pub hmac_secret: Option<Secret>,
     /// Whether `hmac_secret` stands in for a tenant that has no secret.
     pub webhook_fallback: bool,
+    /// How long a request to `/execute` or `/rollback` is remembered once it has its outcome.
+    pub nonce_retention_s: u64,
 }
 
 /// `[actions]`

@@ -36,6 +36,12 @@ const SHORT_NAMES: &[(&str, &str, Manner)] = &[
         Manner::Rate,
     ),
     ("RATE_LIMIT_GLOBAL", "limits.global_per_s", Manner::Rate),
+    (
+        "NONCE_RETENTION_SECONDS",
+        "auth.nonce_retention_s",
+        Manner::Rate,
+    ),
+    ("EDR_HTTP_TIMEOUT_SECS", "edr.timeout_s", Manner::Rate),
     ("DISCORD_BOT_TOKEN", "discord.bot_token", Manner::Secret),
     ("DISCORD_PUBLIC_KEY", "discord.public_key", Manner::Plain),
     (

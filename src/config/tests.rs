@@ -3,6 +3,7 @@ use std::{fs, os::unix::fs::PermissionsExt};
 use super::*;
 
 mod discord;
+mod edr;
 
 const SECRET: &str = "6b1f0c2d9e8a7745c3d2e1f00912ab34cd56ef7890a1b2c3d4e5f60718293a4b";
 

@@ -244,6 +244,13 @@ pub(super) fn known(edge: &Edge, name: &str) -> Answer<TenantId> {
     }
 }
 
+/// A tenant that there is and that this caller may read of; any other is answered as if there were none.
+pub(super) fn readable(edge: &Edge, caller: &Caller, name: &str) -> Answer<TenantId> {
+    let tenant = known(edge, name)?;
+    caller.may_read(&tenant)?;
+    Ok(tenant)
+}
+
 /// Asks the registry for a change and waits until it is durable.
 pub(super) async fn change<M, T>(
     edge: &Edge,

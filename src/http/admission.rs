@@ -87,6 +87,8 @@ pub enum Class {
     Chat,
     /// Texts of external workers, a tenant.
     Notify,
+    /// Requests of trusted services to contain or to give back, a tenant.
+    Execute,
 }
 
 /// A source, and the tenant it has proven to speak for; none until then.
@@ -103,6 +105,7 @@ pub struct Admission<C: Clock = DefaultClock> {
     api: Rations<Arc<str>, C>,
     chat: Rations<Arc<str>, C>,
     notify: Rations<Arc<str>, C>,
+    execute: Rations<Arc<str>, C>,
 }
 
 impl Admission {
@@ -129,6 +132,7 @@ impl<C: Clock + Clone> Admission<C> {
             api: Rations::new(limits.api_per_s, limits.api_burst, names, clock),
             chat: Rations::new(limits.chat_per_s, limits.chat_burst, sources, clock),
             notify: Rations::new(limits.notify_per_s, limits.notify_burst, names, clock),
+            execute: Rations::new(limits.execute_per_s, limits.execute_burst, names, clock),
         }
     }
 
@@ -171,6 +175,7 @@ impl<C: Clock + Clone> Admission<C> {
             Class::Api => &self.api,
             Class::Chat => &self.chat,
             Class::Notify => &self.notify,
+            Class::Execute => &self.execute,
         }
     }
 
@@ -183,6 +188,7 @@ impl<C: Clock + Clone> Admission<C> {
         self.api.sweep();
         self.chat.sweep();
         self.notify.sweep();
+        self.execute.sweep();
     }
 
     /// What the gates hold at the moment, for metrics.
@@ -194,7 +200,8 @@ impl<C: Clock + Clone> Admission<C> {
                 + self.audit.len()
                 + self.api.len()
                 + self.chat.len()
-                + self.notify.len(),
+                + self.notify.len()
+                + self.execute.len(),
         }
     }
 }

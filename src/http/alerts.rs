@@ -13,7 +13,7 @@ use vyrox_domain::ids::{AlertId, TenantId};
 
 use super::{
     Edge, Shared,
-    admin::{caller, known},
+    admin::{caller, readable},
     input,
     problem::{Answer, Code, Problem},
     tokens::Scope,
@@ -48,12 +48,8 @@ pub(super) struct Show {
 pub(super) async fn list(request: HttpRequest, edge: Shared) -> Answer<HttpResponse> {
     let caller = caller(&request, &edge, Scope::AlertsRead)?;
     let query: List = input::query(&request)?;
-    let tenant = known(&edge, &query.tenant_id)?;
-    caller.may_read(&tenant)?;
-    let limit = query.limit.unwrap_or(PAGE);
-    if !(1..=PAGE_MAX).contains(&limit) {
-        return Err(Problem::new(Code::InvalidQuery).detail(format!("limit is 1 to {PAGE_MAX}")));
-    }
+    let tenant = readable(&edge, &caller, &query.tenant_id)?;
+    let limit = input::length(query.limit, PAGE, PAGE_MAX)?;
     let before = query.before.as_deref().map(read_cursor).transpose()?;
     let rows = edge
         .world
@@ -98,16 +94,11 @@ pub(super) async fn show(
     let tenant = query
         .tenant_id
         .as_deref()
-        .map(|name| known(&edge, name))
+        .map(|name| readable(&edge, &caller, name))
         .transpose()?;
-    match &tenant {
-        Some(tenant) => caller.may_read(tenant)?,
-        None if caller.reads_all() => {}
-        None => {
-            let needed =
-                "A personal token reads an alert of a tenant that it names: give tenant_id.";
-            return Err(Problem::new(Code::InvalidQuery).detail(needed));
-        }
+    if tenant.is_none() && !caller.reads_all() {
+        let needed = "A personal token reads an alert of a tenant that it names: give tenant_id.";
+        return Err(Problem::new(Code::InvalidQuery).detail(needed));
     }
     let chain = tenant.as_ref().map(TenantId::as_str);
     let looks = query.wait_ms.min(WAIT_MAX_MS).div_ceil(20);

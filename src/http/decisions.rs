@@ -57,14 +57,8 @@ pub(super) async fn approve(
 ) -> Answer<HttpResponse> {
     let token = edge.person(&request)?;
     let body: Approve = input::json(&request, body, edge.body_patience()).await?;
-    let order = Order {
-        tenant: own(&edge, &token, &body.tenant_id)?,
-        alert_id: alert_id(&alert)?,
-        digest: digest(&body.manifest_sha256)?,
-        verb: Verb::Approve,
-        reason: None,
-        incident_id: None,
-    };
+    let named = (body.tenant_id.as_str(), body.manifest_sha256.as_str());
+    let order = Order::new(&edge, &token, &alert, named)?;
     decide(&edge, token, order).await
 }
 
@@ -77,19 +71,12 @@ pub(super) async fn deny(
 ) -> Answer<HttpResponse> {
     let token = edge.person(&request)?;
     let body: Deny = input::json(&request, body, edge.body_patience()).await?;
-    let reason = body.reason.trim().to_owned();
-    let chars = reason.chars().count();
-    if !(1..=REASON_MAX).contains(&chars) {
-        let detail = format!("reason has 1 to {REASON_MAX} characters");
-        return Err(Problem::new(Code::InvalidReason).detail(detail));
-    }
+    let reason = reason(&body.reason, 1, Code::InvalidReason)?;
+    let named = (body.tenant_id.as_str(), body.manifest_sha256.as_str());
     let order = Order {
-        tenant: own(&edge, &token, &body.tenant_id)?,
-        alert_id: alert_id(&alert)?,
-        digest: digest(&body.manifest_sha256)?,
         verb: Verb::Deny,
         reason: Some(reason),
-        incident_id: None,
+        ..Order::new(&edge, &token, &alert, named)?
     };
     decide(&edge, token, order).await
 }
@@ -103,27 +90,32 @@ pub(super) async fn break_glass(
 ) -> Answer<HttpResponse> {
     let token = edge.person(&request)?;
     let body: BreakGlass = input::json(&request, body, edge.body_patience()).await?;
-    let reason = body.reason.trim().to_owned();
-    let chars = reason.chars().count();
-    if !(BREAK_GLASS_MIN..=REASON_MAX).contains(&chars) {
-        let detail = format!("reason has {BREAK_GLASS_MIN} to {REASON_MAX} characters");
-        return Err(Problem::new(Code::InvalidBreakGlassReason).detail(detail));
-    }
+    let reason = reason(&body.reason, BREAK_GLASS_MIN, Code::InvalidBreakGlassReason)?;
+    let named = (body.tenant_id.as_str(), body.manifest_sha256.as_str());
+    let order = Order::new(&edge, &token, &alert, named)?;
     let incident: Result<IncidentId, _> = body.incident_id.parse();
     let order = Order {
-        tenant: own(&edge, &token, &body.tenant_id)?,
-        alert_id: alert_id(&alert)?,
-        digest: digest(&body.manifest_sha256)?,
         verb: Verb::BreakGlass,
         reason: Some(reason),
         incident_id: Some(incident.map_err(|_not_one| Problem::new(Code::IncidentNotFound))?),
+        ..order
     };
     decide(&edge, token, order).await
 }
 
+/// A reason of `least` to [`REASON_MAX`] characters, without the space around it.
+fn reason(text: &str, least: usize, otherwise: Code) -> Answer<String> {
+    let text = text.trim();
+    if (least..=REASON_MAX).contains(&text.chars().count()) {
+        return Ok(text.to_owned());
+    }
+    let detail = format!("reason has {least} to {REASON_MAX} characters");
+    Err(Problem::new(otherwise).detail(detail))
+}
+
 /// The tenant, if the person is anything to it; else it is as if there were none, and nothing of the try
 /// gets onto its chain.
-fn own(edge: &Edge, token: &Personal, name: &str) -> Answer<TenantId> {
+pub(super) fn own(edge: &Edge, token: &Personal, name: &str) -> Answer<TenantId> {
     let tenant = known(edge, name)?;
     let keyring = edge.world.keyring.load();
     let person = keyring.people.person(&token.person_id);
@@ -140,6 +132,25 @@ struct Order {
     verb: Verb,
     reason: Option<String>,
     incident_id: Option<IncidentId>,
+}
+
+impl Order {
+    /// A yes to the manifest with this digest in this tenant, which has to be one of the person's.
+    fn new(
+        edge: &Edge,
+        token: &Personal,
+        alert: &str,
+        (tenant, sha256): (&str, &str),
+    ) -> Answer<Self> {
+        Ok(Self {
+            tenant: own(edge, token, tenant)?,
+            alert_id: alert_id(alert)?,
+            digest: digest(sha256)?,
+            verb: Verb::Approve,
+            reason: None,
+            incident_id: None,
+        })
+    }
 }
 
 async fn decide(edge: &Edge, token: Personal, order: Order) -> Answer<HttpResponse> {

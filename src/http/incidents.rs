@@ -12,7 +12,8 @@ use vyrox_domain::{
 
 use super::{
     Shared,
-    admin::{caller, known},
+    actions::Became,
+    admin::{caller, readable},
     decisions::no_answer,
     input,
     problem::{Answer, Code, Problem},
@@ -42,12 +43,8 @@ struct Show {
 pub(super) async fn list(request: HttpRequest, edge: Shared) -> Answer<HttpResponse> {
     let caller = caller(&request, &edge, Scope::AlertsRead)?;
     let query: List = input::query(&request)?;
-    let tenant = known(&edge, &query.tenant_id)?;
-    caller.may_read(&tenant)?;
-    let limit = query.limit.unwrap_or(PAGE);
-    if !(1..=PAGE_MAX).contains(&limit) {
-        return Err(Problem::new(Code::InvalidQuery).detail(format!("limit is 1 to {PAGE_MAX}")));
-    }
+    let tenant = readable(&edge, &caller, &query.tenant_id)?;
+    let limit = input::length(query.limit, PAGE, PAGE_MAX)?;
     let notices = edge.desk().incidents(&tenant, None, limit).await;
     let notices = notices.map_err(|why| no_answer(&why))?;
     let incidents: Vec<_> = notices.iter().map(Incident::of).collect();
@@ -62,8 +59,7 @@ pub(super) async fn show(
 ) -> Answer<HttpResponse> {
     let caller = caller(&request, &edge, Scope::AlertsRead)?;
     let query: Show = input::query(&request)?;
-    let tenant = known(&edge, &query.tenant_id)?;
-    caller.may_read(&tenant)?;
+    let tenant = readable(&edge, &caller, &query.tenant_id)?;
     let missing = || Problem::new(Code::IncidentNotFound);
     let id: IncidentId = incident.parse().map_err(|_not_one| missing())?;
     let notices = edge.desk().incidents(&tenant, Some(id), 1).await;
@@ -113,6 +109,7 @@ struct Shown<'a> {
     expires_at_ms: u64,
     #[serde(flatten)]
     standing: &'a Standing,
+    act: Option<Became<'a>>,
 }
 
 impl<'a> Incident<'a> {
@@ -157,6 +154,7 @@ impl<'a> Shown<'a> {
             manifest_short: short(&proposal.digest),
             expires_at_ms: proposal.expires_at.ms(),
             standing: &proposal.standing,
+            act: proposal.act.as_ref().map(Became::of),
         }
     }
 }

@@ -66,6 +66,18 @@ pub(crate) fn sole_header<'a>(request: &'a HttpRequest, name: &str) -> Option<&'
     }
 }
 
+/// A listing's length: as asked for, else the usual one.
+///
+/// # Errors
+/// 400 `invalid_query` for none at all and for more than `most`.
+pub(crate) fn length(asked: Option<usize>, usual: usize, most: usize) -> Answer<usize> {
+    let length = asked.unwrap_or(usual);
+    if (1..=most).contains(&length) {
+        return Ok(length);
+    }
+    Err(Problem::new(Code::InvalidQuery).detail(format!("limit is 1 to {most}")))
+}
+
 #[cfg(test)]
 mod tests {
     use actix_web::{FromRequest as _, http::header, test::TestRequest};

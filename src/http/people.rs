@@ -70,8 +70,13 @@ pub(super) async fn add(
         .parse()
         .map_err(|_invalid| Problem::new(Code::InvalidPersonId))?;
     let id = person_id.clone();
-    make(&edge, PeopleChange::Added(PersonAdded { person_id, by })).await?;
-    Ok(HttpResponse::Created().json(PersonBody::read(&edge, &id)?))
+    let body = made(
+        &edge,
+        &id,
+        PeopleChange::Added(PersonAdded { person_id, by }),
+    )
+    .await?;
+    Ok(HttpResponse::Created().json(body))
 }
 
 /// `GET /api/v1/people`
@@ -126,8 +131,8 @@ pub(super) async fn grant(
         roles,
         by,
     };
-    make(&edge, PeopleChange::Granted(granted)).await?;
-    Ok(HttpResponse::Ok().json(PersonBody::read(&edge, &id)?))
+    let body = made(&edge, &id, PeopleChange::Granted(granted)).await?;
+    Ok(HttpResponse::Ok().json(body))
 }
 
 /// `POST /api/v1/people/{person}/links`
@@ -153,8 +158,8 @@ pub(super) async fn link(
         account_id,
         by,
     };
-    make(&edge, PeopleChange::Linked(link)).await?;
-    Ok(HttpResponse::Created().json(PersonBody::read(&edge, &id)?))
+    let body = made(&edge, &id, PeopleChange::Linked(link)).await?;
+    Ok(HttpResponse::Created().json(body))
 }
 
 /// `DELETE /api/v1/people/{person}/links/{provider}/{account}`
@@ -176,8 +181,8 @@ pub(super) async fn unlink(
         account_id,
         by,
     };
-    make(&edge, PeopleChange::Unlinked(link)).await?;
-    Ok(HttpResponse::Ok().json(PersonBody::read(&edge, &id)?))
+    let body = made(&edge, &id, PeopleChange::Unlinked(link)).await?;
+    Ok(HttpResponse::Ok().json(body))
 }
 
 /// `POST /api/v1/people/{person}/tokens`
@@ -236,6 +241,12 @@ pub(super) async fn revoke_token(
 pub(super) async fn me(request: HttpRequest, edge: Shared) -> Answer<HttpResponse> {
     let id = edge.person(&request)?.person_id;
     Ok(HttpResponse::Ok().json(PersonBody::read(&edge, &id)?))
+}
+
+/// Makes a change about a person; gives what that person is then.
+async fn made(edge: &Edge, id: &PersonId, what: PeopleChange) -> Answer<PersonBody> {
+    make(edge, what).await?;
+    PersonBody::read(edge, id)
 }
 
 async fn make(edge: &Edge, what: PeopleChange) -> Answer<()> {

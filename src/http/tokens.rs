@@ -40,6 +40,8 @@ pub(crate) enum Scope {
     DeadLettersRead,
     /// Have them handled again, or drop them.
     DeadLettersWrite,
+    /// Halt containment, and let it go on.
+    ContainmentHalt,
     /// Hold changed rules against the alerts that are there.
     BacktestRun,
     /// Order faults, in builds that have them.
@@ -292,6 +294,7 @@ mod tests {
             Scope::HealthRead,
             Scope::DeadLettersRead,
             Scope::DeadLettersWrite,
+            Scope::ContainmentHalt,
             Scope::BacktestRun,
         ] {
             let refused = admit(PERSONAL, scope).map(|caller| caller.actor);

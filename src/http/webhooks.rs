@@ -98,6 +98,7 @@ async fn receive(
         body_sha256,
         received_at: now,
         fallback,
+        polled: false,
         body: bytes,
     });
     let answer = async {

@@ -140,3 +140,22 @@ async fn an_unknown_alert_is_an_answer() {
         .unwrap_err();
     assert_eq!(failure.exit(), Exit::NotSo);
 }
+
+#[tokio::test]
+async fn a_person_of_one_tenant_need_not_name_it() {
+    // The server answers a personal token only about a tenant that is named, and the command once left
+    // the naming to its user, who had been told that it is found by itself.
+    let server = FakeServer::new(|asked| match asked.line.as_str() {
+        "GET /api/v1/me" => (200, json!({"roles": {"acme": ["approver"]}}).to_string()),
+        _ => (200, json!({"alert_id": "x", "verdict": "LOW"}).to_string()),
+    });
+    let args = ShowArgs {
+        alert: "0198c5a0-9b1e-7c40-8a53-0f5cf1f6c9aa".parse().unwrap(),
+        tenant: None,
+        wait: 0,
+    };
+    let mut out = Paper::default().out(false);
+    show(&server.client(), &args, &mut out).await.unwrap();
+    let asked = server.asked().pop().unwrap();
+    assert!(asked.line.ends_with("&tenant_id=acme"), "{}", asked.line);
+}

@@ -63,9 +63,19 @@ fn hint(status: u16, problem: &Problem, credentials: &Credentials) -> Option<Str
         (_, "proposal_not_found" | "illegal_transition" | "approval_expired") => {
             "`vyrox alert show ALERT` shows what became of it"
         }
+        (_, "action_not_ready") => "`vyrox action show ACTION` shows how it stands",
+        (_, "containment_halted" | "containment_withheld") => {
+            "`vyrox action list --tenant ID` shows what is in force"
+        }
         (_, "policy_denied") => {
             "`vyrox person list` shows roles, `vyrox policy show` what they are worth"
         }
+        (_, "credential_not_found") => "`vyrox secret list TENANT` shows what is in force",
+        (_, "credential_refused" | "credential_unchecked") => {
+            "what was in force is in force still; --unchecked sets a credential without asking"
+        }
+        (_, "vendor_check_unavailable") => "--unchecked sets a credential without asking",
+        (_, "not_halted") => "`vyrox halt --show` shows what is halted",
         (401, _) => return Some(token_hint(credentials)),
         (403, _) => "the token lacks the scope for this, or is for other tenants",
         (404, _) => "is that address a Vyrox server, and of this version?",

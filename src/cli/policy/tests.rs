@@ -48,12 +48,12 @@ fn the_compiled_in_policies_are_sound_and_pass_their_table() {
     assert!(
         paper
             .text()
-            .starts_with("ok  13 policies are sound, sha256 ")
+            .starts_with("ok  14 policies are sound, sha256 ")
     );
     let paper = Paper::default();
     let tables = place.tables(&[]).unwrap();
     test(&place.policies().unwrap(), &tables, &mut paper.out(false)).unwrap();
-    assert!(paper.text().starts_with("ok  all 7"), "{}", paper.text());
+    assert!(paper.text().starts_with("ok  all 8"), "{}", paper.text());
 }
 
 #[test]

@@ -35,7 +35,7 @@ pub struct InvalidSpec(String);
 
 /// Reads a secret from standard input if that was asked for: its first and only line.
 pub(in crate::cli) fn secret_from_stdin(asked: bool) -> Result<Option<SecretString>, Failure> {
-    const LIMIT_BYTES: u64 = 4096;
+    const LIMIT_BYTES: u64 = 16 * 1024;
     if !asked {
         return Ok(None);
     }

@@ -74,6 +74,9 @@ pub(super) fn lines(seen: &Seen, now_ms: u64) -> Vec<Pieces> {
     if seen.is_actor() {
         lines.push(mailbox(seen));
     }
+    if let Some(note) = &seen.node.note {
+        lines.push(vec![(Tone::Plain, note.clone())]);
+    }
     if seen.trouble_below > 0 {
         let below = format!("{} in trouble below", seen.trouble_below);
         lines.push(vec![(Tone::Warn, below)]);

@@ -52,6 +52,7 @@ impl ChatDesk {
                 body_sha256: Digest::of(&body),
                 received_at: now,
                 fallback: false,
+                polled: false,
                 body,
             };
             let taken = self

@@ -36,6 +36,10 @@ fn code_of(refusal: &HostRefusal) -> Code {
         HostRefusal::UnknownToken => Code::TokenNotFound,
         HostRefusal::BadLifetime => Code::InvalidLifetime,
         HostRefusal::NoChat => Code::ChatNotLinked,
+        HostRefusal::NoSuchEdr => Code::InvalidCredential,
+        HostRefusal::NoCredential => Code::CredentialNotFound,
+        HostRefusal::BadReason => Code::InvalidReason,
+        HostRefusal::NotHalted => Code::NotHalted,
         HostRefusal::WrongCode | HostRefusal::NothingToDo => Code::InvalidRequest,
     }
 }

@@ -67,6 +67,9 @@ codes! {
     /// A secret that is too weak.
     InvalidSecret "invalid_secret" BAD_REQUEST "Invalid secret"
         "A secret has 32 bytes at least and is no placeholder.";
+    /// Not a credential of that vendor.
+    InvalidCredential "invalid_credential" BAD_REQUEST "Invalid credential"
+        "A credential names an https address, and what the vendor's API asks for.";
     /// Not a person's name.
     InvalidPersonId "invalid_person_id" BAD_REQUEST "Invalid person id"
         "A person's name is 2 to 64 of a-z, 0-9, '.', '_' and '-', with a letter or digit at both ends.";
@@ -76,6 +79,15 @@ codes! {
     /// Rules or playbooks that do not compile.
     InvalidRules "invalid_rules" BAD_REQUEST "Invalid rules"
         "The rules or playbooks do not compile; the member errors has each error.";
+    /// Credentials of an EDR in a request.
+    InlineCredentialsDisabled "inline_credentials_disabled" BAD_REQUEST "Inline credentials disabled"
+        "This server takes no credentials of an EDR in a request: seal them as the tenant's.";
+    /// The host is not the alert's.
+    HostMismatch "host_mismatch" BAD_REQUEST "Host mismatch"
+        "The host is neither the device id nor the name of the machine that the alert is about.";
+    /// Nothing that an EDR could act on.
+    NoTarget "no_target" BAD_REQUEST "No target"
+        "The request names nothing that the tenant's EDR could act on.";
     /// Not an account that can stand for a person, or a place in chat.
     InvalidLink "invalid_link" BAD_REQUEST "Invalid link"
         "An account of Discord is a decimal number of 1 to 20 digits, and a person has 16 at most.";
@@ -115,24 +127,45 @@ codes! {
     /// Nothing of that alert was proposed.
     ProposalNotFound "proposal_not_found" NOT_FOUND "Proposal not found"
         "Nothing of this alert waits for a decision.";
+    /// No such action of that tenant.
+    ActionNotFound "action_not_found" NOT_FOUND "Action not found"
+        "There is no such action.";
     /// Whoever proposed it wants to approve it.
     SelfApprovalDenied "self_approval_denied" FORBIDDEN "Self-approval denied"
         "Whoever proposed an action cannot approve it.";
     /// The policies say no.
     PolicyDenied "policy_denied" FORBIDDEN "Policy denied"
         "The policies do not permit it.";
+    /// The blast radius leaves no room, or it is done already.
+    ContainmentWithheld "containment_withheld" FORBIDDEN "Containment withheld"
+        "The tenant's limits hold this action back.";
+    /// Somebody has stopped containment.
+    ContainmentHalted "containment_halted" FORBIDDEN "Containment halted"
+        "Containment is halted, for this tenant or for all.";
     /// The digest is not that of what waits.
     DigestMismatch "digest_mismatch" CONFLICT "Digest mismatch"
         "What was shown is not what waits for a decision.";
     /// It was decided before.
     IllegalTransition "illegal_transition" CONFLICT "Illegal transition"
         "It was decided before.";
+    /// The action does not stand so that this could be done.
+    ActionNotReady "action_not_ready" CONFLICT "Action not ready"
+        "The action does not stand so that this could be done.";
+    /// The same request is being carried out.
+    InFlight "in_flight" CONFLICT "In flight"
+        "The same request is being carried out; ask again for its answer.";
+    /// The request is known with another body.
+    IdempotencyMismatch "idempotency_mismatch" CONFLICT "Idempotency mismatch"
+        "A request of this id was known with another body.";
     /// The incident that was named is another one.
     IncidentMismatch "incident_mismatch" CONFLICT "Incident mismatch"
         "The incident that was named is not the one of this action.";
     /// Its time is over.
     ApprovalExpired "approval_expired" GONE "Approval expired"
         "Its time is over; what is still needed is proposed again with the next alert.";
+    /// It was approved too long ago, or in the future.
+    ApprovalStale "approval_stale" GONE "Approval stale"
+        "approved_at is more than 30 seconds from now.";
     /// The approval could not be signed.
     SigningUnavailable "signing_unavailable" SERVICE_UNAVAILABLE "Signing unavailable"
         "The tenant has no key to sign approvals with.";
@@ -142,6 +175,9 @@ codes! {
     /// The account does not stand for that person.
     LinkNotFound "link_not_found" NOT_FOUND "Link not found"
         "The account does not stand for that person.";
+    /// The tenant has no such credential in force.
+    CredentialNotFound "credential_not_found" NOT_FOUND "Credential not found"
+        "The tenant has no such credential, or it does not open.";
     /// No such token, or no longer.
     TokenNotFound "token_not_found" NOT_FOUND "Token not found"
         "There is no such token: it was revoked, has expired, or never was.";
@@ -181,6 +217,9 @@ codes! {
     /// No room for a further tenant.
     TenantLimit "tenant_limit" CONFLICT "Tenant limit"
         "This host has as many tenants as limits.tenant_max allows.";
+    /// There is no halt that could be lifted.
+    NotHalted "not_halted" CONFLICT "Not halted"
+        "Containment is not halted there.";
     /// One is under way.
     BacktestRunning "backtest_running" CONFLICT "Backtest running"
         "There is one backtest at a time, and one is under way.";
@@ -193,18 +232,48 @@ codes! {
     /// The body is not JSON by its own account.
     UnsupportedMediaType "unsupported_media_type" UNSUPPORTED_MEDIA_TYPE "Unsupported media type"
         "Send application/json, not encoded.";
+    /// The vendor does not accept the credential.
+    CredentialRefused "credential_refused" UNPROCESSABLE_ENTITY "Credential refused"
+        "The vendor does not accept the credential.";
     /// Too many requests from there.
     RateLimited "rate_limited" TOO_MANY_REQUESTS "Rate limited"
         "Too many requests; try again after the time in Retry-After.";
+    /// The tenant's containments are used up for now.
+    ContainmentBudget "containment_budget" TOO_MANY_REQUESTS "Containment budget used up"
+        "The tenant's containments are used up for now; try again after the time in Retry-After.";
     /// A defect of ours.
     Internal "internal" INTERNAL_SERVER_ERROR "Internal error"
         "The server failed; its log says more.";
+    /// It could not be written down, so it did not happen.
+    NotDurable "not_durable" INTERNAL_SERVER_ERROR "Not durable"
+        "It could not be made durable, so nothing was sent.";
+    /// The vendor will not do it.
+    VendorRefused "vendor_refused" BAD_GATEWAY "Vendor refused"
+        "The vendor refuses the action, for good.";
+    /// Nothing reached the vendor.
+    VendorUnreachable "vendor_unreachable" BAD_GATEWAY "Vendor unreachable"
+        "Nothing was sent, or nothing that had any effect. The same request may be sent again.";
+    /// Something was sent and nobody can tell what it did.
+    OutcomeUnknown "outcome_unknown" GATEWAY_TIMEOUT "Outcome unknown"
+        "It may have happened. The vendor is read until that is known; nothing is sent twice.";
     /// No public key of a chat application is configured.
     InteractionsNotProvisioned "interactions_not_provisioned" NOT_IMPLEMENTED "Interactions not provisioned"
         "This server has no public key of a chat application.";
     /// No shared secret of trusted services is configured.
     NotifyNotProvisioned "notify_not_provisioned" NOT_IMPLEMENTED "Notifications not provisioned"
         "This server has no shared secret of trusted services.";
+    /// This server speaks to no EDR, so it can ask none.
+    VendorCheckUnavailable "vendor_check_unavailable" NOT_IMPLEMENTED "Vendor check unavailable"
+        "This server speaks to no EDR; a credential can only be set unchecked.";
+    /// The vendor could not be asked whether it accepts the credential.
+    CredentialUnchecked "credential_unchecked" BAD_GATEWAY "Credential unchecked"
+        "The vendor could not be asked whether it accepts the credential.";
+    /// No secret of trusted services is there for the tenant.
+    ExecuteNotProvisioned "execute_not_provisioned" NOT_IMPLEMENTED "Containment by request not provisioned"
+        "There is no secret that trusted services could sign this tenant's actions with.";
+    /// The vendor's API has no such action.
+    UnsupportedAction "unsupported_action" NOT_IMPLEMENTED "Unsupported action"
+        "The vendor's API has no such action. It is not replaced by another one.";
     /// The end of the tenant's chain can't be proven since a damage.
     ChainHeld "chain_held" SERVICE_UNAVAILABLE "Chain held"
         "The tenant's chain was damaged and its end can't be proven; nothing was accepted.";

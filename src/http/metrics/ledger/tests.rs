@@ -30,6 +30,7 @@ pub(crate) fn node(id: &str, kind: &'static str, counts: Option<Counts>) -> Node
         last_crash: None,
         next_restart_at_ms: None,
         poisoned,
+        note: None,
         strategy: None,
         children: Vec::new(),
     }
