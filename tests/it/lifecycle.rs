@@ -2,7 +2,7 @@
 
 mod health;
 mod rules;
-mod secrecy;
+pub(crate) mod secrecy;
 
 use nix::sys::signal::Signal;
 use serde_json::json;

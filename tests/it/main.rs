@@ -12,13 +12,20 @@
 mod approval;
 mod audit;
 mod backtest;
+mod containment;
 mod crash;
+mod credentials;
+mod demo;
 mod disconnect;
 mod discord;
 mod doors;
+mod enriching;
+mod execute;
+mod fakes;
 #[cfg(feature = "fault-injection")]
 mod faults;
 mod flood;
+mod halts;
 mod held;
 mod interactions;
 mod lifecycle;
@@ -43,4 +50,5 @@ mod storm;
 #[cfg(feature = "fault-injection")]
 mod threads;
 mod tidy;
+mod vendors;
 mod webhook_to_verdict;

@@ -49,6 +49,8 @@ pub(crate) const NO_RATIONS: &[(&str, &str)] = &[
     ("VYROX_LIMITS__AUDIT_BURST", "100000"),
     ("VYROX_LIMITS__API_PER_S", "100000"),
     ("VYROX_LIMITS__API_BURST", "100000"),
+    ("VYROX_LIMITS__EXECUTE_PER_S", "100000"),
+    ("VYROX_LIMITS__EXECUTE_BURST", "100000"),
 ];
 
 /// A tenant stays awake as long as a proposal of its waits for a decision; so there are none.

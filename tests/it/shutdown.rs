@@ -92,7 +92,12 @@ fn check_order(log: &str) {
     let started = SERVING.iter().rev();
     let expected: Vec<_> = started
         .flat_map(|tenant| {
-            ["machine", "triage_engine"].map(|actor| format!("tenant/{tenant}/{actor}"))
+            let adapters = ["edr/defender", "edr/sentinelone", "edr/crowdstrike"];
+            let all = ["machine"]
+                .into_iter()
+                .chain(adapters)
+                .chain(["triage_engine"]);
+            all.map(move |actor| format!("tenant/{tenant}/{actor}"))
         })
         .collect();
     assert_eq!(

@@ -101,6 +101,7 @@ pub(super) fn notice() -> Notice {
         standing: Standing::Waiting {
             approved_by: Vec::new(),
         },
+        act: None,
     };
     Notice {
         tenant_id: id("acme"),

@@ -15,7 +15,7 @@ const COMMAND: &str = "zylinderkopfdichtung --with-password=Kuckucksuhr-1887";
 const IMAGE_PATH: &str = r"C:\Rindfleisch\Etikettierung\ueberwachung.exe";
 
 /// Whether `needle` occurs in `bytes`, as it is or as hexadecimal text.
-fn occurs(bytes: &[u8], needle: &str) -> bool {
+pub(crate) fn occurs(bytes: &[u8], needle: &str) -> bool {
     let plain = needle.as_bytes();
     let hexadecimal = hex::encode(plain).into_bytes();
     let wide: Vec<u8> = needle.encode_utf16().flat_map(u16::to_le_bytes).collect();

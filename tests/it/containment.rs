@@ -1,0 +1,10 @@
+//! From an alert to a machine that is cut off, and back, through the real server and strict stand-ins of the
+//! EDRs: whatever happens in between, a host is told at most once, and the chain says what became of it.
+
+#[cfg(feature = "fault-injection")]
+mod crash;
+mod following;
+mod hanging;
+mod house;
+mod pager;
+mod races;

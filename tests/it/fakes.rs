@@ -1,0 +1,3 @@
+//! Services of others, as strict as they are.
+
+pub(crate) mod pagerduty;
