@@ -134,7 +134,7 @@ pub enum Event {
     ActBegun(Decided<ActBegun>),
     /// `action.withheld` or `manifest.rejected`
     ActWithheld(Decided<ActWithheld>),
-    /// `action.executed` and the others that [`OutcomeKind`](crate::containment::OutcomeKind) names
+    /// `action.executed` and the others that [`OutcomeKind`] names
     ActOutcome(Decided<ActOutcome>),
     /// `action.drifted`
     ActDrifted(Decided<ActDrifted>),

@@ -99,7 +99,7 @@ pub enum Barred {
 pub type Verify = dyn Fn() -> Result<SignedAction, Barred> + Send + Sync;
 
 /// Drives an action as far as it goes, on no special machine that was not approved as one. Ends within
-/// [`DEADLINE`] and does not panic, whatever the connector does.
+/// 50 s and does not panic, whatever the connector does.
 pub async fn drive(
     errand: &Errand,
     edr: &dyn Edr,
