@@ -126,6 +126,10 @@ pub(super) fn behind_back(world: &mut World, called: &str, contained: bool) -> u
     found.retain(|(vendor, _)| *vendor == Vendor::Defender);
     for (_, host) in found {
         let id = format!("00000000-0000-4000-8000-{:012}", world.number());
+        // Later than all before it, also within a millisecond: the newest action is what a machine's state is.
+        let before = world.actions.iter().map(|action| action.created).max();
+        let now = clock::now();
+        let created = before.map_or(now, |before| now.max(before.plus_ms(1)));
         world.actions.push(MachineAction {
             id,
             host,
@@ -133,7 +137,7 @@ pub(super) fn behind_back(world: &mut World, called: &str, contained: bool) -> u
             status: "Succeeded",
             comment: "by somebody else".to_owned(),
             sha1: None,
-            created: clock::now(),
+            created,
         });
     }
     count
