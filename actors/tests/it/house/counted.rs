@@ -1,4 +1,5 @@
-//! A journal that knows how many appends have no answer yet.
+//! A journal that knows how much of what it was asked for is not done yet: appends without an answer,
+//! and whatever a thread waits for, as the load of a machine's state does.
 
 use std::sync::{
     Arc,
@@ -6,7 +7,8 @@ use std::sync::{
 };
 
 use vyrox_actors::journal::{
-    Append, Done, Head, Journal, JournalError, Lines, LocalJournal, Opened, Status, VerifyReport,
+    Append, Done, Head, Journal, JournalError, Line, Lines, LocalJournal, Opened, Status,
+    VerifyReport,
 };
 
 pub(crate) struct Counted {
@@ -21,19 +23,47 @@ impl Counted {
             in_flight: Arc::default(),
         }
     }
+
+    fn begun(&self) -> Underway {
+        self.in_flight.fetch_add(1, Ordering::AcqRel);
+        Underway(Arc::clone(&self.in_flight))
+    }
+}
+
+/// Counts for as long as it lives.
+struct Underway(Arc<AtomicU64>);
+
+impl Drop for Underway {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::AcqRel);
+    }
+}
+
+/// Lines that somebody has not read to the end.
+struct Reading {
+    lines: Lines,
+    _underway: Underway,
+}
+
+impl Iterator for Reading {
+    type Item = Result<Line, JournalError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        self.lines.next()
+    }
 }
 
 impl Journal for Counted {
     fn open(&self, chain: &str) -> Result<Opened, JournalError> {
+        let _underway = self.begun();
         self.journal.open(chain)
     }
 
     fn append(&self, append: Append, done: Done) {
-        self.in_flight.fetch_add(1, Ordering::AcqRel);
-        let in_flight = Arc::clone(&self.in_flight);
+        let underway = self.begun();
         let done = Box::new(move |answer| {
             done(answer);
-            in_flight.fetch_sub(1, Ordering::AcqRel);
+            drop(underway);
         });
         self.journal.append(append, done);
     }
@@ -43,18 +73,26 @@ impl Journal for Counted {
     }
 
     fn read(&self, chain: &str, from: u64, to: Option<u64>) -> Result<Lines, JournalError> {
-        self.journal.read(chain, from, to)
+        let underway = self.begun();
+        let lines = self.journal.read(chain, from, to)?;
+        Ok(Box::new(Reading {
+            lines,
+            _underway: underway,
+        }))
     }
 
     fn verify(&self, chain: &str) -> Result<VerifyReport, JournalError> {
+        let _underway = self.begun();
         self.journal.verify(chain)
     }
 
     fn flush(&self, chain: &str) -> Result<(), JournalError> {
+        let _underway = self.begun();
         self.journal.flush(chain)
     }
 
     fn evidence(&self, chain: &str, seq: u64) -> Result<Vec<Vec<u8>>, JournalError> {
+        let _underway = self.begun();
         self.journal.evidence(chain, seq)
     }
 
