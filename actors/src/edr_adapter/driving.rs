@@ -282,10 +282,10 @@ impl Drive<'_> {
     }
 
     /// Reads the state after a request that the vendor says it did not take; `None` where it is not in
-    /// effect. Where nothing was sent there is nothing to look for, but at the end: the connector may have
-    /// found nothing left to do.
+    /// effect. Where nothing was sent, now or before a fall, there is nothing to look for, but at the end: the
+    /// connector may have found nothing left to do.
     async fn look_before_another(&mut self, error: &EdrError, last: bool) -> Option<Ending> {
-        if self.course.sent == 0 {
+        if self.course.sent == 0 && !self.errand.reconcile {
             let so = last && matches!(self.read_once().await, Ok(EffectSeen::InEffect));
             return so.then(|| Ending::plain(OutcomeKind::AlreadySo));
         }

@@ -11,7 +11,8 @@ use crate::{
 };
 
 impl Drive<'_> {
-    /// Reads a few times, until there is nothing to wait for; the last that was seen.
+    /// Reads a few times, until there is nothing to wait for; the last that was seen. That it was not in
+    /// effect some readings ago says nothing once the vendor cannot be read any more.
     pub(super) async fn read_back(&mut self) -> Option<EffectSeen> {
         let mut last = None;
         for pause in READ_BACK {
@@ -19,7 +20,7 @@ impl Drive<'_> {
             match self.read_once().await {
                 Ok(seen @ (EffectSeen::InEffect | EffectSeen::Failed)) => return Some(seen),
                 Ok(seen) => last = Some(seen),
-                Err(_) => {}
+                Err(_) => last = last.filter(|seen| *seen == EffectSeen::Pending),
             }
         }
         last

@@ -244,6 +244,8 @@ const AFTER_A_FALL: &str = "
     it is under way                     | pending                           |                 | Accepted    | rrrrr
     it shows late                       | not not in-effect                 |                 | Executed    | rrr
     it is not                           | not not not not not in-effect     | takes           | Executed    | rrrrrSr
+    it is not, and then nobody can tell | not not lost                      |                 | Unknown     | rrrrr
+    it shows while nothing can be sent  | not not not not not in-effect     | unsent takes    | Executed    | rrrrrSr
     it failed                           | failed                            |                 | Refused     | rr
     no such host                        | nobody                            |                 | Refused     | rrrrr
     unknown credential                  | 401                               |                 | Unknown     | r
