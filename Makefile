@@ -6,7 +6,7 @@ TOOLS := target/tools
 FEATURES := --features fault-injection
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo test check fmt lint doc deny bench fuzz sim clean
+.PHONY: help run demo test check fmt lint doc deny bench fuzz sim soak clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -46,9 +46,14 @@ bench: ## measurements, each beside its raw baseline
 fuzz: ## the suite with CASES=20000 cases a property test
 	PROPTEST_CASES=$(or $(CASES),20000) $(CARGO) test --workspace $(FEATURES)
 
-sim: ## SEEDS=10000 random schedules of containments; VYROX_SEED=7 repeats one
+sim: ## SEEDS random schedules of the disk (100000) and of containments (10000); VYROX_SEED=7 repeats one
+	CASES=$(or $(SEEDS),100000) CARGO_PROFILE_DEV_OPT_LEVEL=2 $(CARGO) test -p vyrox-journal --lib \
+		simulation::tests::many -- --ignored --nocapture
 	CASES=$(or $(SEEDS),10000) $(CARGO) test -p vyrox-actors --features fault-injection --test it \
 		schedules::many -- --ignored --nocapture
+
+soak: ## ROUNDS (1000) kills of the server under load; VYROX_SEED=7 repeats the dice
+	ROUNDS=$(or $(ROUNDS),1000) $(CARGO) test -p vyrox $(FEATURES) --test it crash::soak -- --ignored --nocapture
 
 clean: ## what was built; never your data
 	$(CARGO) clean

@@ -6,6 +6,8 @@
 
 use serde_json::{Map, Value};
 
+pub(crate) mod reader;
+
 /// Appends the canonical form of a payload that passed the draft's check.
 pub(crate) fn write(value: &Value, out: &mut Vec<u8>) -> serde_json::Result<()> {
     match value {

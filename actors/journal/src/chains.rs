@@ -1,10 +1,10 @@
 //! Where each chain ends while the writer works, and who may write to it.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use crate::GENESIS;
-use crate::heads::Hold;
+use crate::heads::{Holds, is_successor};
 use crate::journal::{AppendError, Head};
 use crate::queue::Request;
 
@@ -26,21 +26,20 @@ pub(crate) struct Chains {
 
 impl Chains {
     /// The chains as recovery found them.
-    pub(crate) fn new(
-        heads: &HashMap<Arc<str>, Head>,
-        holds: &BTreeMap<Arc<str>, Hold>,
-        hold_unknown: bool,
-    ) -> Self {
+    pub(crate) fn new(heads: &HashMap<Arc<str>, Head>, holds: &Holds) -> Self {
         let mut chains = Self {
             places: HashMap::new(),
             ends: Vec::new(),
-            hold_unknown,
+            hold_unknown: holds.unknown_chains_held,
         };
         for (name, head) in heads {
-            chains.insert(name, Some(*head), holds.contains_key(name));
+            chains.insert(name, Some(*head), holds.chains.contains_key(name));
         }
-        for name in holds.keys().filter(|name| !heads.contains_key(*name)) {
-            chains.insert(name, None, true);
+        let named = holds.chains.keys().chain(holds.repaired.keys());
+        for name in named.filter(|name| !heads.contains_key(*name)) {
+            if !chains.places.contains_key(name) {
+                chains.insert(name, None, holds.chains.contains_key(name));
+            }
         }
         chains
     }
@@ -59,11 +58,29 @@ impl Chains {
     }
 
     /// A chain's place; one that was never seen begins here, unless a loss of unknown extent may
-    /// have been its.
+    /// have been its. No successor's: its name is younger than the loss.
     pub(crate) fn place(&mut self, name: &Arc<str>) -> usize {
         match self.places.get(name) {
             Some(place) => *place,
-            None => self.insert(name, None, self.hold_unknown),
+            None => self.insert(name, None, self.hold_unknown && !is_successor(name)),
+        }
+    }
+
+    /// Lets a repaired chain go on behind its restored end.
+    pub(crate) fn release(&mut self, name: &Arc<str>, end: Option<Head>) {
+        let place = self.place(name);
+        if let Some(chain) = self.ends.get_mut(place) {
+            chain.next = end.map_or(0, |head| head.seq + 1);
+            chain.hash = end.map_or(GENESIS, |head| head.hash);
+            chain.held = false;
+        }
+    }
+
+    /// Lets chains begin that were never seen; those that are held by name stay so.
+    pub(crate) fn release_unknown(&mut self, holds: &Holds) {
+        self.hold_unknown = false;
+        for chain in &mut self.ends {
+            chain.held &= chain.next > 0 || holds.chains.contains_key(&chain.name);
         }
     }
 

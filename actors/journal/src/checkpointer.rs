@@ -8,10 +8,13 @@ use std::sync::atomic::Ordering;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender};
 
 use crate::directory::{Kind, Name};
-use crate::files::lacks_descriptors;
+use crate::disk::lacks_descriptors;
+use crate::erasure::{Overwritten, Runs};
 use crate::heads::Record;
-use crate::journal::JournalError;
+use crate::journal::{JournalError, Repaired};
 use crate::pending::settle;
+use crate::planted::{Bug, planted};
+use crate::repair::{Failure, Order, repair};
 use crate::schedule::{Schedule, monotonic};
 use crate::segment::{FrameRef, PAGE};
 use crate::shared::{Shared, lock};
@@ -29,6 +32,25 @@ pub(crate) enum Message {
         chain: Arc<str>,
         reply: SyncSender<Result<(), JournalError>>,
     },
+    /// Complete a held chain's files with lines that were kept elsewhere, and perhaps release it.
+    Repair {
+        order: Order,
+        reply: SyncSender<Result<Repaired, JournalError>>,
+    },
+    /// Overwrite the attachments of one chain's entries in its store.
+    Erase {
+        chain: Arc<str>,
+        runs: Runs,
+        reply: SyncSender<Result<Overwritten, JournalError>>,
+    },
+    /// Overwrite what an earlier process began to.
+    CompleteErasures {
+        reply: SyncSender<Result<Overwritten, JournalError>>,
+    },
+    /// Recycle and zero whatever of the log is no longer needed.
+    PurgeLog {
+        reply: SyncSender<Result<Vec<String>, JournalError>>,
+    },
     /// Complete every chain's files, the log has grown by a segment.
     Checkpoint,
     /// Fill the shelf of spares.
@@ -45,8 +67,19 @@ pub(crate) struct Checkpointer {
     pub(crate) inbox: Receiver<Message>,
 }
 
+/// What follows from a message.
+pub(crate) enum Step {
+    /// Nothing.
+    Done,
+    /// The log has grown: it is time to tidy up, due or not.
+    Grown,
+    /// The end.
+    Closed,
+}
+
 /// A failure that ends the journal: the record of what is durable could not be kept.
-struct Fatal(String);
+#[derive(Debug)]
+pub(crate) struct Fatal(pub(crate) String);
 
 /// A chain's files, completed but not yet recorded.
 struct Copied {
@@ -74,26 +107,41 @@ impl Checkpointer {
                 Err(RecvTimeoutError::Disconnected) => return Ok(()),
             };
             schedule.message();
-            let grown = match message {
-                Some(Message::Flush { chain, reply }) => {
-                    self.flush(chain, &reply)?;
-                    false
-                }
-                Some(Message::Spares) => {
-                    self.fill_shelf()?;
-                    false
-                }
-                Some(Message::Close { reply }) => return self.close(&reply),
-                Some(Message::Checkpoint) => true,
-                None => false,
-            };
-            if grown || schedule.is_due(monotonic()) {
-                self.checkpoint()?;
-                self.recycle()?;
-                self.fill_shelf()?;
-                schedule.done(monotonic());
+            let step = message.map_or(Ok(Step::Done), |message| self.handle(message))?;
+            match step {
+                Step::Closed => return Ok(()),
+                Step::Grown => {}
+                Step::Done if schedule.is_due(monotonic()) => {}
+                Step::Done => continue,
             }
+            self.tidy()?;
+            schedule.done(monotonic());
         }
+    }
+
+    /// Does what one message asks for.
+    pub(crate) fn handle(&self, message: Message) -> Result<Step, Fatal> {
+        match message {
+            Message::Flush { chain, reply } => self.flush(chain, &reply).map(|()| Step::Done),
+            Message::Repair { order, reply } => self.repair(&order, &reply).map(|()| Step::Done),
+            Message::Erase { chain, runs, reply } => {
+                give(&reply, self.erase(&chain, &runs)).map(|()| Step::Done)
+            }
+            Message::CompleteErasures { reply } => {
+                give(&reply, Ok(Ok(self.complete_erasures()))).map(|()| Step::Done)
+            }
+            Message::PurgeLog { reply } => give(&reply, self.purge_log()).map(|()| Step::Done),
+            Message::Spares => self.fill_shelf().map(|()| Step::Done),
+            Message::Close { reply } => self.close(&reply).map(|()| Step::Closed),
+            Message::Checkpoint => Ok(Step::Grown),
+        }
+    }
+
+    /// Completes every chain's files, retires what they make needless and fills the shelf.
+    pub(crate) fn tidy(&self) -> Result<(), Fatal> {
+        self.checkpoint()?;
+        self.recycle()?;
+        self.fill_shelf()
     }
 
     fn flush(
@@ -111,6 +159,28 @@ impl Checkpointer {
         result.map(|_| ())
     }
 
+    fn repair(
+        &self,
+        order: &Order,
+        reply: &SyncSender<Result<Repaired, JournalError>>,
+    ) -> Result<(), Fatal> {
+        let result = match self.copy_group(&[Arc::clone(&order.chain)]) {
+            Ok(None) => repair(&self.shared, order),
+            Ok(Some(reason)) => Err(Failure::Refused(JournalError::Io(reason))),
+            Err(Fatal(reason)) => Err(Failure::Fatal(reason)),
+        };
+        // The asker may have gone; then nobody needs the answer.
+        match result {
+            Ok(repaired) => drop(reply.send(Ok(repaired))),
+            Err(Failure::Refused(error)) => drop(reply.send(Err(error))),
+            Err(Failure::Fatal(reason)) => {
+                drop(reply.send(Err(JournalError::Io(reason.clone()))));
+                return Err(Fatal(reason));
+            }
+        }
+        Ok(())
+    }
+
     fn close(&self, reply: &SyncSender<Result<(), JournalError>>) -> Result<(), Fatal> {
         let result = self.checkpoint();
         let answer = match &result {
@@ -123,7 +193,7 @@ impl Checkpointer {
 
     /// Completes the files of every chain that has waiting frames. Answers one failure, if any chain
     /// had one; its record stays and it is tried again next time.
-    fn checkpoint(&self) -> Result<Option<String>, Fatal> {
+    pub(crate) fn checkpoint(&self) -> Result<Option<String>, Fatal> {
         let (chains, batch) = {
             let pending = lock(&self.shared.pending);
             (pending.chains(), pending.last_batch)
@@ -142,7 +212,7 @@ impl Checkpointer {
     }
 
     /// Completes the files of some chains and commits their records together.
-    fn copy_group(&self, chains: &[Arc<str>]) -> Result<Option<String>, Fatal> {
+    pub(crate) fn copy_group(&self, chains: &[Arc<str>]) -> Result<Option<String>, Fatal> {
         let mut done: Vec<Copied> = Vec::new();
         let mut failure = None;
         for chain in chains {
@@ -193,7 +263,7 @@ impl Checkpointer {
 
     /// Retires the oldest segments, as far as every frame in them stands in its chain's file or, for
     /// a held chain, in a side file.
-    fn recycle(&self) -> Result<(), Fatal> {
+    pub(crate) fn recycle(&self) -> Result<(), Fatal> {
         let directory = &self.shared.directory;
         loop {
             let (oldest, next) = {
@@ -203,7 +273,7 @@ impl Checkpointer {
                     (_, _) => return Ok(()),
                 }
             };
-            if !oldest.is_copied() {
+            if !oldest.is_copied() && !planted(Bug::RecycleEarly) {
                 return Ok(());
             }
             if let Err(error) = self.save_stranded(oldest.id, &lock(&oldest.stranded)) {
@@ -273,7 +343,7 @@ impl Checkpointer {
 
     /// Zeroes one file and puts it on the shelf. The inner error leaves it retired: it will be
     /// rewritten from end to end before anybody trusts it.
-    fn make_spare(&self, name: Name) -> Result<io::Result<()>, Fatal> {
+    pub(crate) fn make_spare(&self, name: Name) -> Result<io::Result<()>, Fatal> {
         let directory = &self.shared.directory;
         let bytes = u64::from(self.shared.options.segment_pages()) * PAGE;
         if let Err(error) = directory.zero(name, bytes) {
@@ -287,6 +357,19 @@ impl Checkpointer {
         self.shared.spares.add(name.id);
         Ok(Ok(()))
     }
+}
+
+/// Answers an asker, who may have gone. A failure that ends the journal is told to both.
+fn give<T>(
+    reply: &SyncSender<Result<T, JournalError>>,
+    result: Result<Result<T, JournalError>, Fatal>,
+) -> Result<(), Fatal> {
+    let (answer, ended) = match result {
+        Ok(answer) => (answer, Ok(())),
+        Err(Fatal(reason)) => (Err(JournalError::Io(reason.clone())), Err(Fatal(reason))),
+    };
+    drop(reply.send(answer));
+    ended
 }
 
 /// Tells a waiting writer that no spare will come any more, however the checkpointer ended.

@@ -1,13 +1,15 @@
 //! What the writer decides about each thing that was queued, and how it is answered.
 
+use std::sync::Mutex;
 use std::sync::mpsc::SyncSender;
 
 use crate::bytes::wide;
 use crate::chains::{Chain, Chains};
 use crate::entry::Template;
+use crate::heads::Holds;
 use crate::journal::{AppendError, Done, JournalError, Opened, Receipt};
-use crate::queue::{Job, Request};
-use crate::shared::answer;
+use crate::queue::{Job, Release, Request};
+use crate::shared::{answer, lock};
 
 /// The entries of one append, with the first seq that they were given.
 pub(crate) struct Chained {
@@ -30,14 +32,22 @@ pub(crate) struct Opening {
 pub(crate) enum Decision {
     Chained(Chained),
     Opened(Opening),
+    /// The writer has left its segment before this batch, if there was a spare.
+    Left(SyncSender<Result<(), JournalError>>),
     Barrier(Done),
     Refused(Done, AppendError),
+    Released(SyncSender<Result<(), JournalError>>),
 }
 
 /// Decides about jobs in the order of the queue. Seqs are given here; hashes when the batch is laid.
 ///
 /// Without room nothing is chained.
-pub(crate) fn decide(jobs: Vec<Job>, chains: &mut Chains, room: bool) -> Vec<Decision> {
+pub(crate) fn decide(
+    jobs: Vec<Job>,
+    chains: &mut Chains,
+    holds: &Mutex<Holds>,
+    room: bool,
+) -> Vec<Decision> {
     let decide = |job| match job {
         Job::Open { chain, reply } => {
             let place = chains.place(&chain);
@@ -49,6 +59,14 @@ pub(crate) fn decide(jobs: Vec<Job>, chains: &mut Chains, room: bool) -> Vec<Dec
                 answer,
             })
         }
+        Job::Release { what, reply } => {
+            match what {
+                Release::Chain(chain, end) => chains.release(&chain, end),
+                Release::Unknown => chains.release_unknown(&lock(holds)),
+            }
+            Decision::Released(reply)
+        }
+        Job::LeaveSegment { reply } => Decision::Left(reply),
         Job::Append(request) if request.entries.is_empty() => Decision::Barrier(request.done),
         Job::Append(request) if !room => Decision::Refused(request.done, AppendError::Full),
         Job::Append(request) => {
@@ -95,6 +113,7 @@ pub(crate) fn finish(decisions: Vec<Decision>, receipts: Vec<Receipt>) {
             }
             // The asker may have gone; then nobody needs the answer.
             Decision::Opened(opening) => drop(opening.reply.send(opening.answer)),
+            Decision::Released(reply) | Decision::Left(reply) => drop(reply.send(Ok(()))),
             Decision::Barrier(done) => answer(done, Ok(Vec::new())),
             Decision::Refused(done, error) => answer(done, Err(error)),
         }
@@ -110,6 +129,9 @@ pub(crate) fn fail(decisions: Vec<Decision>, reason: &str) {
             | Decision::Refused(done, _) => answer(done, Err(AppendError::Io(reason.to_owned()))),
             Decision::Opened(opening) => {
                 drop(opening.reply.send(Err(JournalError::Io(reason.to_owned()))));
+            }
+            Decision::Released(reply) | Decision::Left(reply) => {
+                drop(reply.send(Err(JournalError::Io(reason.to_owned()))));
             }
         }
     }

@@ -1,13 +1,14 @@
 //! The data directory: which files there are, what their names mean, and one owner at a time.
 
-use std::fs::{self, File, TryLockError};
 use std::io;
-use std::os::unix::fs::FileExt as _;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use crate::bytes::{index, wide};
-use crate::files::{make_directory, parent_of, sync_directory, writable};
+use crate::disk::{Disk, DiskFile, Open, parent_of};
 use crate::options::StartError;
+use crate::planted::{Bug, planted};
 
 /// What a log file is at the moment. Only the name says so; ids are never given twice.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -61,39 +62,45 @@ impl Name {
 /// The data directory, locked for as long as the value lives.
 pub(crate) struct Directory {
     root: PathBuf,
+    disk: Arc<dyn Disk>,
     /// Kept open, so that making a rename durable never fails for want of a descriptor.
-    handle: File,
-    _lock: File,
+    handle: Box<dyn DiskFile>,
+    _lock: Box<dyn DiskFile>,
 }
 
 impl Directory {
     /// Creates what is missing, closes to others what is open to them, and takes the lock.
-    pub(crate) fn open(root: &Path) -> Result<Self, StartError> {
+    pub(crate) fn open(root: &Path, disk: Arc<dyn Disk>) -> Result<Self, StartError> {
         for path in [
             root.to_path_buf(),
             root.join("tenants"),
             root.join("evidence"),
         ] {
-            make_directory(&path).map_err(StartError::io("create", &path))?;
+            disk.make_directory(&path)
+                .map_err(StartError::io("create", &path))?;
         }
         let parent = parent_of(root);
-        sync_directory(parent).map_err(StartError::io("sync", parent))?;
+        disk.sync_directory(parent)
+            .map_err(StartError::io("sync", parent))?;
         let path = root.join("lock");
-        let lock = writable()
-            .open(&path)
+        let lock = disk
+            .open(&path, Open::Make)
             .map_err(StartError::io("open", &path))?;
-        match lock.try_lock() {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => {
-                return Err(StartError::Locked(root.display().to_string()));
-            }
-            Err(TryLockError::Error(error)) => return Err(StartError::io("lock", &path)(error)),
+        if !lock.try_lock().map_err(StartError::io("lock", &path))? {
+            return Err(StartError::Locked(root.display().to_string()));
         }
+        let handle = disk.open(root, Open::Names);
         Ok(Self {
             root: root.to_path_buf(),
-            handle: File::open(root).map_err(StartError::io("open", root))?,
+            handle: handle.map_err(StartError::io("open", root))?,
+            disk,
             _lock: lock,
         })
+    }
+
+    /// The disk that it lies on.
+    pub(crate) fn disk(&self) -> &dyn Disk {
+        &*self.disk
     }
 
     pub(crate) fn root(&self) -> &Path {
@@ -121,11 +128,34 @@ impl Directory {
         self.root.join("held").join(format!("seg-{segment}.frames"))
     }
 
+    /// Where what a repair could not use of a chain's file, or of its evidence store, is kept for
+    /// whoever investigates.
+    pub(crate) fn aside_path(&self, chain: &str, alias: u64, suffix: &str) -> PathBuf {
+        self.root
+            .join("held")
+            .join(format!("{chain}-{alias}{suffix}"))
+    }
+
     /// All log files, sorted.
     pub(crate) fn list(&self) -> io::Result<Vec<Name>> {
-        let mut names = Vec::new();
-        for entry in fs::read_dir(&self.root)? {
-            names.extend(entry?.file_name().to_str().and_then(Name::parse));
+        let listed = self.disk.list(&self.root)?;
+        let mut names: Vec<Name> = listed.iter().filter_map(|name| Name::parse(name)).collect();
+        names.sort_unstable();
+        Ok(names)
+    }
+
+    /// The files that are kept for whoever investigates a damage or repairs a held chain, by their
+    /// paths under the data directory, sorted.
+    pub(crate) fn kept_aside(&self) -> io::Result<Vec<String>> {
+        let listed = self.list()?;
+        let damaged = listed.into_iter().filter(|name| name.kind == Kind::Damaged);
+        let mut names: Vec<String> = damaged
+            .map(|name| format!("{}{}", name.kind.prefix(), name.id))
+            .collect();
+        match self.disk.list(&self.root.join("held")) {
+            Ok(held) => names.extend(held.iter().map(|name| format!("held/{name}"))),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => return Err(error),
         }
         names.sort_unstable();
         Ok(names)
@@ -135,14 +165,9 @@ impl Directory {
     pub(crate) fn chain_files(&self) -> io::Result<Vec<String>> {
         let mut names = Vec::new();
         for (folder, suffix) in [("tenants", ".jsonl"), ("evidence", ".ev")] {
-            for entry in fs::read_dir(self.root.join(folder))? {
-                let name = entry?.file_name();
-                names.extend(
-                    name.to_str()
-                        .and_then(|name| name.strip_suffix(suffix))
-                        .map(String::from),
-                );
-            }
+            let listed = self.disk.list(&self.root.join(folder))?;
+            let chains = listed.iter().filter_map(|name| name.strip_suffix(suffix));
+            names.extend(chains.map(String::from));
         }
         names.sort_unstable();
         names.dedup();
@@ -150,7 +175,7 @@ impl Directory {
     }
 
     pub(crate) fn rename(&self, from: Name, to: Name) -> io::Result<()> {
-        fs::rename(self.path(from), self.path(to))
+        self.disk.rename(&self.path(from), &self.path(to))
     }
 
     /// Makes renames and new log files durable.
@@ -160,35 +185,80 @@ impl Directory {
 
     /// Makes new chain files and evidence stores durable.
     pub(crate) fn sync_chain_folders(&self) -> io::Result<()> {
-        sync_directory(&self.root.join("tenants"))?;
-        sync_directory(&self.root.join("evidence"))
+        self.disk.sync_directory(&self.root.join("tenants"))?;
+        self.disk.sync_directory(&self.root.join("evidence"))
     }
 
     /// Rewrites a log file from end to end with zeros and syncs it, creating it if need be. Only
     /// then can it be a spare: whatever was written to it before is gone for certain.
     pub(crate) fn zero(&self, name: Name, bytes: u64) -> io::Result<()> {
         static CHUNK: [u8; 1 << 16] = [0; 1 << 16];
-        let path = self.path(name);
-        let file = writable().open(path)?;
+        let file = self.disk.open(&self.path(name), Open::Make)?;
+        if planted(Bug::AcceptOldFrames) && file.len()? == bytes {
+            return file.sync_all();
+        }
         file.set_len(bytes)?;
         let mut offset = 0;
         while offset < bytes {
             let len = wide(CHUNK.len()).min(bytes - offset);
-            file.write_all_at(CHUNK.get(..index(len)).unwrap_or_default(), offset)?;
+            file.write_at(CHUNK.get(..index(len)).unwrap_or_default(), offset)?;
             offset += len;
         }
         file.sync_all()
     }
 
+    /// Copies what stands in a file behind `offset` to a side file, durably; moves it there whole if
+    /// nothing of it is good. A side file that is there already is the first, and the right one.
+    pub(crate) fn set_aside(&self, from: &Path, offset: u64, to: &Path) -> io::Result<()> {
+        let folder = self.root.join("held");
+        let len = match self.disk.open(from, Open::Write) {
+            Ok(file) => Some(file.len()?),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+            Err(error) if error.kind() == io::ErrorKind::IsADirectory => None,
+            Err(error) => return Err(error),
+        };
+        if len.is_some_and(|len| len <= offset) || self.disk.exists(to) {
+            return Ok(());
+        }
+        self.disk.make_directory(&folder)?;
+        let Some(len) = len else {
+            self.disk.rename(from, to)?;
+            self.sync_chain_folders()?;
+            return self.disk.sync_directory(&folder);
+        };
+        let fresh = folder.join("copying");
+        let copy = self.disk.open(&fresh, Open::Make)?;
+        copy.set_len(0)?;
+        copy_range(&*self.disk.open(from, Open::Read)?, offset..len, &*copy)?;
+        copy.sync_all()?;
+        self.disk.rename(&fresh, to)?;
+        self.disk.sync_directory(&folder)?;
+        self.sync()
+    }
+
     /// Writes a whole side file durably.
     pub(crate) fn write_side_file(&self, path: &Path, bytes: &[u8]) -> io::Result<()> {
         let folder = self.root.join("held");
-        make_directory(&folder)?;
-        let file = writable().open(path)?;
+        self.disk.make_directory(&folder)?;
+        let file = self.disk.open(path, Open::Make)?;
         file.set_len(0)?;
-        file.write_all_at(bytes, 0)?;
+        file.write_at(bytes, 0)?;
         file.sync_all()?;
-        sync_directory(&folder)?;
+        self.disk.sync_directory(&folder)?;
         self.sync()
     }
+}
+
+/// Writes a range of one file to the beginning of another.
+fn copy_range(from: &dyn DiskFile, range: Range<u64>, to: &dyn DiskFile) -> io::Result<()> {
+    const CHUNK: u64 = 1 << 16;
+    let mut bytes = Vec::new();
+    let mut at = range.start;
+    while at < range.end {
+        bytes.resize(index(CHUNK.min(range.end - at)), 0);
+        from.read_exact_at(&mut bytes, at)?;
+        to.write_at(&bytes, at - range.start)?;
+        at += wide(bytes.len());
+    }
+    Ok(())
 }

@@ -11,7 +11,7 @@ pub const MAX_ATTACHMENTS: usize = 4;
 const MAX_TEXT: usize = 1024;
 
 /// Deepest nesting of a payload.
-const MAX_DEPTH: usize = 32;
+pub(crate) const MAX_DEPTH: usize = 32;
 
 /// Integers in the chain stay below 2^53, where every JSON reader agrees on them.
 const INTEGER_LIMIT: u64 = 1 << 53;

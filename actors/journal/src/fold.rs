@@ -35,18 +35,34 @@ struct Chain {
     held_from: Option<u64>,
     /// Whether this start found it broken.
     broken: bool,
+    /// The batch from which on the log counts for it, since it was repaired.
+    counts_from: u64,
+    /// The highest seq that anything speaks of.
+    known_to: Option<u64>,
 }
 
 impl Chain {
     fn next(&self) -> u64 {
         self.head.map_or(0, |head| head.seq + 1)
     }
+
+    /// What is to become of a frame from before the chain's repair: the chain's file has it, or the
+    /// chain went on without it.
+    fn outdated(&self, here: Head) -> Verdict {
+        match self.head {
+            Some(head) if here == head || here.seq < head.seq => Verdict::Copied,
+            Some(_) | None => Verdict::Stranded,
+        }
+    }
 }
 
 impl Fold {
-    /// Begins with the holds of earlier starts.
+    /// Begins with the holds of earlier starts, and with the chains that were repaired since.
     pub(crate) fn new(holds: &Holds) -> Self {
         let mut fold = Self::default();
+        for (name, batch) in &holds.repaired {
+            fold.chain(name).counts_from = *batch;
+        }
         for (name, hold) in &holds.chains {
             fold.chain(name).held_from = Some(hold.next);
         }
@@ -70,25 +86,45 @@ impl Fold {
     pub(crate) fn add_segment(&mut self, scan: &Scan<'_>) -> Vec<Verdict> {
         let frames = scan.batches.iter().flat_map(|batch| &batch.frames);
         let verdicts = frames.map(|frame| self.add_frame(frame)).collect();
-        for (name, seq) in &scan.lost {
-            let chain = self.chain(name);
+        for lost in &scan.lost {
+            let chain = self.chain(&lost.chain);
+            if lost.batch < chain.counts_from {
+                continue;
+            }
+            chain.known_to = chain.known_to.max(Some(lost.seq));
             // Up to its head a chain is whole, wherever its entries were read from.
-            chain.broken |= *seq >= chain.next();
+            chain.broken |= lost.seq >= chain.next();
         }
         verdicts
+    }
+
+    /// Notes that a chain had an entry of this seq, whether or not it is still there.
+    pub(crate) fn mention(&mut self, name: &str, seq: u64) {
+        let chain = self.chain(name);
+        chain.known_to = chain.known_to.max(Some(seq));
+    }
+
+    /// The highest seq of each chain that a record, a frame or a manifest speaks of.
+    pub(crate) fn known_to(&self) -> BTreeMap<Arc<str>, u64> {
+        let known = |(name, chain): (&Arc<str>, &Chain)| Some((Arc::clone(name), chain.known_to?));
+        self.chains.iter().filter_map(known).collect()
     }
 
     fn add_frame(&mut self, scanned: &ScannedFrame<'_>) -> Verdict {
         let place = scanned.place;
         let name = self.name(scanned.frame.header.chain);
         let chain = self.chain(&name);
-        if chain.broken || chain.held_from.is_some_and(|from| place.seq >= from) {
-            return Verdict::Stranded;
-        }
         let here = Head {
             seq: place.seq,
             hash: place.hash,
         };
+        if scanned.frame.header.batch < chain.counts_from {
+            return chain.outdated(here);
+        }
+        chain.known_to = chain.known_to.max(Some(here.seq));
+        if chain.broken || chain.held_from.is_some_and(|from| place.seq >= from) {
+            return Verdict::Stranded;
+        }
         let linked = match chain.seen.replace(here) {
             Some(seen) if seen.seq.checked_add(1) == Some(place.seq) => place.previous == seen.hash,
             Some(_) | None => true,
@@ -120,6 +156,10 @@ impl Fold {
             let next = chain.next();
             if let Some(hold) = holds.chains.get_mut(name) {
                 hold.next = hold.next.min(next);
+                // Its successor may have been lost whole, and must not begin a second time.
+                if hold_all && !self.chains.contains_key(&*hold.successor(name)) {
+                    hold.alias = alias;
+                }
             } else if chain.broken || hold_all {
                 holds.chains.insert(Arc::clone(name), Hold { next, alias });
             }

@@ -3,20 +3,26 @@
 //! Every commit is immediate and two-phase. Two threads commit here, each its own rows: the writer
 //! ids and the active segment, the checkpointer records and the lowest segment.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::fs;
+use std::collections::BTreeMap;
+use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
 use redb::{
     Builder, Database, Durability, ReadableDatabase as _, ReadableTable as _, TableDefinition,
-    WriteTransaction,
+    TableError, WriteTransaction,
 };
 
+use crate::bytes::{index, wide};
 use crate::directory::Directory;
-use crate::files::writable;
+use crate::disk::{Disk, Open, RealDisk, lacks_room};
 use crate::journal::Head;
 use crate::options::StartError;
+
+mod erasures;
+mod rows;
+
+pub(crate) use self::rows::{Hold, Holds, Meta, Record, is_successor};
 
 type RecordRow<'a> = (u64, &'a [u8; 32], u64, u64);
 
@@ -25,53 +31,11 @@ const RECORDS: TableDefinition<'static, &'static str, RecordRow<'static>> =
     TableDefinition::new("records");
 const HOLDS: TableDefinition<'static, &'static str, (u64, u64)> = TableDefinition::new("holds");
 const KNOWN_DAMAGE: TableDefinition<'static, (u64, u64), ()> = TableDefinition::new("known_damage");
+/// Made at the first repair.
+const REPAIRS: TableDefinition<'static, &'static str, u64> = TableDefinition::new("repairs");
 
 const CACHE_BYTES: usize = 8 << 20;
 const FORMAT: u64 = 1;
-
-/// How far a chain's own files are complete and synced.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Record {
-    /// The last entry in the chain's file.
-    pub(crate) head: Head,
-    /// The length of the chain's file up to and with that entry.
-    pub(crate) offset: u64,
-    /// The length of its evidence store.
-    pub(crate) evidence_offset: u64,
-}
-
-/// A chain whose end cannot be proven.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Hold {
-    /// The first seq that may be lost.
-    pub(crate) next: u64,
-    /// A fresh id, from which the chain's held successor takes its name.
-    pub(crate) alias: u64,
-}
-
-/// The small numbers.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(crate) struct Meta {
-    /// The next id of a log file.
-    pub(crate) next_id: u64,
-    /// The lowest live segment.
-    pub(crate) low: u64,
-    /// The segment that is written to; 0 before the first.
-    pub(crate) active: u64,
-    /// The last batch whose entries all stand in their chains' files.
-    pub(crate) copied: u64,
-    /// A loss of unknown extent: a chain that was never seen may have had entries.
-    pub(crate) unknown_chains_held: bool,
-}
-
-/// What recovery reads at once and writes back at once.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(crate) struct Holds {
-    pub(crate) chains: BTreeMap<Arc<str>, Hold>,
-    /// Damage that has been answered with holds already: (segment, 0) or (0, batch).
-    pub(crate) known_damage: BTreeSet<(u64, u64)>,
-    pub(crate) unknown_chains_held: bool,
-}
 
 /// The database.
 pub(crate) struct Heads {
@@ -82,7 +46,8 @@ impl Heads {
     /// Opens the database; creates it only where there is nothing it could describe.
     pub(crate) fn open(directory: &Directory) -> Result<Self, StartError> {
         let path = directory.heads_path();
-        if !path.exists() {
+        let disk = directory.disk();
+        if !disk.exists(&path) {
             let listed = directory
                 .list()
                 .map_err(StartError::io("list", directory.root()))?;
@@ -94,11 +59,13 @@ impl Heads {
             }
             Self::create(directory, &path)?;
         }
-        let database = Builder::new()
-            .set_cache_size(CACHE_BYTES)
-            .open(&path)
-            .map_err(|error| failed(&error))?;
-        let heads = Self { database };
+        rewrite(disk, &path).map_err(StartError::io("rewrite", &path))?;
+        let mut builder = Builder::new();
+        builder.set_cache_size(CACHE_BYTES);
+        let database = disk.database(&path, &builder, false);
+        let heads = Self {
+            database: database.map_err(|error| failed(&error))?,
+        };
         let format = heads.meta_value("format").map_err(StartError::Heads)?;
         if format != FORMAT {
             return Err(StartError::Heads(format!(
@@ -112,17 +79,27 @@ impl Heads {
     /// leaves none instead of half a one.
     fn create(directory: &Directory, path: &Path) -> Result<(), StartError> {
         let fresh = path.with_extension("redb.new");
-        if fresh.exists() {
-            fs::remove_file(&fresh).map_err(StartError::io("remove", &fresh))?;
+        let disk = directory.disk();
+        if disk.exists(&fresh) {
+            disk.remove(&fresh)
+                .map_err(StartError::io("remove", &fresh))?;
         }
+        drop(Self::create_at(disk, &fresh)?);
+        disk.rename(&fresh, path)
+            .map_err(StartError::io("rename", &fresh))?;
+        directory
+            .sync()
+            .map_err(StartError::io("sync", directory.root()))
+    }
+
+    /// A new, empty database.
+    fn create_at(disk: &dyn Disk, path: &Path) -> Result<Self, StartError> {
         // Made here because redb would make it readable to everybody.
-        writable()
-            .open(&fresh)
-            .map_err(StartError::io("create", &fresh))?;
+        disk.open(path, Open::Make)
+            .map_err(StartError::io("create", path))?;
+        let database = disk.database(path, &Builder::new(), true);
         let heads = Self {
-            database: Builder::new()
-                .create(&fresh)
-                .map_err(|error| failed(&error))?,
+            database: database.map_err(|error| failed(&error))?,
         };
         heads
             .commit(|transaction| {
@@ -135,11 +112,7 @@ impl Heads {
                 Ok(())
             })
             .map_err(StartError::Heads)?;
-        drop(heads);
-        fs::rename(&fresh, path).map_err(StartError::io("rename", &fresh))?;
-        directory
-            .sync()
-            .map_err(StartError::io("sync", directory.root()))
+        Ok(heads)
     }
 
     /// All the small numbers.
@@ -253,12 +226,24 @@ impl Heads {
             for row in transaction.open_table(KNOWN_DAMAGE)?.iter()? {
                 holds.known_damage.insert(row?.0.value());
             }
+            match transaction.open_table(REPAIRS) {
+                Ok(repairs) => {
+                    for row in repairs.iter()? {
+                        let (chain, batch) = row?;
+                        holds
+                            .repaired
+                            .insert(Arc::from(chain.value()), batch.value());
+                    }
+                }
+                Err(TableError::TableDoesNotExist(_)) => {}
+                Err(error) => return Err(error.into()),
+            }
             Ok(holds)
         };
         read().map_err(|error| error.to_string())
     }
 
-    /// Commits holds. They only ever grow here, so nothing is removed.
+    /// Commits holds. They only ever grow here: it takes a repair to remove one.
     pub(crate) fn set_holds(&self, holds: &Holds) -> Result<(), String> {
         self.commit(|transaction| {
             let mut chains = transaction.open_table(HOLDS)?;
@@ -273,6 +258,41 @@ impl Heads {
             transaction
                 .open_table(META)?
                 .insert("unknown_chains_held", flag)?;
+            Ok(())
+        })
+    }
+
+    /// Commits how far a held chain's files are complete; with `counts_from` the hold ends with it,
+    /// and what earlier batches of the log have of the chain counts no more.
+    pub(crate) fn mend(
+        &self,
+        chain: &str,
+        record: Option<&Record>,
+        counts_from: Option<u64>,
+    ) -> Result<(), String> {
+        self.commit(|transaction| {
+            let mut records = transaction.open_table(RECORDS)?;
+            match record {
+                Some(record) => {
+                    let (head, offset) = (&record.head, record.offset);
+                    let row = (head.seq, &head.hash, offset, record.evidence_offset);
+                    records.insert(chain, row)?;
+                }
+                None => drop(records.remove(chain)?),
+            }
+            if let Some(batch) = counts_from {
+                transaction.open_table(HOLDS)?.remove(chain)?;
+                transaction.open_table(REPAIRS)?.insert(chain, batch)?;
+            }
+            Ok(())
+        })
+    }
+
+    /// Lets chains begin that were never seen.
+    pub(crate) fn release_unknown(&self) -> Result<(), String> {
+        self.commit(|transaction| {
+            let mut meta = transaction.open_table(META)?;
+            meta.insert("unknown_chains_held", 0)?;
             Ok(())
         })
     }
@@ -298,6 +318,65 @@ impl Heads {
         };
         write().map_err(|error| error.to_string())
     }
+}
+
+/// Writes a new database that holds nothing but records and holds, for copies of the chains' files
+/// that have no log: the journal that opens there begins one, with numbers from `next_id` on.
+pub(crate) fn write_copy(
+    path: &Path,
+    next_id: u64,
+    records: &[(Arc<str>, Record)],
+    holds: &Holds,
+) -> Result<(), String> {
+    let heads = Heads::create_at(&RealDisk, path).map_err(|error| error.to_string())?;
+    heads.set_records(records)?;
+    heads.set_holds(holds)?;
+    heads.commit(|transaction| {
+        transaction.open_table(META)?.insert("next_id", next_id)?;
+        Ok(())
+    })
+}
+
+/// The records in such a database, and the names of the chains that it holds.
+pub(crate) fn read_copy(path: &Path) -> Result<(BTreeMap<Arc<str>, Record>, Holds), String> {
+    let database = Builder::new().set_cache_size(CACHE_BYTES).open(path);
+    let heads = Heads {
+        database: database.map_err(|error| error.to_string())?,
+    };
+    if heads.meta_value("format")? != FORMAT {
+        return Err("another format".to_owned());
+    }
+    Ok((heads.records()?, heads.holds()?))
+}
+
+/// Writes the whole file over itself, byte for byte, and syncs it, before anything is read from it.
+///
+/// A sync that failed in an earlier process may have left bytes in the page cache that the disk does
+/// not have and that no later sync would write. And every hole in the file gets its room now, so
+/// that commits on a disk that has become full do not ask for any. Where there is no room already,
+/// that is left for another start.
+fn rewrite(disk: &dyn Disk, path: &Path) -> io::Result<()> {
+    let (from, to) = (disk.open(path, Open::Read)?, disk.open(path, Open::Write)?);
+    let len = from.len()?;
+    let mut chunk = vec![0; 1 << 16];
+    let (mut offset, mut warned) = (0, false);
+    while offset < len {
+        let part = index(len - offset).min(chunk.len());
+        let bytes = chunk.get_mut(..part).unwrap_or_default();
+        from.read_exact_at(bytes, offset)?;
+        match to.write_at(bytes, offset) {
+            Ok(()) => {}
+            Err(error) if lacks_room(&error) => {
+                // What stands behind it needs no room, or is as little to blame.
+                if !std::mem::replace(&mut warned, true) {
+                    tracing::warn!(%error, "no room could be kept for heads.redb");
+                }
+            }
+            Err(error) => return Err(error),
+        }
+        offset += wide(part);
+    }
+    to.sync_data()
 }
 
 fn failed(error: &redb::DatabaseError) -> StartError {

@@ -4,6 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use crate::draft::Draft;
+use crate::scrub::{Part, Scrubbed};
 use crate::verify::VerifyReport;
 
 /// An append-only, hash-chained journal of many independent chains.
@@ -43,8 +44,52 @@ pub trait Journal: Send + Sync + 'static {
     /// The attachments that came with one entry, in the order they were given.
     fn evidence(&self, chain: &str, seq: u64) -> Result<Vec<Vec<u8>>, JournalError>;
 
+    /// Erases the attachments that came with the entries of these runs (first and last seq, both
+    /// included), for ever and wherever the journal has them; their lines stay, and so does every digest in them. It returns when the store and the
+    /// log hold nothing of them any more, and names what it cannot reach.
+    ///
+    /// Once begun it is durable: after a failure the attachments can no longer be read, and the next
+    /// erasure or the next start completes it. Runs may come in any order and overlap; entries that
+    /// came without attachments, or lost them already, change nothing.
+    fn erase(&self, chain: &str, runs: &[(u64, u64)]) -> Result<Erased, JournalError> {
+        let _ = (chain, runs);
+        Err(JournalError::Io("this journal erases nothing".into()))
+    }
+
     /// The names of all chains that have a durable entry, sorted.
     fn chains(&self) -> Vec<String>;
+
+    /// What is known of a chain that is held, at memory speed; `None` for one that is not.
+    fn hold(&self, _chain: &str) -> Option<HoldInfo> {
+        None
+    }
+
+    /// Extends a held chain's proven end by lines of it that were kept elsewhere, and by what the log
+    /// still has behind them. The chain stays held.
+    ///
+    /// Lines up to the proven end must be what the chain has there; the others must follow it by seq and
+    /// hash, in any order and without a gap, or nothing is done. Whatever of it is done is whole and durable.
+    fn restore(&self, chain: &str, _tail: Vec<Vec<u8>>) -> Result<Repaired, JournalError> {
+        Err(not_supported(chain))
+    }
+
+    /// As [`restore`](Self::restore); then the chain takes entries again, behind the end that it has
+    /// now. What was lost behind it is given up: its seqs are given anew.
+    ///
+    /// After a crash the chain is held as before, or repaired with all of the tail.
+    fn repair(&self, chain: &str, _tail: Vec<Vec<u8>>) -> Result<Repaired, JournalError> {
+        Err(not_supported(chain))
+    }
+
+    /// Lets chains begin that were never seen before a loss of unknown extent.
+    fn repair_unknown(&self) -> Result<(), JournalError> {
+        Err(not_supported("of any name"))
+    }
+
+    /// What the scrub found damaged in the chain's files: which, and the first bad seq of each.
+    fn damaged(&self, _chain: &str) -> Vec<(Part, u64)> {
+        Vec::new()
+    }
 
     /// Counters and health, at memory speed.
     fn status(&self) -> Status;
@@ -52,6 +97,12 @@ pub trait Journal: Send + Sync + 'static {
     /// Drains the queue, completes every chain's file, syncs and stops. Afterwards every call that
     /// would write answers closed. A second call does nothing.
     fn close(&self) -> Result<(), JournalError>;
+}
+
+fn not_supported(chain: &str) -> JournalError {
+    JournalError::Io(format!(
+        "chain {chain}: this journal does not repair chains"
+    ))
 }
 
 /// The answer to an append, given exactly once.
@@ -126,6 +177,31 @@ impl fmt::Debug for Receipt {
     }
 }
 
+/// What is known of a held chain.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HoldInfo {
+    /// The first seq that may be lost.
+    pub from_seq: u64,
+    /// The last entry that is proven; none if nothing is.
+    pub proven: Option<Head>,
+    /// The highest seq that anything left on the disk spoke of at the start. Entries behind it may be
+    /// lost too.
+    pub known_to: Option<u64>,
+    /// The name of the chain that takes entries meanwhile.
+    pub successor: String,
+}
+
+/// How a held chain stands after lines were restored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Repaired {
+    /// The chain's last entry.
+    pub head: Option<Head>,
+    /// Entries restored from the lines that were given.
+    pub from_tail: u64,
+    /// Entries restored from what the log still had.
+    pub from_log: u64,
+}
+
 /// One entry as it stands in the chain's file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Line {
@@ -172,6 +248,19 @@ pub enum JournalError {
     /// The chain's end cannot be proven since a damage.
     #[error("chain {0} is held after a damage")]
     Held(String),
+    /// The chain is not held: there is nothing to repair.
+    #[error("chain {0} is not held")]
+    NotHeld(String),
+    /// A line that was to be restored is none of this chain, or does not follow its proven end.
+    #[error("line {line} cannot be restored to chain {chain}: {reason}")]
+    Unconnected {
+        /// The chain.
+        chain: String,
+        /// The line among those given, from 1.
+        line: usize,
+        /// What is wrong with it.
+        reason: &'static str,
+    },
     /// Stored bytes do not prove themselves.
     #[error("chain {chain} is damaged at seq {seq}: {reason}")]
     Damaged {
@@ -190,6 +279,14 @@ pub enum JournalError {
         /// The seq that was asked for.
         seq: u64,
     },
+    /// The entry's attachments were erased, or are being erased.
+    #[error("the evidence of entry {seq} of chain {chain} was erased")]
+    Erased {
+        /// The chain.
+        chain: String,
+        /// The entry's seq.
+        seq: u64,
+    },
     /// The name cannot be a chain's.
     #[error("{0:?} is not a chain name")]
     Name(String),
@@ -199,6 +296,17 @@ pub enum JournalError {
     /// The journal was closed.
     #[error("the journal is closed")]
     Closed,
+}
+
+/// What an erasure did.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Erased {
+    /// The entries among those given whose attachments were there until now.
+    pub entries: u64,
+    /// Files under the data directory that may still hold copies: sorted out of the log because
+    /// they are damaged, kept for a held chain, or not to be had now. The journal never reads
+    /// attachments from them again; whoever no longer needs them removes them.
+    pub copies: Vec<String>,
 }
 
 /// The journal's health and counters since it was opened.
@@ -218,6 +326,8 @@ pub struct Status {
     pub queue_depth: u64,
     /// Chains whose last checkpoint failed; each is tried again.
     pub checkpoint_failures: u64,
+    /// What the scrub read of the chains' own files, and what it found damaged.
+    pub scrubbed: Scrubbed,
     /// What this start found in the log.
     pub recovered: Option<RecoverySummary>,
 }

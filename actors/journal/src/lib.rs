@@ -26,9 +26,8 @@ mod frame;
 mod segment;
 
 mod directory;
-mod files;
+mod disk;
 mod heads;
-mod log_file;
 
 mod chains;
 mod decision;
@@ -36,6 +35,7 @@ mod queue;
 mod writer;
 
 mod checkpointer;
+mod erasure;
 mod evidence;
 mod pending;
 mod schedule;
@@ -44,26 +44,38 @@ mod tenant_file;
 
 mod fold;
 mod recovery;
+mod repair;
 mod replacement;
 mod scan;
+mod scrub;
 
 mod local;
 mod shared;
 mod threads;
 mod verify;
 
+pub mod backup;
+mod planted;
+#[cfg(test)]
+mod simulation;
+
 pub mod projection;
+pub mod proof;
 pub mod seal;
 pub mod vault;
 
 pub use draft::{ActionFields, Draft, MAX_ATTACHMENTS};
 pub use journal::{
-    Append, AppendError, Done, Head, Journal, JournalError, Line, Lines, Opened, Receipt,
-    RecoverySummary, Status,
+    Append, AppendError, Done, Erased, Head, HoldInfo, Journal, JournalError, Line, Lines, Opened,
+    Receipt, RecoverySummary, Repaired, Status,
 };
 pub use local::LocalJournal;
 pub use options::{Committed, CommittedBatch, OnCommit, Options, StartError};
-pub use verify::{VerifyReport, verify_file, verify_lines};
+pub use scrub::{Fault, Part, Scrubbed};
+pub use verify::{
+    Checkpointed, Comparison, Known, Parting, Passed, VerifyReport, compare, compare_files,
+    verify_each, verify_file, verify_file_each, verify_lines,
+};
 
 /// What `previous_hash` of a chain's first entry says: 64 zeros.
 pub const GENESIS: [u8; 32] = [0; 32];

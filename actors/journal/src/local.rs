@@ -1,33 +1,37 @@
 //! The journal on the local disk: one writer thread, one checkpointer thread, any number of callers.
 
+mod copied;
+mod mending;
+
 use std::collections::BTreeSet;
-use std::fs::File;
-use std::io::{self, BufReader, Read as _};
+use std::io;
 use std::path::Path;
-use std::sync::mpsc::{Sender, channel, sync_channel};
+use std::sync::mpsc::{Receiver, Sender, channel, sync_channel};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
 
 use crate::batch::{BatchBuilder, footprint};
 use crate::chains::Chains;
 use crate::checkpointer::Message;
 use crate::directory::Directory;
+use crate::disk::{Disk, RealDisk};
 use crate::draft::{Draft, is_chain_name};
 use crate::entry::Template;
-use crate::evidence::{Bookmarks, Found};
+use crate::erasure::Erasures;
+use crate::evidence::Bookmarks;
 use crate::frame::FrameHeader;
 use crate::heads::Heads;
 use crate::journal::{
-    Append, AppendError, Done, Head, Journal, JournalError, Lines, Opened, Status,
+    Append, AppendError, Done, Erased, Head, HoldInfo, Journal, JournalError, Lines, Opened,
+    Repaired, Status,
 };
-use crate::log_file::{OpenLog, real};
 use crate::options::{OnCommit, Options, StartError};
-use crate::queue::{End, Job, Queue, Rejected, Request};
+use crate::queue::{End, Job, Queue, Rejected, Release, Request};
 use crate::recovery::{Recovered, recover};
+use crate::scrub::{Faults, Part};
 use crate::shared::{Counters, Shared, answer, lock};
 use crate::spares::Spares;
-use crate::tenant_file::LineReader;
 use crate::threads::{EndedEarly, Threads};
-use crate::verify::{VerifyReport, verify_lines};
+use crate::verify::VerifyReport;
 use crate::writer::Writer;
 
 /// A journal in a directory of the local disk.
@@ -35,9 +39,11 @@ use crate::writer::Writer;
 /// Dropping it closes it. It must not be closed or dropped from a callback that runs on its own
 /// writer thread; a drop there leaves the threads to end by themselves.
 pub struct LocalJournal {
-    shared: Arc<Shared>,
-    checkpointer: Sender<Message>,
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) checkpointer: Sender<Message>,
     evidence: Bookmarks,
+    /// Held through an erasure.
+    pub(crate) erasing: Mutex<()>,
     threads: Mutex<Option<Threads>>,
 }
 
@@ -51,30 +57,47 @@ impl LocalJournal {
         options: Options,
         on_commit: Option<OnCommit>,
     ) -> Result<Self, StartError> {
-        Self::open_with(dir, options, on_commit, real())
+        Self::open_on(Arc::new(RealDisk), dir, options, on_commit)
     }
 
-    /// As [`open`](Self::open), on log files that `open_log` opens for writing.
-    pub(crate) fn open_with(
+    /// As [`open`](Self::open), on another disk.
+    pub(crate) fn open_on(
+        disk: Arc<dyn Disk>,
         dir: &Path,
         options: Options,
         on_commit: Option<OnCommit>,
-        open_log: OpenLog,
     ) -> Result<Self, StartError> {
-        let directory = Directory::open(dir)?;
+        let (mut journal, writer, inbox) = Self::assemble(disk, dir, options, on_commit)?;
+        let threads = Threads::start(&journal.shared, writer, inbox)
+            .map_err(StartError::io("start a thread", dir))?;
+        journal.threads = Mutex::new(Some(threads));
+        journal.complete_erasures();
+        Ok(journal)
+    }
+
+    /// Recovers the journal, and answers it with what its threads are to work with.
+    pub(crate) fn assemble(
+        disk: Arc<dyn Disk>,
+        dir: &Path,
+        options: Options,
+        on_commit: Option<OnCommit>,
+    ) -> Result<(Self, Writer, Receiver<Message>), StartError> {
+        let directory = Directory::open(dir, disk)?;
         let heads = Heads::open(&directory)?;
-        let recovered = recover(&directory, &heads, &options, &open_log)?;
+        let recovered = recover(&directory, &heads, &options)?;
         let Recovered {
             log,
             heads: ends,
             records,
             holds,
+            known_to,
             pending,
             segments,
             summary,
         } = recovered;
         let shared = Arc::new(Shared {
             spares: Spares::on_disk(&directory, &options)?,
+            erasures: Erasures::begun(heads.erasures().map_err(StartError::Heads)?),
             options,
             directory,
             heads,
@@ -82,7 +105,10 @@ impl LocalJournal {
             durable: RwLock::new(ends),
             records: Mutex::new(records),
             pending: Mutex::new(pending),
+            holds: Mutex::new(holds),
+            known_to,
             segments: Mutex::new(segments),
+            faults: Faults::default(),
             counters: Counters::default(),
             poisoned: OnceLock::new(),
             recovered: summary,
@@ -92,26 +118,25 @@ impl LocalJournal {
                 .durable
                 .read()
                 .unwrap_or_else(PoisonError::into_inner);
-            Chains::new(&ends, &holds.chains, holds.unknown_chains_held)
+            Chains::new(&ends, &lock(&shared.holds))
         };
         let (checkpointer, inbox) = channel();
         let writer = Writer {
             shared: Arc::clone(&shared),
             log,
             chains,
-            open_log,
             on_commit,
             checkpointer: checkpointer.clone(),
             builder: BatchBuilder::new(),
         };
-        let threads = Threads::start(&shared, writer, inbox)
-            .map_err(StartError::io("start a thread", dir))?;
-        Ok(Self {
+        let journal = Self {
             shared,
             checkpointer,
             evidence: Bookmarks::default(),
-            threads: Mutex::new(Some(threads)),
-        })
+            erasing: Mutex::new(()),
+            threads: Mutex::new(None),
+        };
+        Ok((journal, writer, inbox))
     }
 
     /// Makes the entries ready on the caller's thread, as far as that goes without their places.
@@ -152,7 +177,16 @@ impl LocalJournal {
         Ok((entries, bytes))
     }
 
-    fn ended(&self) -> Result<(), JournalError> {
+    /// Queues a job that has no entries.
+    fn enqueue(&self, job: Job) -> Result<(), JournalError> {
+        let pushed = self.shared.queue.push(job, &self.shared.options);
+        pushed.map_err(|(_, rejected)| match rejected {
+            Rejected::Ended(end) => end.journal_error(),
+            Rejected::Full => JournalError::Io("the queue is full".into()),
+        })
+    }
+
+    pub(crate) fn ended(&self) -> Result<(), JournalError> {
         self.shared
             .queue
             .end()
@@ -170,7 +204,7 @@ impl LocalJournal {
         }
     }
 
-    fn failure(&self) -> JournalError {
+    pub(crate) fn failure(&self) -> JournalError {
         let reason = self.shared.poisoned.get().cloned();
         JournalError::Io(reason.unwrap_or_else(|| "a thread of the journal ended early".into()))
     }
@@ -184,12 +218,7 @@ impl Journal for LocalJournal {
             chain: Arc::from(chain),
             reply,
         };
-        if let Err((_, rejected)) = self.shared.queue.push(job, &self.shared.options) {
-            return Err(match rejected {
-                Rejected::Ended(end) => end.journal_error(),
-                Rejected::Full => JournalError::Io("the queue is full".into()),
-            });
-        }
+        self.enqueue(job)?;
         opened.recv().unwrap_or_else(|_gone| Err(self.failure()))
     }
 
@@ -210,7 +239,12 @@ impl Journal for LocalJournal {
             (Rejected::Full, Job::Append(request)) => {
                 answer(request.done, Err(AppendError::Full));
             }
-            (Rejected::Full, job @ Job::Open { .. }) => job.refuse(&End::Closed),
+            (
+                Rejected::Full,
+                job @ (Job::Open { .. } | Job::Release { .. } | Job::LeaveSegment { .. }),
+            ) => {
+                job.refuse(&End::Closed);
+            }
         }
     }
 
@@ -219,30 +253,13 @@ impl Journal for LocalJournal {
     }
 
     fn read(&self, chain: &str, from_seq: u64, to_seq: Option<u64>) -> Result<Lines, JournalError> {
-        self.flush(chain)?;
-        let Some(record) = self.shared.record(chain) else {
-            return Ok(Box::new(std::iter::empty()));
-        };
-        let to = to_seq.map_or(record.head.seq, |to| to.min(record.head.seq));
-        if from_seq > to {
-            return Ok(Box::new(std::iter::empty()));
-        }
-        let path = self.shared.directory.tenant_path(chain);
-        let lines = LineReader::open(&path, chain, &record, (from_seq, to)).map_err(io_error)?;
-        Ok(Box::new(lines))
+        self.complete_to(chain, to_seq)?;
+        self.read_copied(chain, from_seq, to_seq)
     }
 
     fn verify(&self, chain: &str) -> Result<VerifyReport, JournalError> {
         self.flush(chain)?;
-        let Some(record) = self.shared.record(chain) else {
-            return verify_lines(io::empty()).map_err(io_error);
-        };
-        let path = self.shared.directory.tenant_path(chain);
-        let file = File::open(path).map_err(io_error)?;
-        // What lies beyond the record is not the chain's yet: the checkpointer may be writing there.
-        let chain_only = BufReader::new(file).take(record.offset);
-        let report = verify_lines(chain_only).map_err(io_error)?;
-        Ok(report.expecting(&record.head))
+        self.verify_copied(chain)
     }
 
     fn flush(&self, chain: &str) -> Result<(), JournalError> {
@@ -260,32 +277,12 @@ impl Journal for LocalJournal {
     }
 
     fn evidence(&self, chain: &str, seq: u64) -> Result<Vec<Vec<u8>>, JournalError> {
-        self.flush(chain)?;
-        let record = self
-            .shared
-            .record(chain)
-            .filter(|record| seq <= record.head.seq);
-        let Some(record) = record else {
-            return Err(JournalError::NoEntry {
-                chain: chain.to_owned(),
-                seq,
-            });
-        };
-        if record.evidence_offset == 0 {
-            return Ok(Vec::new());
-        }
-        let path = self.shared.directory.evidence_path(chain);
-        let found = self
-            .evidence
-            .find(chain, &path, record.evidence_offset, seq);
-        match found.map_err(io_error)? {
-            Found::Attachments(attachments) => Ok(attachments),
-            Found::Damaged => Err(JournalError::Damaged {
-                chain: chain.to_owned(),
-                seq,
-                reason: "the evidence store does not match its checksums",
-            }),
-        }
+        self.complete_to(chain, Some(seq))?;
+        self.evidence_copied(chain, seq)
+    }
+
+    fn erase(&self, chain: &str, runs: &[(u64, u64)]) -> Result<Erased, JournalError> {
+        self.erase_entries(chain, runs)
     }
 
     fn chains(&self) -> Vec<String> {
@@ -298,8 +295,37 @@ impl Journal for LocalJournal {
         names.into_iter().collect()
     }
 
+    fn damaged(&self, chain: &str) -> Vec<(Part, u64)> {
+        self.shared.faults.of(chain)
+    }
+
     fn status(&self) -> Status {
         self.shared.status()
+    }
+
+    fn hold(&self, chain: &str) -> Option<HoldInfo> {
+        self.shared.hold(chain)
+    }
+
+    fn restore(&self, chain: &str, tail: Vec<Vec<u8>>) -> Result<Repaired, JournalError> {
+        self.mend(chain, tail, false)
+    }
+
+    fn repair(&self, chain: &str, tail: Vec<Vec<u8>>) -> Result<Repaired, JournalError> {
+        let repaired = self.mend(chain, tail, true)?;
+        self.release(Release::Chain(Arc::from(chain), repaired.head))?;
+        Ok(repaired)
+    }
+
+    fn repair_unknown(&self) -> Result<(), JournalError> {
+        self.ended()?;
+        {
+            let mut holds = lock(&self.shared.holds);
+            let released = self.shared.heads.release_unknown();
+            released.map_err(JournalError::Io)?;
+            holds.unknown_chains_held = false;
+        }
+        self.release(Release::Unknown)
     }
 
     fn close(&self) -> Result<(), JournalError> {
@@ -315,7 +341,7 @@ impl Drop for LocalJournal {
     }
 }
 
-fn check_name(chain: &str) -> Result<(), JournalError> {
+pub(crate) fn check_name(chain: &str) -> Result<(), JournalError> {
     if is_chain_name(chain) {
         return Ok(());
     }

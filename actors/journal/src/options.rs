@@ -26,6 +26,11 @@ pub struct Options {
     pub max_segments: usize,
     /// Longest time that an entry waits to be copied into its chain's own file.
     pub checkpoint_interval: Duration,
+    /// Bytes a second that are read again of the chains' own files, to see whether they are still what
+    /// they were; 0 reads none.
+    pub scrub_bytes_per_s: u64,
+    /// The pause when all of them were read, before it begins again.
+    pub scrub_pause: Duration,
 }
 
 impl Default for Options {
@@ -38,6 +43,8 @@ impl Default for Options {
             queue_bytes: 256 << 20,
             max_segments: 64,
             checkpoint_interval: Duration::from_secs(5),
+            scrub_bytes_per_s: 0,
+            scrub_pause: Duration::from_mins(1),
         }
     }
 }

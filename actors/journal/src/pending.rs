@@ -26,9 +26,18 @@ impl Pending {
         }
     }
 
-    /// The chains that have waiting frames.
+    /// The chains that have waiting frames, sorted, so that the same work is always done in the
+    /// same order.
     pub(crate) fn chains(&self) -> Vec<Arc<str>> {
-        self.chains.keys().cloned().collect()
+        let mut chains: Vec<_> = self.chains.keys().cloned().collect();
+        chains.sort_unstable();
+        chains
+    }
+
+    /// A chain's waiting frames, in order.
+    #[cfg(test)]
+    pub(crate) fn of(&self, chain: &str) -> Vec<FrameRef> {
+        self.chains.get(chain).cloned().unwrap_or_default()
     }
 
     /// Takes a chain's waiting frames; they still keep their segments until they are

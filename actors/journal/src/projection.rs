@@ -1,7 +1,7 @@
 //! Projections: what is derived from the journal for quick answers, and may be lost.
 //!
-//! [`Projections::apply`] writes a batch together with the seqs that it brings the chains to, in
-//! one transaction, so rows and seqs always agree. It does not wait for the disk; a crash takes
+//! [`Projections::apply`] writes a batch together with the entries that it brings the chains to, in
+//! one transaction, so rows and entries always agree. It does not wait for the disk; a crash takes
 //! the file back to the last [`Projections::checkpoint`], and the owner applies again from
 //! [`Projections::applied`]. A file that is damaged is deleted and rebuilt
 //! ([`Projections::recreate`]); so is one of another format.
@@ -10,6 +10,7 @@
 //! snapshot, never wait for the writer, and touch the disk only for pages outside the cache.
 
 mod batch;
+mod compare;
 mod tables;
 #[cfg(test)]
 mod tests;
@@ -19,9 +20,16 @@ use std::{io, ops::Bound, path::Path};
 
 use redb::{Database, Durability, ReadTransaction, ReadableDatabase, ReadableTable};
 
-pub use self::batch::{Batch, Put};
 use self::tables::{ALERT_CHAINS, ALERTS, APPLIED, CLAIMS, LAST_ID, SNAPSHOTS};
-use crate::vault::{StoreError, database};
+pub use self::{
+    batch::{Batch, Put},
+    compare::{Difference, Judge, Snapshot},
+};
+use crate::{
+    disk::{Disk, RealDisk, parent_of},
+    journal::Head,
+    vault::{StoreError, database},
+};
 
 /// What went wrong with the projections; on [`StoreError::Damaged`] delete and rebuild.
 pub type ProjectionError = StoreError;
@@ -61,8 +69,17 @@ impl Projections {
     /// Opens the file, or makes an empty one, and checks all of it, which takes time in proportion
     /// to its size. `cache_bytes` bounds the memory for pages.
     pub fn open(path: &Path, cache_bytes: usize) -> Result<Self, ProjectionError> {
+        Self::open_on(&RealDisk, path, cache_bytes)
+    }
+
+    /// As [`open`](Self::open), on another disk.
+    pub(crate) fn open_on(
+        disk: &dyn Disk,
+        path: &Path,
+        cache_bytes: usize,
+    ) -> Result<Self, ProjectionError> {
         let projections = Self {
-            database: database::open(path, cache_bytes)?,
+            database: database::open_on(disk, path, cache_bytes)?,
         };
         projections.claim_format()?;
         Ok(projections)
@@ -77,7 +94,14 @@ impl Projections {
         }
     }
 
-    /// Writes a batch and the seqs it brings its chains to: all of it or nothing. Not durable.
+    /// Puts the file at `fresh`, made by the same program and closed, in the place of `path`, durably
+    /// and whole: a crash leaves the one or the other. Only for the process that owns the directory.
+    pub fn replace(path: &Path, fresh: &Path) -> Result<(), ProjectionError> {
+        std::fs::rename(fresh, path)?;
+        Ok(RealDisk.sync_directory(parent_of(path))?)
+    }
+
+    /// Writes a batch and the entries it brings its chains to: all of it or nothing. Not durable.
     /// Applying a batch again changes nothing, so overlap after a crash is harmless.
     pub fn apply(&self, batch: &Batch) -> Result<(), ProjectionError> {
         self.write(Durability::None, |tables| tables.apply(batch))
@@ -93,18 +117,20 @@ impl Projections {
     pub fn applied(&self, chain: &str) -> Result<Option<u64>, ProjectionError> {
         self.read(|snapshot| {
             let found = snapshot.open_table(APPLIED)?.get(chain)?;
-            Ok(found.map(|seq| seq.value()))
+            Ok(found.map(|entry| entry.value().0))
         })
     }
 
-    /// The last seq of every chain, by name.
-    pub fn all_applied(&self) -> Result<Vec<(String, u64)>, ProjectionError> {
+    /// The last entry of every chain that is in the projections, by name. A chain that has another
+    /// entry there is not the one that these projections were made of.
+    pub fn all_applied(&self) -> Result<Vec<(String, Head)>, ProjectionError> {
         self.read(|snapshot| {
             let table = snapshot.open_table(APPLIED)?;
             let mut chains = Vec::new();
             for entry in table.iter()? {
-                let (chain, seq) = entry?;
-                chains.push((chain.value().to_owned(), seq.value()));
+                let (chain, at) = entry?;
+                let (seq, hash) = at.value();
+                chains.push((chain.value().to_owned(), Head { seq, hash: *hash }));
             }
             Ok(chains)
         })

@@ -5,7 +5,7 @@ use std::sync::mpsc::SyncSender;
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 
 use crate::entry::Template;
-use crate::journal::{AppendError, Done, JournalError, Opened};
+use crate::journal::{AppendError, Done, Head, JournalError, Opened};
 use crate::options::Options;
 use crate::shared::{answer, lock};
 
@@ -16,6 +16,23 @@ pub(crate) enum Job {
         chain: Arc<str>,
         reply: SyncSender<Result<Opened, JournalError>>,
     },
+    /// Let what was held take entries again.
+    Release {
+        what: Release,
+        reply: SyncSender<Result<(), JournalError>>,
+    },
+    /// Go on in a new segment, if there is a spare for it.
+    LeaveSegment {
+        reply: SyncSender<Result<(), JournalError>>,
+    },
+}
+
+/// What is held no more. It is so on the disk already.
+pub(crate) enum Release {
+    /// A repaired chain, which goes on behind this entry.
+    Chain(Arc<str>, Option<Head>),
+    /// Chains that were never seen.
+    Unknown,
 }
 
 /// An append whose entries are ready but for place, link and hash.
@@ -33,7 +50,7 @@ impl Job {
     fn entries(&self) -> usize {
         match self {
             Self::Append(request) => request.entries.len().max(1),
-            Self::Open { .. } => 0,
+            Self::Open { .. } | Self::Release { .. } | Self::LeaveSegment { .. } => 0,
         }
     }
 
@@ -41,7 +58,7 @@ impl Job {
     pub(crate) fn footprint(&self) -> usize {
         match self {
             Self::Append(request) => request.footprint,
-            Self::Open { .. } => 0,
+            Self::Open { .. } | Self::Release { .. } | Self::LeaveSegment { .. } => 0,
         }
     }
 
@@ -51,6 +68,9 @@ impl Job {
             Self::Append(request) => answer(request.done, Err(end.append_error())),
             Self::Open { reply, .. } => {
                 // The asker may have gone; then nobody needs the answer.
+                drop(reply.send(Err(end.journal_error())));
+            }
+            Self::Release { reply, .. } | Self::LeaveSegment { reply } => {
                 drop(reply.send(Err(end.journal_error())));
             }
         }

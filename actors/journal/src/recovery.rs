@@ -13,12 +13,11 @@ use crate::directory::{Directory, Kind, Name};
 use crate::fold::{Fold, Verdict};
 use crate::heads::{Heads, Holds, Meta, Record};
 use crate::journal::{Head, RecoverySummary};
-use crate::log_file::OpenLog;
 use crate::options::{Options, StartError};
 use crate::pending::Pending;
 use crate::replacement::{Replacement, take_file, write};
 use crate::scan::{Bounds, Scan, scan};
-use crate::segment::{FrameRef, PAGE, Segment, SegmentHeader, read_all};
+use crate::segment::{FrameRef, PAGE, Segment, SegmentHeader, fresh_salt, read_all};
 use crate::shared::lock;
 use crate::writer::ActiveLog;
 
@@ -30,6 +29,8 @@ pub(crate) struct Recovered {
     pub(crate) heads: HashMap<Arc<str>, Head>,
     pub(crate) records: BTreeMap<Arc<str>, Record>,
     pub(crate) holds: Holds,
+    /// The highest seq of each chain that anything still speaks of.
+    pub(crate) known_to: BTreeMap<Arc<str>, u64>,
     pub(crate) pending: Pending,
     pub(crate) segments: VecDeque<Arc<Segment>>,
     pub(crate) summary: RecoverySummary,
@@ -40,7 +41,6 @@ pub(crate) fn recover(
     directory: &Directory,
     heads: &Heads,
     options: &Options,
-    open: &OpenLog,
 ) -> Result<Recovered, StartError> {
     let listed = directory
         .list()
@@ -53,7 +53,6 @@ pub(crate) fn recover(
         directory,
         heads,
         options,
-        open,
         id,
         meta,
         fold: Fold::new(&earlier),
@@ -72,7 +71,6 @@ struct Recovery<'a> {
     directory: &'a Directory,
     heads: &'a Heads,
     options: &'a Options,
-    open: &'a OpenLog,
     /// The id of the fresh segment.
     id: u64,
     meta: Meta,
@@ -104,7 +102,8 @@ impl Recovery<'_> {
         let bytes = match &last {
             Some(header) => {
                 let path = self.directory.path(Name::new(Kind::Segment, header.id));
-                read_all(&path, header).map_err(StartError::io("read", &path))?
+                read_all(self.directory.disk(), &path, header)
+                    .map_err(StartError::io("read", &path))?
             }
             None => Vec::new(),
         };
@@ -178,7 +177,8 @@ impl Recovery<'_> {
         let mut readable = BTreeMap::new();
         for name in listed.into_iter().filter(live) {
             let path = self.directory.path(name);
-            let header = SegmentHeader::read(&path).map_err(StartError::io("read", &path))?;
+            let header = SegmentHeader::read(self.directory.disk(), &path);
+            let header = header.map_err(StartError::io("read", &path))?;
             let usable = |header: &SegmentHeader| header.id == name.id && header.pages > 2;
             if let Some(header) = header.filter(usable) {
                 readable.insert(name.id, header);
@@ -198,7 +198,8 @@ impl Recovery<'_> {
     fn read_complete(&mut self, header: &SegmentHeader, limit: u64) -> Result<(), StartError> {
         let path = self.directory.path(Name::new(Kind::Segment, header.id));
         let failed = StartError::io("read", &path);
-        let bytes = read_all(&path, header).map_err(failed)?;
+        let disk = self.directory.disk();
+        let bytes = read_all(disk, &path, header).map_err(failed)?;
         let found = scan(
             &bytes,
             header,
@@ -208,7 +209,7 @@ impl Recovery<'_> {
             },
         );
         let verdicts = self.add_segment(&found);
-        let segment = Segment::open(&path, header).map_err(StartError::io("open", &path))?;
+        let segment = Segment::open(disk, &path, header).map_err(StartError::io("open", &path))?;
         let frames = found.batches.iter().flat_map(|batch| &batch.frames);
         for (scanned, verdict) in frames.zip(&verdicts) {
             let len = crate::bytes::narrow(scanned.frame.header.frame_len());
@@ -277,10 +278,11 @@ impl Recovery<'_> {
             prev: old.map_or(0, |old| old.prev),
             first: old.map_or(1, |old| old.first),
             pages: self.options.segment_pages().max(pages),
-            salt: rand::random(),
+            salt: fresh_salt(),
         };
         let name = take_file(self.directory, self.id, u64::from(header.pages) * PAGE)?;
-        let replacement = write(&self.directory.path(name), self.open, &header, found)?;
+        let path = self.directory.path(name);
+        let replacement = write(self.directory.disk(), &path, &header, found)?;
         Ok((header, replacement))
     }
 
@@ -310,7 +312,7 @@ impl Recovery<'_> {
             let retired = self.directory.rename(old, Name::new(kind, old.id));
             retired.map_err(StartError::io("rename", &self.directory.path(old)))?;
         }
-        Segment::open(&path, header).map_err(StartError::io("open", &path))
+        Segment::open(self.directory.disk(), &path, header).map_err(StartError::io("open", &path))
     }
 
     fn place_fresh(&mut self, segment: &Arc<Segment>, fresh: &Replacement, verdicts: &[Verdict]) {
@@ -348,6 +350,7 @@ impl Recovery<'_> {
         Recovered {
             log,
             heads: self.fold.heads().collect(),
+            known_to: self.fold.known_to(),
             records: self.records,
             holds: self.holds,
             pending: self.pending,

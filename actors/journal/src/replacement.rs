@@ -7,8 +7,8 @@ use std::path::Path;
 use crate::batch::{BatchBuilder, ManifestItem};
 use crate::bytes::{narrow, wide};
 use crate::directory::{Directory, Kind, Name};
+use crate::disk::{Disk, DiskFile, Open};
 use crate::frame::{FrameHeader, Seed};
-use crate::log_file::{LogFile, OpenLog};
 use crate::options::StartError;
 use crate::scan::{Scan, ScannedBatch};
 use crate::segment::{PAGE, SegmentHeader};
@@ -16,7 +16,7 @@ use crate::writer::write_headers;
 
 /// A segment that is written and synced but does not have its name yet.
 pub(crate) struct Replacement {
-    pub(crate) file: Box<dyn LogFile>,
+    pub(crate) file: Box<dyn DiskFile>,
     /// The first free page.
     pub(crate) page: u64,
     /// Where each surviving frame went, in order: offset and length.
@@ -32,7 +32,7 @@ pub(crate) fn take_file(directory: &Directory, id: u64, bytes: u64) -> Result<Na
         .list()
         .map_err(StartError::io("list", directory.root()))?;
     let usable = |name: &&Name| {
-        let len = std::fs::metadata(directory.path(**name)).map(|metadata| metadata.len());
+        let len = directory.disk().len(&directory.path(**name));
         name.kind == Kind::Spare && len.is_ok_and(|len| len == bytes)
     };
     let rename = |from: Name| {
@@ -58,14 +58,14 @@ pub(crate) fn take_file(directory: &Directory, id: u64, bytes: u64) -> Result<Na
 
 /// Writes header and surviving batches into a file of zeros and syncs it.
 pub(crate) fn write(
+    disk: &dyn Disk,
     path: &Path,
-    open: &OpenLog,
     header: &SegmentHeader,
     scan: Option<&Scan<'_>>,
 ) -> Result<Replacement, StartError> {
     let failed = |error: io::Error| StartError::io("write", path)(error);
-    let mut file = open(path).map_err(failed)?;
-    write_headers(&mut *file, header).map_err(failed)?;
+    let file = disk.open(path, Open::Write).map_err(failed)?;
+    write_headers(&*file, header).map_err(failed)?;
     let mut replacement = Replacement {
         file,
         page: 1,
@@ -95,7 +95,7 @@ pub(crate) fn write(
         replacement.add(&mut builder, &empty, header, path)?;
         expected += 1;
     }
-    replacement.file.sync().map_err(failed)?;
+    replacement.file.sync_data().map_err(failed)?;
     Ok(replacement)
 }
 
@@ -130,7 +130,7 @@ impl Replacement {
             return Err(StartError::NoFit);
         }
         self.file
-            .write_at(at, bytes)
+            .write_at(bytes, at)
             .map_err(StartError::io("write", path))
     }
 }

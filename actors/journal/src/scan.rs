@@ -9,6 +9,7 @@ use crate::batch::{BatchHeader, HEADER, ManifestItem, read_manifest};
 use crate::bytes::{index, is_zero, wide};
 use crate::entry::{Place, read_place};
 use crate::frame::{Frame, FrameHeader, Seed};
+use crate::planted::{Bug, planted};
 use crate::segment::{PAGE, SegmentHeader};
 
 const SECTOR: usize = 512;
@@ -34,9 +35,17 @@ pub(crate) struct Scan<'a> {
     /// Whether bytes that were durable are bad.
     pub(crate) damaged: bool,
     /// The entries that are lost by name.
-    pub(crate) lost: Vec<(String, u64)>,
+    pub(crate) lost: Vec<Lost>,
     /// Batches that lost entries nobody can name; of a run of batches that is lost whole, the last.
     pub(crate) unknown: Vec<u64>,
+}
+
+/// An entry that was durable once and is gone from the log.
+pub(crate) struct Lost {
+    pub(crate) chain: String,
+    pub(crate) seq: u64,
+    /// The batch that it was in.
+    pub(crate) batch: u64,
 }
 
 /// One batch and its good frames.
@@ -88,7 +97,7 @@ struct Scanner<'a, 'h> {
 #[derive(Default)]
 struct Frames<'a> {
     good: Vec<ScannedFrame<'a>>,
-    lost: Vec<(String, u64)>,
+    lost: Vec<Lost>,
     unknown: bool,
 }
 
@@ -202,6 +211,9 @@ impl<'a> Scanner<'a, '_> {
 
     /// Whether a batch was synced once, whatever it looks like now.
     fn was_durable(&self, number: u64) -> bool {
+        if planted(Bug::CutCorrupt) {
+            return false;
+        }
         let shortened = wide(self.bytes.len()) < u64::from(self.header.pages) * PAGE;
         shortened
             || self.bounds.limit.is_some_and(|limit| number <= limit)
@@ -249,6 +261,9 @@ impl<'a> Scanner<'a, '_> {
 
     /// Whether a part of the extent was never written.
     fn is_unwritten(&self, page: u64, pages: u64) -> bool {
+        if planted(Bug::CutCorrupt) {
+            return true;
+        }
         let end = index((page + pages) * PAGE);
         let trailer = end
             .checked_sub(HEADER)
@@ -300,7 +315,11 @@ impl<'a> Scanner<'a, '_> {
                     frame,
                     place,
                 }),
-                None => frames.lost.push((item.chain.to_owned(), item.seq)),
+                None => frames.lost.push(Lost {
+                    chain: item.chain.to_owned(),
+                    seq: item.seq,
+                    batch: header.number,
+                }),
             }
             rest = rest.get(item.frame_len..).unwrap_or_default();
             offset += wide(item.frame_len);

@@ -1,19 +1,27 @@
 //! A segment: one preallocated file of the log, between two copies of its header.
 
-use std::fs::File;
-use std::io;
-use std::os::unix::fs::FileExt as _;
+use std::io::{self, Read as _};
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
-use crate::bytes::{array_at, u32_at, u64_at, wide};
+use crate::bytes::{array_at, index, u32_at, u64_at};
+use crate::disk::{Disk, DiskFile, Open, Reader};
 use crate::frame::Seed;
+use crate::planted::{Bug, planted};
 
 /// Everything in a segment is aligned to pages of this many bytes.
 pub(crate) const PAGE: u64 = 4096;
 /// Bytes of a segment's salt.
 pub(crate) const SALT: usize = 16;
+
+/// A salt that no segment had before.
+pub(crate) fn fresh_salt() -> [u8; SALT] {
+    if planted(Bug::AcceptOldFrames) {
+        return [7; SALT];
+    }
+    rand::random()
+}
 
 const MAGIC: &[u8; 8] = b"VYROXSEG";
 const VERSION: u32 = 1;
@@ -74,9 +82,9 @@ impl SegmentHeader {
 
     /// Reads the header of a segment file from whichever copy proves itself. `None` if neither does;
     /// a file that cannot be read is an error, not a segment without a header.
-    pub(crate) fn read(path: &Path) -> io::Result<Option<Self>> {
-        let file = File::open(path)?;
-        let last = file.metadata()?.len().saturating_sub(PAGE);
+    pub(crate) fn read(disk: &dyn Disk, path: &Path) -> io::Result<Option<Self>> {
+        let file = disk.open(path, Open::Read)?;
+        let last = file.len()?.saturating_sub(PAGE);
         for offset in [0, last] {
             let mut bytes = [0; HEADER];
             match file.read_exact_at(&mut bytes, offset) {
@@ -95,7 +103,7 @@ impl SegmentHeader {
 /// A live segment as the readers of its durable frames see it.
 pub(crate) struct Segment {
     pub(crate) id: u64,
-    file: File,
+    file: Box<dyn DiskFile>,
     pub(crate) seed: Seed,
     /// Frames that their chain's own file does not hold yet.
     pub(crate) waiting: AtomicU64,
@@ -105,12 +113,16 @@ pub(crate) struct Segment {
 
 impl Segment {
     /// Opens the segment at `path` for reading.
-    pub(crate) fn open(path: &Path, header: &SegmentHeader) -> io::Result<Arc<Self>> {
-        Ok(Self::of(File::open(path)?, header))
+    pub(crate) fn open(
+        disk: &dyn Disk,
+        path: &Path,
+        header: &SegmentHeader,
+    ) -> io::Result<Arc<Self>> {
+        Ok(Self::of(disk.open(path, Open::Read)?, header))
     }
 
     /// The segment that `file`, open for reading, is or is about to become.
-    pub(crate) fn of(file: File, header: &SegmentHeader) -> Arc<Self> {
+    pub(crate) fn of(file: Box<dyn DiskFile>, header: &SegmentHeader) -> Arc<Self> {
         Arc::new(Self {
             id: header.id,
             file,
@@ -138,33 +150,38 @@ impl FrameRef {
     /// The frame's bytes, unchecked.
     pub(crate) fn read(&self, into: &mut Vec<u8>) -> io::Result<()> {
         into.clear();
-        into.resize(crate::bytes::index(u64::from(self.len)), 0);
+        into.resize(index(u64::from(self.len)), 0);
         self.segment.file.read_exact_at(into, self.offset)
     }
 }
 
 /// Reads a whole segment file. Short ones are what they are: the scan takes that for damage.
-pub(crate) fn read_all(path: &Path, header: &SegmentHeader) -> io::Result<Vec<u8>> {
-    let mut bytes = std::fs::read(path)?;
-    let full = crate::bytes::index(u64::from(header.pages) * PAGE);
-    bytes.truncate(full);
-    debug_assert!(wide(bytes.len()) <= u64::from(header.pages) * PAGE);
+pub(crate) fn read_all(
+    disk: &dyn Disk,
+    path: &Path,
+    header: &SegmentHeader,
+) -> io::Result<Vec<u8>> {
+    let file = disk.open(path, Open::Read)?;
+    let len = file.len()?.min(u64::from(header.pages) * PAGE);
+    let mut bytes = Vec::with_capacity(index(len));
+    Reader::new(file, 0).take(len).read_to_end(&mut bytes)?;
     Ok(bytes)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::disk::RealDisk;
 
     #[test]
     fn only_a_file_that_can_be_read_is_without_a_header() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("seg-1");
         std::fs::write(&path, b"too short").unwrap();
-        assert_eq!(SegmentHeader::read(&path).unwrap(), None);
+        assert_eq!(SegmentHeader::read(&RealDisk, &path).unwrap(), None);
         std::fs::write(&path, [7; 3 * 4096]).unwrap();
-        assert_eq!(SegmentHeader::read(&path).unwrap(), None);
+        assert_eq!(SegmentHeader::read(&RealDisk, &path).unwrap(), None);
         // A directory opens, but no byte of it can be read.
-        SegmentHeader::read(folder.path()).unwrap_err();
+        SegmentHeader::read(&RealDisk, folder.path()).unwrap_err();
     }
 }

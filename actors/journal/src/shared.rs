@@ -7,11 +7,13 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock};
 
 use crate::bytes::wide;
 use crate::directory::Directory;
-use crate::heads::{Heads, Record};
+use crate::erasure::Erasures;
+use crate::heads::{Heads, Holds, Record};
 use crate::journal::{AppendError, Done, Head, Receipt, RecoverySummary, Status};
 use crate::options::Options;
 use crate::pending::Pending;
 use crate::queue::Queue;
+use crate::scrub::{Faults, Scrubbed};
 use crate::segment::Segment;
 use crate::spares::Spares;
 
@@ -32,9 +34,17 @@ pub(crate) struct Shared {
     /// How far every chain's own files are complete; never ahead of `heads`.
     pub(crate) records: Mutex<BTreeMap<Arc<str>, Record>>,
     pub(crate) pending: Mutex<Pending>,
+    /// What is held, and what was repaired; never ahead of `heads`.
+    pub(crate) holds: Mutex<Holds>,
+    /// The highest seq of each chain that anything spoke of at the start.
+    pub(crate) known_to: BTreeMap<Arc<str>, u64>,
     /// The live segments, oldest first.
     pub(crate) segments: Mutex<VecDeque<Arc<Segment>>>,
     pub(crate) spares: Spares,
+    /// What is being erased, as it stands in `heads`.
+    pub(crate) erasures: Erasures,
+    /// What the scrub found damaged.
+    pub(crate) faults: Faults,
     pub(crate) counters: Counters,
     pub(crate) poisoned: OnceLock<String>,
     pub(crate) recovered: RecoverySummary,
@@ -47,6 +57,8 @@ pub(crate) struct Counters {
     pub(crate) entries: AtomicU64,
     pub(crate) fsyncs: AtomicU64,
     pub(crate) checkpoint_failures: AtomicU64,
+    pub(crate) scrubbed: AtomicU64,
+    pub(crate) scrub_rounds: AtomicU64,
 }
 
 impl Counters {
@@ -90,6 +102,11 @@ impl Shared {
             fsyncs: read(&self.counters.fsyncs),
             queue_depth: wide(self.queue.depth()),
             checkpoint_failures: read(&self.counters.checkpoint_failures),
+            scrubbed: Scrubbed {
+                bytes: read(&self.counters.scrubbed),
+                rounds: read(&self.counters.scrub_rounds),
+                faults: self.faults.list(),
+            },
             recovered: Some(self.recovered.clone()),
         }
     }

@@ -37,9 +37,8 @@ impl Spares {
         let spares = Self::default();
         for name in listed.into_iter().filter(|name| name.kind == Kind::Spare) {
             let path = directory.path(name);
-            let len = std::fs::metadata(&path)
-                .map_err(StartError::io("read", &path))?
-                .len();
+            let len = directory.disk().len(&path);
+            let len = len.map_err(StartError::io("read", &path))?;
             if len == bytes {
                 spares.add(name.id);
             } else {

@@ -3,17 +3,15 @@
 //! Both are derived from the log and are trusted only up to the chain's record. What lies beyond it
 //! was never proven durable: it is cut off and written again from the log.
 
-use std::fs::{File, OpenOptions};
-use std::io::{self, BufRead as _, BufReader, Read as _, Seek as _, SeekFrom};
-use std::os::unix::fs::FileExt as _;
+use std::io::{self, BufRead as _, BufReader, Read as _};
 use std::path::Path;
 
 use crate::GENESIS;
 use crate::bytes::{index, wide};
 use crate::directory::Directory;
+use crate::disk::{Disk, DiskFile, Open, Reader};
 use crate::entry::{parse_place, read_place};
 use crate::evidence;
-use crate::files::writable;
 use crate::frame::Frame;
 use crate::heads::Record;
 use crate::journal::{Head, JournalError, Line};
@@ -43,8 +41,9 @@ pub(crate) fn copy_frames(
 ) -> Result<Option<Record>, CopyError> {
     let offset = record.map_or(0, |record| record.offset);
     let evidence_offset = record.map_or(0, |record| record.evidence_offset);
-    let mut lines = Tail::new(offset);
-    let mut evidence = Tail::new(evidence_offset);
+    let (line_path, evidence_path) = (directory.tenant_path(chain), directory.evidence_path(chain));
+    let mut lines = Tail::new(directory.disk(), &line_path, offset);
+    let mut evidence = Tail::new(directory.disk(), &evidence_path, evidence_offset);
     let mut head = record.map(|record| record.head);
     let mut bytes = Vec::new();
     for frame in frames {
@@ -67,11 +66,11 @@ pub(crate) fn copy_frames(
         lines.gathered.extend_from_slice(frame.line);
         lines.gathered.push(b'\n');
         evidence::push(&frame, &mut evidence.gathered);
-        lines.write_if_full(&directory.tenant_path(chain))?;
-        evidence.write_if_full(&directory.evidence_path(chain))?;
+        lines.write_if_full()?;
+        evidence.write_if_full()?;
     }
-    evidence.finish(&directory.evidence_path(chain))?;
-    lines.finish(&directory.tenant_path(chain))?;
+    evidence.finish()?;
+    lines.finish()?;
     let new_store = evidence_offset == 0 && evidence.offset > 0;
     if offset == 0 || new_store {
         directory.sync_chain_folders()?;
@@ -84,53 +83,106 @@ pub(crate) fn copy_frames(
     Ok(head.map(record))
 }
 
+/// An entry to put back at the end of a held chain's file.
+pub(crate) enum Restored<'a> {
+    /// A line that was kept elsewhere.
+    Line(&'a [u8]),
+    /// A frame that the log still has.
+    Frame(&'a FrameRef),
+}
+
+/// Puts entries back at the end of a chain's files and syncs them, evidence first. The entries must
+/// have been checked to follow the record's; `evidence` is how far the store is good, and the last seq
+/// that it has.
+///
+/// Returns the two new offsets. After an error nothing may be assumed of the files beyond the record.
+pub(crate) fn put_back(
+    directory: &Directory,
+    chain: &str,
+    offset: u64,
+    evidence: (u64, Option<u64>),
+    entries: &[Restored<'_>],
+) -> Result<(u64, u64), CopyError> {
+    let (evidence_offset, kept_to) = evidence;
+    let (line_path, store_path) = (directory.tenant_path(chain), directory.evidence_path(chain));
+    let mut lines = Tail::new(directory.disk(), &line_path, offset);
+    let mut store = Tail::new(directory.disk(), &store_path, evidence_offset);
+    let mut bytes = Vec::new();
+    for entry in entries {
+        match entry {
+            Restored::Line(line) => lines.gathered.extend_from_slice(line),
+            Restored::Frame(frame) => {
+                frame.read(&mut bytes)?;
+                let Some(frame) = Frame::read(&bytes, &frame.segment.seed) else {
+                    return Err(CopyError::Io(io::ErrorKind::InvalidData.into()));
+                };
+                lines.gathered.extend_from_slice(frame.line);
+                if Some(frame.header.seq) > kept_to {
+                    evidence::push(&frame, &mut store.gathered);
+                }
+            }
+        }
+        lines.gathered.push(b'\n');
+        lines.write_if_full()?;
+        store.write_if_full()?;
+    }
+    store.finish()?;
+    lines.finish()?;
+    directory.sync_chain_folders()?;
+    Ok((lines.offset, store.offset))
+}
+
 /// The end of a file that grows: opened, and cut back to its offset, at the first write.
-struct Tail {
-    file: Option<File>,
+struct Tail<'a> {
+    disk: &'a dyn Disk,
+    path: &'a Path,
+    file: Option<Box<dyn DiskFile>>,
     offset: u64,
     gathered: Vec<u8>,
 }
 
-impl Tail {
-    fn new(offset: u64) -> Self {
+impl<'a> Tail<'a> {
+    fn new(disk: &'a dyn Disk, path: &'a Path, offset: u64) -> Self {
         Self {
+            disk,
+            path,
             file: None,
             offset,
             gathered: Vec::new(),
         }
     }
 
-    fn write_if_full(&mut self, path: &Path) -> io::Result<()> {
+    fn write_if_full(&mut self) -> io::Result<()> {
         if self.gathered.len() < GATHERED {
             return Ok(());
         }
-        self.write(path)
+        self.write()
     }
 
-    fn write(&mut self, path: &Path) -> io::Result<()> {
+    fn write(&mut self) -> io::Result<()> {
         let file = match self.file.take() {
             Some(file) => file,
-            None => open_at(path, self.offset)?,
+            None => open_at(self.disk, self.path, self.offset)?,
         };
-        file.write_all_at(&self.gathered, self.offset)?;
+        file.write_at(&self.gathered, self.offset)?;
         self.offset += wide(self.gathered.len());
         self.gathered.clear();
         self.file = Some(file);
         Ok(())
     }
 
-    fn finish(&mut self, path: &Path) -> io::Result<()> {
+    fn finish(&mut self) -> io::Result<()> {
         if !self.gathered.is_empty() {
-            self.write(path)?;
+            self.write()?;
         }
-        self.file.as_ref().map_or(Ok(()), File::sync_data)
+        self.file.as_ref().map_or(Ok(()), |file| file.sync_data())
     }
 }
 
 /// Opens a file for writing at `offset`, with nothing behind it.
-fn open_at(path: &Path, offset: u64) -> io::Result<File> {
-    let file = writable().open(path)?;
-    if file.metadata()?.len() < offset {
+fn open_at(disk: &dyn Disk, path: &Path, offset: u64) -> io::Result<Box<dyn DiskFile>> {
+    let file = disk.open(path, Open::Make)?;
+    if file.len()? < offset {
         let error = "the file is shorter than its record";
         return Err(io::Error::new(io::ErrorKind::InvalidData, error));
     }
@@ -139,9 +191,9 @@ fn open_at(path: &Path, offset: u64) -> io::Result<File> {
 }
 
 /// Cuts a file back to `offset` if it is longer. A missing file is left missing.
-pub(crate) fn cut_back(path: &Path, offset: u64) -> io::Result<()> {
-    match OpenOptions::new().write(true).open(path) {
-        Ok(file) if file.metadata()?.len() > offset => file.set_len(offset),
+pub(crate) fn cut_back(disk: &dyn Disk, path: &Path, offset: u64) -> io::Result<()> {
+    match disk.open(path, Open::Write) {
+        Ok(file) if file.len()? > offset => file.set_len(offset),
         Ok(_) => Ok(()),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
         Err(error) => Err(error),
@@ -149,16 +201,21 @@ pub(crate) fn cut_back(path: &Path, offset: u64) -> io::Result<()> {
 }
 
 /// Whether the line that ends at the record's offset is the entry that the record names.
-pub(crate) fn ends_in(path: &Path, chain: &str, record: &Record) -> io::Result<bool> {
-    let file = match File::open(path) {
+pub(crate) fn ends_in(
+    disk: &dyn Disk,
+    path: &Path,
+    chain: &str,
+    record: &Record,
+) -> io::Result<bool> {
+    let file = match disk.open(path, Open::Read) {
         Ok(file) => file,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
         Err(error) => return Err(error),
     };
-    if file.metadata()?.len() < record.offset {
+    if file.len()? < record.offset {
         return Ok(false);
     }
-    let start = lines_back(&file, record.offset, 1)?;
+    let start = lines_back(&*file, record.offset, 1)?;
     let mut line = vec![0; index(record.offset.saturating_sub(start))];
     file.read_exact_at(&mut line, start)?;
     let place = line
@@ -173,13 +230,18 @@ pub(crate) fn ends_in(path: &Path, chain: &str, record: &Record) -> io::Result<b
 }
 
 /// How far a chain's file is a good chain from its start, at most up to `record`.
-pub(crate) fn good_prefix(path: &Path, chain: &str, record: &Record) -> io::Result<Option<Record>> {
-    let file = match File::open(path) {
+pub(crate) fn good_prefix(
+    disk: &dyn Disk,
+    path: &Path,
+    chain: &str,
+    record: &Record,
+) -> io::Result<Option<Record>> {
+    let file = match disk.open(path, Open::Read) {
         Ok(file) => file,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(error),
     };
-    let mut reader = BufReader::new(file.take(record.offset));
+    let mut reader = BufReader::new(Reader::new(file, 0).take(record.offset));
     let mut good: Option<Record> = None;
     let mut line = Vec::new();
     loop {
@@ -207,7 +269,7 @@ pub(crate) fn good_prefix(path: &Path, chain: &str, record: &Record) -> io::Resu
 }
 
 /// Where the last `count` lines before `end` begin; 0 if there are fewer.
-fn lines_back(file: &File, end: u64, count: u64) -> io::Result<u64> {
+fn lines_back(file: &dyn DiskFile, end: u64, count: u64) -> io::Result<u64> {
     const BLOCK: u64 = 1 << 16;
     let mut left = count;
     // The newline that ends the last line is not a boundary before it.
@@ -232,7 +294,7 @@ fn lines_back(file: &File, end: u64, count: u64) -> io::Result<u64> {
 
 /// Reads a range of a chain's file, checking every line's hash, seq and link.
 pub(crate) struct LineReader {
-    reader: BufReader<io::Take<File>>,
+    reader: BufReader<io::Take<Reader>>,
     chain: String,
     next: u64,
     last: u64,
@@ -243,22 +305,23 @@ pub(crate) struct LineReader {
 impl LineReader {
     /// Reads `from..=to`, which must lie within the record.
     pub(crate) fn open(
-        path: &Path,
+        directory: &Directory,
         chain: &str,
         record: &Record,
         range: (u64, u64),
     ) -> io::Result<Self> {
         let (from, to) = range;
-        let mut file = File::open(path)?;
+        let path = directory.tenant_path(chain);
+        let file = directory.disk().open(&path, Open::Read)?;
         let back = record.head.seq.saturating_sub(from).saturating_add(1);
         let start = if from == 0 {
             0
         } else {
-            lines_back(&file, record.offset, back)?
+            lines_back(&*file, record.offset, back)?
         };
-        file.seek(SeekFrom::Start(start))?;
+        let lines = Reader::new(file, start);
         Ok(Self {
-            reader: BufReader::new(file.take(record.offset.saturating_sub(start))),
+            reader: BufReader::new(lines.take(record.offset.saturating_sub(start))),
             chain: chain.to_owned(),
             next: from,
             last: to,

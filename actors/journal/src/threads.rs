@@ -1,12 +1,13 @@
-//! The journal's two threads: how they are started, and how they are waited for.
+//! The journal's threads: how they are started, and how they are waited for.
 
 use std::io;
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, Sender, sync_channel};
+use std::sync::mpsc::{Receiver, Sender, channel, sync_channel};
 use std::thread::{self, JoinHandle};
 
 use crate::checkpointer::{Checkpointer, Message};
 use crate::journal::JournalError;
+use crate::scrub::Scrub;
 use crate::shared::Shared;
 use crate::writer::Writer;
 
@@ -14,13 +15,17 @@ use crate::writer::Writer;
 pub(crate) struct Threads {
     writer: JoinHandle<()>,
     checkpointer: JoinHandle<()>,
+    scrub: Option<ScrubThread>,
 }
+
+/// It ends when the sender is gone.
+struct ScrubThread(Sender<()>, JoinHandle<()>);
 
 /// A thread panicked or was gone before it was asked to end.
 pub(crate) struct EndedEarly;
 
 impl Threads {
-    /// Starts both.
+    /// Starts them.
     pub(crate) fn start(
         shared: &Arc<Shared>,
         writer: Writer,
@@ -47,6 +52,7 @@ impl Threads {
         Ok(Self {
             writer,
             checkpointer,
+            scrub: start_scrub(shared)?,
         })
     }
 
@@ -63,6 +69,12 @@ impl Threads {
                 "closed from a callback of the writer".into(),
             )));
         }
+        if let Some(ScrubThread(stop, scrub)) = self.scrub {
+            drop(stop);
+            if scrub.join().is_err() {
+                tracing::error!("the scrub panicked");
+            }
+        }
         let writer = self.writer.join();
         let (reply, completed) = sync_channel(1);
         // A checkpointer that is gone cannot answer either, which is seen below.
@@ -74,6 +86,19 @@ impl Threads {
             (_, _, _) => Err(EndedEarly),
         }
     }
+}
+
+/// The scrub's thread, if there is to be one. It only reads, and nobody waits for it: whatever becomes of
+/// it, the journal goes on.
+fn start_scrub(shared: &Arc<Shared>) -> io::Result<Option<ScrubThread>> {
+    if shared.options.scrub_bytes_per_s == 0 {
+        return Ok(None);
+    }
+    let (stop, stopped) = channel();
+    let scrub = Scrub::new(shared, stopped);
+    let thread = thread::Builder::new().name("journal-scrub".into());
+    let thread = thread.spawn(move || scrub.run())?;
+    Ok(Some(ScrubThread(stop, thread)))
 }
 
 /// Ends the journal when one of its threads dies, so that nobody waits for it in vain.

@@ -25,6 +25,7 @@ pub use self::{
     row::{DATA_KEY_ROW, MAX_NAME_BYTES, Malformed, SealedRow},
     weakness::{MIN_SECRET_BYTES, PLACEHOLDERS, Weakness},
 };
+use crate::disk::{Disk, RealDisk};
 use crate::seal::HostKey;
 
 /// Memory for pages of the vault: small, as secrets are read at start and at rotations.
@@ -65,8 +66,13 @@ impl Vault {
     /// Opens the vault, or makes an empty one with mode 0600, and checks the whole file. A damaged
     /// vault is never replaced: restore it from a backup.
     pub fn open(path: &Path) -> Result<Self, VaultError> {
+        Self::open_on(&RealDisk, path)
+    }
+
+    /// As [`open`](Self::open), on another disk.
+    pub(crate) fn open_on(disk: &dyn Disk, path: &Path) -> Result<Self, VaultError> {
         let vault = Self {
-            database: database::open(path, CACHE_BYTES)?,
+            database: database::open_on(disk, path, CACHE_BYTES)?,
         };
         vault.write(|_created_if_missing| Ok(()))?;
         Ok(vault)

@@ -3,7 +3,6 @@
 //! It takes what is queued, decides in order what is chained, writes one batch, syncs once, and only
 //! then tells anyone. Batch n+1 is written after n is durable. Any error of the log ends it.
 
-use std::fs::File;
 use std::io;
 use std::mem;
 use std::ops::Range;
@@ -16,20 +15,19 @@ use crate::chains::Chains;
 use crate::checkpointer::Message;
 use crate::decision::{Decision, Opening, decide, fail, finish};
 use crate::directory::{Kind, Name};
+use crate::disk::{DiskFile, Open, lacks_descriptors};
 use crate::entry::Template;
-use crate::files::lacks_descriptors;
 use crate::frame::{FrameHeader, FrameWriter};
 use crate::journal::{Head, Receipt};
-use crate::log_file::{LogFile, OpenLog};
 use crate::options::{Committed, CommittedBatch, OnCommit};
 use crate::queue::Job;
-use crate::segment::{FrameRef, PAGE, Segment, SegmentHeader};
+use crate::segment::{FrameRef, PAGE, Segment, SegmentHeader, fresh_salt};
 use crate::shared::{Counters, Shared, lock};
 
 /// The segment that is written to, and where.
 pub(crate) struct ActiveLog {
     pub(crate) header: SegmentHeader,
-    pub(crate) file: Box<dyn LogFile>,
+    pub(crate) file: Box<dyn DiskFile>,
     pub(crate) segment: Arc<Segment>,
     /// The first free page.
     pub(crate) page: u64,
@@ -42,7 +40,6 @@ pub(crate) struct Writer {
     pub(crate) shared: Arc<Shared>,
     pub(crate) log: ActiveLog,
     pub(crate) chains: Chains,
-    pub(crate) open_log: OpenLog,
     pub(crate) on_commit: Option<OnCommit>,
     pub(crate) checkpointer: Sender<Message>,
     pub(crate) builder: BatchBuilder,
@@ -53,17 +50,24 @@ impl Writer {
     pub(crate) fn run(mut self) {
         let shared = Arc::clone(&self.shared);
         let mut jobs = Vec::new();
-        while shared.queue.take(&shared.options, &mut jobs) {
-            let room = self.make_room(&jobs);
-            let fits = *room.as_ref().unwrap_or(&false);
-            let mut decisions = decide(mem::take(&mut jobs), &mut self.chains, fits);
-            match room.and_then(|_| self.write(&mut decisions)) {
-                Ok(receipts) => finish(decisions, receipts),
-                Err(reason) => {
-                    shared.poison(&reason);
-                    fail(decisions, &reason);
-                    return;
-                }
+        while shared.queue.take(&shared.options, &mut jobs) && self.turn(mem::take(&mut jobs)) {}
+    }
+
+    /// Does the jobs of one batch and answers them. `false` if the log failed: the journal is
+    /// poisoned then, and nobody may write to it any more.
+    pub(crate) fn turn(&mut self, jobs: Vec<Job>) -> bool {
+        let room = self.make_room(&jobs);
+        let fits = *room.as_ref().unwrap_or(&false);
+        let mut decisions = decide(jobs, &mut self.chains, &self.shared.holds, fits);
+        match room.and_then(|_| self.write(&mut decisions)) {
+            Ok(receipts) => {
+                finish(decisions, receipts);
+                true
+            }
+            Err(reason) => {
+                self.shared.poison(&reason);
+                fail(decisions, &reason);
+                false
             }
         }
     }
@@ -71,6 +75,12 @@ impl Writer {
     /// Makes sure that the batch fits behind the last one, in a new segment if need be. `false` if
     /// there is no room on the disk.
     fn make_room(&mut self, jobs: &[Job]) -> Result<bool, String> {
+        let leave = jobs
+            .iter()
+            .any(|job| matches!(job, Job::LeaveSegment { .. }));
+        if leave && self.switch()? {
+            return Ok(true);
+        }
         let footprint = jobs.iter().map(Job::footprint).sum();
         let pages = pages_for(footprint);
         if footprint == 0 || self.log.page + pages <= self.log.header.last_page() {
@@ -101,10 +111,10 @@ impl Writer {
             prev: self.log.header.id,
             first: self.log.next,
             pages: shared.options.segment_pages(),
-            salt: rand::random(),
+            salt: fresh_salt(),
         };
-        let (mut file, reader) = opened;
-        self.begin_segment(spare, &mut *file, &header)
+        let (file, reader) = opened;
+        self.begin_segment(spare, &*file, &header)
             .map_err(|error| log_error(&error))?;
         let segment = Segment::of(reader, &header);
         shared.heads.set_active(id, None)?;
@@ -122,15 +132,22 @@ impl Writer {
 
     /// Opens a spare for writing and for reading: the two descriptors that a segment needs, which
     /// stay with the file when it gets its new name.
-    fn open_spare(&self, spare: u64) -> io::Result<(Box<dyn LogFile>, File)> {
-        let path = self.shared.directory.path(Name::new(Kind::Spare, spare));
-        Ok(((self.open_log)(&path)?, File::open(&path)?))
+    fn open_spare(&self, spare: u64) -> io::Result<(Box<dyn DiskFile>, Box<dyn DiskFile>)> {
+        let directory = &self.shared.directory;
+        let (disk, path) = (
+            directory.disk(),
+            directory.path(Name::new(Kind::Spare, spare)),
+        );
+        Ok((
+            disk.open(&path, Open::Write)?,
+            disk.open(&path, Open::Read)?,
+        ))
     }
 
     fn begin_segment(
         &self,
         spare: u64,
-        file: &mut dyn LogFile,
+        file: &dyn DiskFile,
         header: &SegmentHeader,
     ) -> io::Result<()> {
         let directory = &self.shared.directory;
@@ -139,7 +156,7 @@ impl Writer {
             Name::new(Kind::Segment, header.id),
         );
         write_headers(file, header)?;
-        file.sync()?;
+        file.sync_data()?;
         directory.rename(spare, name)?;
         directory.sync()
     }
@@ -161,9 +178,12 @@ impl Writer {
         let at = self.log.page * PAGE;
         self.log
             .file
-            .write_at(at, bytes)
+            .write_at(bytes, at)
             .map_err(|error| log_error(&error))?;
-        self.log.file.sync().map_err(|error| log_error(&error))?;
+        self.log
+            .file
+            .sync_data()
+            .map_err(|error| log_error(&error))?;
         self.log.page += pages;
         let number = self.log.next;
         self.log.next += 1;
@@ -233,7 +253,11 @@ impl Writer {
                         head.hash = chain.hash;
                     }
                 }
-                Decision::Opened(_) | Decision::Barrier(_) | Decision::Refused(..) => {}
+                Decision::Opened(_)
+                | Decision::Released(_)
+                | Decision::Left(_)
+                | Decision::Barrier(_)
+                | Decision::Refused(..) => {}
             }
         }
         laid
@@ -308,10 +332,10 @@ impl Laid {
 }
 
 /// Writes both copies of a segment's header.
-pub(crate) fn write_headers(file: &mut dyn LogFile, header: &SegmentHeader) -> io::Result<()> {
+pub(crate) fn write_headers(file: &dyn DiskFile, header: &SegmentHeader) -> io::Result<()> {
     let bytes = header.encode();
-    file.write_at(0, &bytes)?;
-    file.write_at(header.last_page() * PAGE, &bytes)
+    file.write_at(&bytes, 0)?;
+    file.write_at(&bytes, header.last_page() * PAGE)
 }
 
 fn frame_header<'a>(chain: &'a str, entry: &Template, seq: u64, batch: u64) -> FrameHeader<'a> {

@@ -4,59 +4,151 @@ use std::fs;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use redb::{Builder, Database, DatabaseError};
 use serde_json::json;
 
 use super::*;
+use crate::disk::DiskFile;
+use crate::disk::Open;
 use crate::journal::Receipt;
-use crate::log_file::LogFile;
 
-/// A log file that fails once its countdown, shared by all of them, has run out.
+/// A disk whose log segments fail, once open for writing, when a countdown that all of them share
+/// has run out; and on which some of them cannot be opened for want of descriptors.
+#[derive(Clone)]
 struct Failing {
-    inner: Box<dyn LogFile>,
     left: Arc<AtomicU64>,
     short: bool,
+    without_descriptor: Arc<AtomicU64>,
 }
 
 impl Failing {
-    fn tick(&self) -> io::Result<()> {
-        let count_down = |left: u64| left.checked_sub(1);
-        let spent = self
-            .left
-            .fetch_update(Ordering::SeqCst, Ordering::SeqCst, count_down);
-        spent
-            .map(|_| ())
-            .map_err(|_empty| io::Error::from_raw_os_error(5))
+    fn after(operations: u64, short: bool) -> Arc<Self> {
+        Arc::new(Self {
+            left: Arc::new(AtomicU64::new(operations)),
+            short,
+            without_descriptor: Arc::default(),
+        })
+    }
+
+    fn is_log(path: &Path) -> bool {
+        let name = path.file_name().and_then(|name| name.to_str()).unwrap();
+        ["seg-", "spare-", "tmp-"]
+            .iter()
+            .any(|prefix| name.starts_with(prefix))
     }
 }
 
-impl LogFile for Failing {
-    fn write_at(&mut self, offset: u64, bytes: &[u8]) -> io::Result<()> {
+fn count_down(counter: &AtomicU64) -> bool {
+    let down = |left: u64| left.checked_sub(1);
+    let spent = counter.fetch_update(Ordering::SeqCst, Ordering::SeqCst, down);
+    spent.is_ok()
+}
+
+impl Disk for Failing {
+    fn open(&self, path: &Path, how: Open) -> io::Result<Box<dyn DiskFile>> {
+        const EMFILE: i32 = 24;
+        let inner = RealDisk.open(path, how)?;
+        if how != Open::Write || !Self::is_log(path) {
+            return Ok(inner);
+        }
+        if count_down(&self.without_descriptor) {
+            return Err(io::Error::from_raw_os_error(EMFILE));
+        }
+        let disk = self.clone();
+        Ok(Box::new(FailingFile { inner, disk }))
+    }
+
+    fn database(
+        &self,
+        path: &Path,
+        builder: &Builder,
+        new: bool,
+    ) -> Result<Database, DatabaseError> {
+        RealDisk.database(path, builder, new)
+    }
+
+    fn exists(&self, path: &Path) -> bool {
+        RealDisk.exists(path)
+    }
+
+    fn len(&self, path: &Path) -> io::Result<u64> {
+        RealDisk.len(path)
+    }
+
+    fn list(&self, folder: &Path) -> io::Result<Vec<String>> {
+        RealDisk.list(folder)
+    }
+
+    fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
+        RealDisk.rename(from, to)
+    }
+
+    fn remove(&self, path: &Path) -> io::Result<()> {
+        RealDisk.remove(path)
+    }
+
+    fn make_directory(&self, path: &Path) -> io::Result<()> {
+        RealDisk.make_directory(path)
+    }
+}
+
+struct FailingFile {
+    inner: Box<dyn DiskFile>,
+    disk: Failing,
+}
+
+impl FailingFile {
+    fn tick(&self) -> io::Result<()> {
+        if count_down(&self.disk.left) {
+            return Ok(());
+        }
+        Err(io::Error::from_raw_os_error(5))
+    }
+}
+
+impl DiskFile for FailingFile {
+    fn read_at(&self, into: &mut [u8], offset: u64) -> io::Result<usize> {
+        self.inner.read_at(into, offset)
+    }
+
+    fn write_at(&self, bytes: &[u8], offset: u64) -> io::Result<()> {
         if let Err(error) = self.tick() {
-            if self.short {
-                self.inner.write_at(offset, &bytes[..bytes.len() / 2])?;
+            if self.disk.short {
+                self.inner.write_at(&bytes[..bytes.len() / 2], offset)?;
             }
             return Err(error);
         }
-        self.inner.write_at(offset, bytes)
+        self.inner.write_at(bytes, offset)
     }
 
-    fn sync(&mut self) -> io::Result<()> {
+    fn set_len(&self, len: u64) -> io::Result<()> {
+        self.inner.set_len(len)
+    }
+
+    fn len(&self) -> io::Result<u64> {
+        self.inner.len()
+    }
+
+    fn sync_data(&self) -> io::Result<()> {
         self.tick()?;
-        self.inner.sync()
+        self.inner.sync_data()
+    }
+
+    fn sync_all(&self) -> io::Result<()> {
+        self.inner.sync_all()
+    }
+
+    fn give_back(&self, offset: u64, len: u64) -> io::Result<()> {
+        self.inner.give_back(offset, len)
+    }
+
+    fn try_lock(&self) -> io::Result<bool> {
+        self.inner.try_lock()
     }
 }
 
-fn failing_after(left: &Arc<AtomicU64>, short: bool) -> OpenLog {
-    let left = Arc::clone(left);
-    let open = real();
-    Arc::new(move |path| {
-        let file: Box<dyn LogFile> = Box::new(Failing {
-            inner: open(path)?,
-            left: Arc::clone(&left),
-            short,
-        });
-        Ok(file)
-    })
+fn open_on(disk: &Arc<Failing>, dir: &Path) -> Result<LocalJournal, StartError> {
+    LocalJournal::open_on(Arc::<Failing>::clone(disk), dir, options(), None)
 }
 
 fn options() -> Options {
@@ -134,9 +226,8 @@ fn a_failed_write_or_sync_ends_the_journal_and_loses_nothing_acknowledged() {
     // Beyond the first segment, so that failures hit its batches, a switch, and batches after it.
     for operations in 3..70 {
         let dir = tempfile::tempdir().unwrap();
-        let left = Arc::new(AtomicU64::new(operations));
-        let open_log = failing_after(&left, operations % 2 == 0);
-        let journal = LocalJournal::open_with(dir.path(), options(), None, open_log).unwrap();
+        let disk = Failing::after(operations, operations % 2 == 0);
+        let journal = open_on(&disk, dir.path()).unwrap();
         let acknowledged = append_until_failure(&journal);
         let status = journal.status();
         assert!(status.poisoned.is_some());
@@ -156,9 +247,7 @@ fn a_failed_write_or_sync_ends_the_journal_and_loses_nothing_acknowledged() {
 fn what_waits_behind_a_failed_batch_is_refused_too() {
     let dir = tempfile::tempdir().unwrap();
     // Two headers and a sync make the first segment; the first batch's write is the fourth.
-    let left = Arc::new(AtomicU64::new(3));
-    let open_log = failing_after(&left, false);
-    let journal = LocalJournal::open_with(dir.path(), options(), None, open_log).unwrap();
+    let journal = open_on(&Failing::after(3, false), dir.path()).unwrap();
     let (send, receive) = channel();
     let epoch = Journal::open(&journal, "acme").unwrap().epoch;
     for position in 0..10 {
@@ -203,15 +292,11 @@ fn what_waits_behind_a_failed_batch_is_refused_too() {
 #[test]
 fn a_recovery_that_fails_anywhere_is_repeated_with_the_same_result() {
     let dir = tempfile::tempdir().unwrap();
-    let left = Arc::new(AtomicU64::new(40));
-    let open_log = failing_after(&left, true);
-    let journal = LocalJournal::open_with(dir.path(), options(), None, open_log).unwrap();
+    let journal = open_on(&Failing::after(40, true), dir.path()).unwrap();
     let acknowledged = append_until_failure(&journal);
     drop(journal);
     for operations in 0..100 {
-        let left = Arc::new(AtomicU64::new(operations));
-        let open_log = failing_after(&left, true);
-        match LocalJournal::open_with(dir.path(), options(), None, open_log) {
+        match open_on(&Failing::after(operations, true), dir.path()) {
             Ok(journal) => {
                 assert!(operations > 3);
                 drop(journal);
@@ -248,23 +333,11 @@ fn a_failed_spare_is_left_to_be_zeroed_again() {
 
 #[test]
 fn a_segment_that_cannot_be_opened_for_want_of_descriptors_refuses_and_harms_nothing() {
-    const EMFILE: i32 = 24;
     let dir = tempfile::tempdir().unwrap();
-    let refusals = Arc::new(AtomicU64::new(0));
-    let open_log: OpenLog = {
-        let (refusals, open) = (Arc::clone(&refusals), real());
-        Arc::new(move |path| {
-            let refuse = |left: u64| left.checked_sub(1);
-            let spent = refusals.fetch_update(Ordering::SeqCst, Ordering::SeqCst, refuse);
-            match spent {
-                Ok(_) => Err(io::Error::from_raw_os_error(EMFILE)),
-                Err(_none_left) => open(path),
-            }
-        })
-    };
-    let journal = LocalJournal::open_with(dir.path(), options(), None, open_log).unwrap();
+    let disk = Failing::after(u64::MAX, false);
+    let journal = open_on(&disk, dir.path()).unwrap();
     let opened = Journal::open(&journal, "acme").unwrap();
-    refusals.store(3, Ordering::SeqCst);
+    disk.without_descriptor.store(3, Ordering::SeqCst);
     let (mut acknowledged, mut refused) = (Vec::new(), 0);
     // Several segments' worth: the first switch is refused three times, and then goes on.
     while acknowledged.len() < 40 {

@@ -2,13 +2,15 @@
 
 use std::sync::Arc;
 
-/// Rows, and the seqs that the chains stand at with them.
+use crate::journal::Head;
+
+/// Rows, and the entries that the chains stand at with them.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Batch {
     /// Written in order; a later one replaces an earlier one of the same place.
     pub puts: Vec<Put>,
-    /// (chain, last seq). The seq must be durable in the journal by now.
-    pub applied: Vec<(Arc<str>, u64)>,
+    /// (chain, its last entry that is in). It must be durable in the journal by now.
+    pub applied: Vec<(Arc<str>, Head)>,
 }
 
 /// One row.

@@ -5,7 +5,7 @@
 use redb::TableDefinition;
 
 /// Grows with any change below; a file of another format is rebuilt.
-pub(super) const FORMAT: u32 = 1;
+pub(super) const FORMAT: u32 = 2;
 
 /// The highest alert id, for the upper end of ranges.
 pub(super) const LAST_ID: &[u8; 16] = &[0xff; 16];
@@ -16,8 +16,9 @@ pub(super) const LAST_KEY: &[u8; 32] = &[0xff; 32];
 /// Nothing -> the format of the file.
 pub(super) const META: TableDefinition<'_, (), u32> = TableDefinition::new("format");
 
-/// Chain -> the last seq that is in the other tables.
-pub(super) const APPLIED: TableDefinition<'_, &str, u64> = TableDefinition::new("applied");
+/// Chain -> the last entry that is in the other tables: its seq and its hash.
+pub(super) type AppliedValue = (u64, &'static [u8; 32]);
+pub(super) const APPLIED: TableDefinition<'_, &str, AppliedValue> = TableDefinition::new("applied");
 
 /// (chain, received in ms, alert id) -> alert: a chain's alerts in the order they came.
 pub(super) type AlertKey = (&'static str, u64, &'static [u8; 16]);

@@ -5,10 +5,11 @@ use redb::{Durability, ReadableTable, StorageError, Table, WriteTransaction};
 use super::{
     Batch, ProjectionError, Projections, Put,
     tables::{
-        ALERT_CHAINS, ALERTS, APPLIED, AlertChainKey, AlertKey, CLAIMS, ClaimKey, ClaimValue,
-        EXPIRIES, ExpiryKey, FORMAT, LAST_ID, LAST_KEY, META, SNAPSHOTS, SnapshotValue,
+        ALERT_CHAINS, ALERTS, APPLIED, AlertChainKey, AlertKey, AppliedValue, CLAIMS, ClaimKey,
+        ClaimValue, EXPIRIES, ExpiryKey, FORMAT, LAST_ID, LAST_KEY, META, SNAPSHOTS, SnapshotValue,
     },
 };
+use crate::journal::Head;
 
 impl Projections {
     /// Marks a new file with our format, durably; refuses a file that has another one.
@@ -44,7 +45,7 @@ impl Projections {
 /// The tables, open for writing.
 pub(super) struct Tables<'t> {
     meta: Table<'t, (), u32>,
-    applied: Table<'t, &'static str, u64>,
+    applied: Table<'t, &'static str, AppliedValue>,
     alerts: Table<'t, AlertKey, &'static [u8]>,
     alert_chains: Table<'t, AlertChainKey, u64>,
     claims: Table<'t, ClaimKey, ClaimValue>,
@@ -69,8 +70,8 @@ impl<'t> Tables<'t> {
         for put in &batch.puts {
             self.put(put)?;
         }
-        for (chain, seq) in &batch.applied {
-            self.applied.insert(chain.as_ref(), seq)?;
+        for (chain, Head { seq, hash }) in &batch.applied {
+            self.applied.insert(chain.as_ref(), (*seq, hash))?;
         }
         Ok(())
     }

@@ -27,6 +27,7 @@ impl Recovery<'_> {
                 }
             };
             self.fold.add_record(&chain, good.as_ref(), whole);
+            self.fold.mention(&chain, record.head.seq);
             proven.extend(good.map(|good| (chain, good)));
         }
         self.records = proven;
@@ -35,11 +36,12 @@ impl Recovery<'_> {
 
     /// How far a chain's file is good, and whether that is as far as its record says.
     fn examine(&self, chain: &str, record: &Record) -> io::Result<(Option<Record>, bool)> {
+        let disk = self.directory.disk();
         let path = self.directory.tenant_path(chain);
-        if ends_in(&path, chain, record)? {
+        if ends_in(disk, &path, chain, record)? {
             return Ok((Some(*record), true));
         }
-        Ok((good_prefix(&path, chain, record)?, false))
+        Ok((good_prefix(disk, &path, chain, record)?, false))
     }
 
     /// Cuts the files of every chain that the journal knows back to its record: what lies beyond was
@@ -73,10 +75,11 @@ impl Recovery<'_> {
     }
 
     fn cut_files_of(&self, chain: &str, record: Option<&Record>) -> io::Result<()> {
+        let disk = self.directory.disk();
         let offset = record.map_or(0, |record| record.offset);
-        cut_back(&self.directory.tenant_path(chain), offset)?;
+        cut_back(disk, &self.directory.tenant_path(chain), offset)?;
         let offset = record.map_or(0, |record| record.evidence_offset);
-        cut_back(&self.directory.evidence_path(chain), offset)
+        cut_back(disk, &self.directory.evidence_path(chain), offset)
     }
 
     /// Remembers that a chain's files are of no use, if the error is about what stands in their

@@ -8,6 +8,7 @@ use std::time::Duration;
 use serde_json::json;
 
 use super::*;
+use crate::disk::RealDisk;
 use crate::draft::Draft;
 use crate::journal::{Append, Journal as _, JournalError};
 use crate::local::LocalJournal;
@@ -56,7 +57,7 @@ fn fill(dir: &Path, entries: u64) -> u64 {
 fn losing_a_segment_that_was_copied_leaves_a_journal_that_starts() {
     let dir = tempfile::tempdir().unwrap();
     let batches = fill(dir.path(), 16);
-    let directory = Directory::open(dir.path()).unwrap();
+    let directory = Directory::open(dir.path(), Arc::new(RealDisk)).unwrap();
     let heads = Heads::open(&directory).unwrap();
     heads.set_copied(batches).unwrap();
     let active = heads.meta().unwrap().active;

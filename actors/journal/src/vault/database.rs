@@ -2,17 +2,17 @@
 
 use std::{
     any::Any,
-    fs::{File, OpenOptions},
     io,
-    os::unix::fs::OpenOptionsExt,
     panic::{AssertUnwindSafe, catch_unwind},
     path::Path,
 };
 
 use redb::{
-    CommitError, Database, DatabaseError, SetDurabilityError, StorageError as RedbStorageError,
-    TableError, TransactionError, backends::FileBackend,
+    Builder, CommitError, Database, DatabaseError, SetDurabilityError,
+    StorageError as RedbStorageError, TableError, TransactionError,
 };
+
+use crate::disk::{Disk, Open, parent_of};
 
 /// What went wrong with a database file.
 #[derive(Debug, thiserror::Error)]
@@ -30,32 +30,47 @@ pub enum StoreError {
 
 /// Opens the file, or makes it with mode 0600. Checks the checksum of every page, so the time
 /// grows with the file. What a crash left undone is repaired on the way.
-pub(crate) fn open(path: &Path, cache_bytes: usize) -> Result<Database, StoreError> {
-    let is_new = !path.exists();
-    let file = OpenOptions::new()
-        .read(true)
-        .write(true)
-        .create(true)
-        .truncate(false)
-        .mode(0o600)
-        .open(path)?;
-    let database = open_checked(file, cache_bytes)?;
-    if is_new {
-        sync_directory_of(path)?;
+pub(crate) fn open_on(
+    disk: &dyn Disk,
+    path: &Path,
+    cache_bytes: usize,
+) -> Result<Database, StoreError> {
+    let mut builder = Builder::new();
+    builder
+        .set_cache_size(cache_bytes)
+        .set_check_integrity_on_open(true);
+    if !disk.exists(path) {
+        make(disk, path, &builder)?;
     }
+    let database = open_checked(|| disk.database(path, &builder, false))?;
+    // Also for a file that was there: whoever made it may have ended before its name was durable,
+    // and then a power cut would take it with all that was committed since.
+    disk.sync_directory(parent_of(path))?;
     Ok(database)
+}
+
+/// Makes an empty database beside its place and moves it there whole: a crash in between leaves
+/// none, not half a one that every later start would take for damage.
+fn make(disk: &dyn Disk, path: &Path, builder: &Builder) -> Result<(), StoreError> {
+    let mut fresh = path.as_os_str().to_owned();
+    fresh.push(".new");
+    let fresh = Path::new(&fresh);
+    if disk.exists(fresh) {
+        disk.remove(fresh)?;
+    }
+    // Made here because redb would make it readable to everybody.
+    disk.open(fresh, Open::Make)?;
+    drop(open_checked(|| disk.database(fresh, builder, true))?);
+    disk.rename(fresh, path)?;
+    Ok(())
 }
 
 /// A damaged file can make redb panic where it trusts its own bytes; that is damage too, and must
 /// not take the process down at every start.
-fn open_checked(file: File, cache_bytes: usize) -> Result<Database, StoreError> {
-    let opening = AssertUnwindSafe(move || {
-        Database::builder()
-            .set_cache_size(cache_bytes)
-            .set_check_integrity_on_open(true)
-            .create_with_backend(FileBackend::new(file)?)
-    });
-    match catch_unwind(opening) {
+fn open_checked(
+    open: impl FnOnce() -> Result<Database, DatabaseError>,
+) -> Result<Database, StoreError> {
+    match catch_unwind(AssertUnwindSafe(open)) {
         Ok(opened) => opened.map_err(refused_at_open),
         Err(panic) => Err(StoreError::Damaged(panic_message(panic.as_ref()))),
     }
@@ -72,14 +87,6 @@ fn refused_at_open(error: DatabaseError) -> StoreError {
         return StoreError::Damaged(cause.to_string());
     }
     named(&error.into())
-}
-
-/// Without this the new file's name may be gone after a power cut, with all that was committed.
-fn sync_directory_of(path: &Path) -> io::Result<()> {
-    let parent = path
-        .parent()
-        .filter(|parent| !parent.as_os_str().is_empty());
-    File::open(parent.unwrap_or_else(|| Path::new(".")))?.sync_all()
 }
 
 fn panic_message(panic: &(dyn Any + Send)) -> String {

@@ -76,3 +76,28 @@ fn a_file_of_another_format_is_as_good_as_damaged() {
         "{error}"
     );
 }
+
+/// The file of format 1, which had no hash beside the seq that a chain stands at: the type of a table
+/// tells it apart before its number is read.
+#[test]
+fn a_file_of_an_earlier_format_is_as_good_as_damaged() {
+    let fixture = Fixture::new();
+    let database = Database::create(fixture.path()).unwrap();
+    let transaction = database.begin_write().unwrap();
+    let format: TableDefinition<'_, (), u32> = TableDefinition::new("format");
+    let applied: TableDefinition<'_, &str, u64> = TableDefinition::new("applied");
+    transaction
+        .open_table(format)
+        .unwrap()
+        .insert((), 1)
+        .unwrap();
+    transaction
+        .open_table(applied)
+        .unwrap()
+        .insert("acme", 12)
+        .unwrap();
+    transaction.commit().unwrap();
+    drop(database);
+    let error = Projections::open(&fixture.path(), CACHE).unwrap_err();
+    assert!(matches!(error, ProjectionError::Damaged(_)), "{error}");
+}

@@ -101,7 +101,10 @@ impl Model {
 }
 
 fn agree(projections: &Projections, model: &Model) -> Result<(), TestCaseError> {
-    let applied: Vec<_> = model.applied.clone().into_iter().collect();
+    let applied = model.applied.iter();
+    let applied: Vec<_> = applied
+        .map(|(name, seq)| (name.clone(), at(*seq)))
+        .collect();
     prop_assert_eq!(projections.all_applied().unwrap(), applied);
     for chain in CHAINS {
         prop_assert_eq!(
