@@ -4,17 +4,27 @@ use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read as _};
 use std::path::Path;
 
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
+use self::line::{EntryLine, between_quotes, text};
 use crate::GENESIS;
-use crate::draft::check_object;
-use crate::entry::chain_hash;
 use crate::journal::Head;
+
+pub use self::{
+    checkpointed::Checkpointed,
+    comparison::{Comparison, Parting, compare, compare_files},
+    known::Known,
+};
+
+mod checkpointed;
+mod comparison;
+mod known;
+mod line;
 
 /// Longest line that is read; a longer one is no entry.
 const MAX_LINE: u64 = 64 << 20;
-/// Deepest nesting of an entry.
-const MAX_DEPTH: usize = 64;
+/// What is read of a file at a time.
+const READ_BYTES: usize = 256 << 10;
 
 /// What a verification found.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,8 +35,9 @@ pub struct VerifyReport {
     pub entries: u64,
     /// The last good entry.
     pub head: Option<Head>,
-    /// What is wrong: `half_line`, `canonical`, `tenant`, `seq`, `chain`, and `truncated` after
-    /// [`expecting`](Self::expecting).
+    /// What is wrong: `half_line`, `canonical`, `tenant`, `seq`, `chain`; `truncated` after
+    /// [`expecting`](Self::expecting), `receipt` beside [`Known`] entries, `mirror` beside
+    /// another copy, `checkpoint` and `another_chain` beside a [`Checkpointed`] tree.
     pub kind: Option<&'static str>,
     /// The first seq at which the file is not what it must be.
     pub divergent_seq: Option<u64>,
@@ -74,31 +85,95 @@ impl VerifyReport {
     }
 }
 
+/// A good entry, as a verification passes it.
+#[derive(Debug, Clone, Copy)]
+pub struct Passed<'a> {
+    /// The entry's place and hash.
+    pub entry: Head,
+    /// The exact bytes of the line, without its newline.
+    pub line: &'a [u8],
+}
+
 /// Verifies the chain in a file.
 pub fn verify_file(path: &Path) -> io::Result<VerifyReport> {
-    verify_lines(BufReader::new(File::open(path)?))
+    verify_lines(open(path)?)
+}
+
+/// The same, and shows each good entry to `each`, in order.
+pub fn verify_file_each(path: &Path, each: impl FnMut(Passed<'_>)) -> io::Result<VerifyReport> {
+    verify_each(open(path)?, each)
+}
+
+fn open(path: &Path) -> io::Result<impl BufRead> {
+    Ok(BufReader::with_capacity(READ_BYTES, File::open(path)?))
 }
 
 /// Verifies a chain, line by line, until its end or its first fault. Errors are the reader's own.
-pub fn verify_lines(mut lines: impl BufRead) -> io::Result<VerifyReport> {
-    let mut verifier = Verifier::default();
-    let mut line = Vec::new();
-    loop {
-        line.clear();
-        let mut limited = lines.by_ref().take(MAX_LINE);
-        if limited.read_until(b'\n', &mut line)? == 0 {
-            return Ok(verifier.report(None));
+pub fn verify_lines(lines: impl BufRead) -> io::Result<VerifyReport> {
+    verify_each(lines, |_passed| {})
+}
+
+/// The same, and shows each good entry to `each`, in order.
+pub fn verify_each(
+    lines: impl BufRead,
+    mut each: impl FnMut(Passed<'_>),
+) -> io::Result<VerifyReport> {
+    let mut walk = Walk::new(lines);
+    while let Some(passed) = walk.step()? {
+        each(passed);
+    }
+    Ok(walk.report())
+}
+
+/// A chain on its way through verification.
+struct Walk<R> {
+    lines: R,
+    line: Vec<u8>,
+    verifier: Verifier,
+    fault: Option<Fault>,
+}
+
+impl<R: BufRead> Walk<R> {
+    fn new(lines: R) -> Self {
+        Self {
+            lines,
+            line: Vec::new(),
+            verifier: Verifier::default(),
+            fault: None,
         }
-        if let Err(fault) = verifier.add(&line) {
-            return Ok(verifier.report(Some(fault)));
+    }
+
+    /// The next good entry; `None` at the end, and from the first fault on.
+    fn step(&mut self) -> io::Result<Option<Passed<'_>>> {
+        if self.fault.is_some() {
+            return Ok(None);
         }
+        self.line.clear();
+        let mut limited = self.lines.by_ref().take(MAX_LINE);
+        if limited.read_until(b'\n', &mut self.line)? == 0 {
+            return Ok(None);
+        }
+        match self.verifier.add(&self.line) {
+            Ok(passed) => Ok(Some(passed)),
+            Err(fault) => {
+                self.fault = Some(fault);
+                Ok(None)
+            }
+        }
+    }
+
+    fn report(self) -> VerifyReport {
+        self.verifier.report(self.fault)
     }
 }
 
-#[derive(Default)]
+/// What the next line has to follow.
 struct Verifier {
     head: Option<Head>,
-    tenant: Option<String>,
+    /// The last hash in hex; zeros before the first entry.
+    head_hex: [u8; 64],
+    /// The first entry's `tenant_id` as it stands there, with its quotes; empty before it.
+    tenant_id: Vec<u8>,
 }
 
 struct Fault {
@@ -115,6 +190,25 @@ impl Fault {
             observed: None,
         }
     }
+
+    /// A hash that is not the one that belongs there.
+    fn chain(expected_hex: &[u8], observed: &[u8]) -> Self {
+        Self {
+            kind: "chain",
+            expected: Some(String::from_utf8_lossy(expected_hex).into_owned()),
+            observed: Some(text(observed)),
+        }
+    }
+}
+
+impl Default for Verifier {
+    fn default() -> Self {
+        Self {
+            head: None,
+            head_hex: hex_of(&GENESIS),
+            tenant_id: Vec::new(),
+        }
+    }
 }
 
 impl Verifier {
@@ -122,54 +216,46 @@ impl Verifier {
         self.head.map_or(0, |head| head.seq + 1)
     }
 
-    fn add(&mut self, line: &[u8]) -> Result<(), Fault> {
+    fn add<'a>(&mut self, line: &'a [u8]) -> Result<Passed<'a>, Fault> {
         let line = line
             .strip_suffix(b"\n")
             .ok_or_else(|| Fault::new("half_line"))?;
-        let mut entry = canonical_object(line).ok_or_else(|| Fault::new("canonical"))?;
-        let tenant = text(&entry, "tenant_id")
-            .ok_or_else(|| Fault::new("canonical"))?
-            .to_owned();
-        if *self.tenant.get_or_insert_with(|| tenant.clone()) != tenant {
-            return Err(Fault::new("tenant"));
-        }
-        let observed = entry.remove("hash");
-        let observed = observed
-            .as_ref()
-            .and_then(Value::as_str)
-            .unwrap_or_default()
-            .to_owned();
-        let claimed = text(&entry, "previous_hash").unwrap_or_default().to_owned();
-        let hash = hash_of(&entry, &claimed)?;
-        let seq = entry.get("seq").and_then(Value::as_u64);
-        if seq != Some(self.next()) {
+        let entry = EntryLine::read(line).ok_or_else(|| Fault::new("canonical"))?;
+        self.check_tenant(entry.tenant_id)?;
+        if integer(entry.seq) != Some(self.next()) {
             return Err(Fault {
-                observed: Some(observed),
+                observed: Some(text(entry.hash)),
                 ..Fault::new("seq")
             });
         }
-        let previous = hex::encode(self.head.map_or(GENESIS, |head| head.hash));
-        if claimed != previous {
-            let (expected, observed) = (Some(previous), Some(claimed));
-            return Err(Fault {
-                kind: "chain",
-                expected,
-                observed,
-            });
+        if between_quotes(entry.previous_hash) != Some(&self.head_hex) {
+            return Err(Fault::chain(&self.head_hex, entry.previous_hash));
         }
-        let expected = hex::encode(hash);
-        if observed != expected {
-            let (expected, observed) = (Some(expected), Some(observed));
-            return Err(Fault {
-                kind: "chain",
-                expected,
-                observed,
-            });
+        let hash = entry.hash_after(&self.head_hex);
+        let hash_hex = hex_of(&hash);
+        if between_quotes(entry.hash) != Some(&hash_hex) {
+            return Err(Fault::chain(&hash_hex, entry.hash));
         }
-        self.head = Some(Head {
+        let entry = Head {
             seq: self.next(),
             hash,
-        });
+        };
+        self.head = Some(entry);
+        self.head_hex = hash_hex;
+        Ok(Passed { entry, line })
+    }
+
+    /// A canonical text has one way to be written, so what is written tells whether it is the same.
+    fn check_tenant(&mut self, tenant_id: &[u8]) -> Result<(), Fault> {
+        if between_quotes(tenant_id).is_none() {
+            return Err(Fault::new("canonical"));
+        }
+        if self.tenant_id.is_empty() {
+            self.tenant_id.extend_from_slice(tenant_id);
+        }
+        if self.tenant_id != tenant_id {
+            return Err(Fault::new("tenant"));
+        }
         Ok(())
     }
 
@@ -191,23 +277,17 @@ impl Verifier {
     }
 }
 
-/// The entry, if the line is its one canonical form and keeps the rules of all our entries.
-fn canonical_object(line: &[u8]) -> Option<Map<String, Value>> {
-    let entry: Value = serde_json::from_slice(line).ok()?;
-    let Value::Object(members) = entry else {
-        return None;
-    };
-    check_object(&members, MAX_DEPTH).ok()?;
-    let canonical = serde_json_canonicalizer::to_vec(&members).ok()?;
-    (canonical == line).then_some(members)
+fn integer(value: &[u8]) -> Option<u64> {
+    std::str::from_utf8(value).ok()?.parse().ok()
 }
 
-fn hash_of(entry: &Map<String, Value>, previous_hex: &str) -> Result<[u8; 32], Fault> {
-    let canonical = serde_json_canonicalizer::to_vec(entry);
-    let canonical = canonical.map_err(|_unprintable| Fault::new("canonical"))?;
-    Ok(chain_hash(previous_hex.as_bytes(), &[&canonical]))
+fn hex_of(hash: &[u8; 32]) -> [u8; 64] {
+    let mut text = [0; 64];
+    // The one error is a wrong length, and both lengths are constants.
+    let encoded = hex::encode_to_slice(hash, &mut text);
+    debug_assert!(encoded.is_ok());
+    text
 }
 
-fn text<'a>(entry: &'a Map<String, Value>, key: &str) -> Option<&'a str> {
-    entry.get(key).and_then(Value::as_str)
-}
+#[cfg(test)]
+mod tests;
