@@ -1,0 +1,379 @@
+//! `proof.redb`: what is signed, and whose word there is for it.
+//!
+//! Every commit is immediate and two-phase. Nothing else says how much of the host log is signed, so
+//! where the log is and the database is not, nothing is opened.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+use std::sync::Arc;
+
+use redb::{
+    Builder, Database, Durability, ReadableDatabase as _, ReadableTable as _, TableDefinition,
+    WriteTransaction,
+};
+
+use super::checkpoint::{OpaqueId, SignedCheckpoint};
+use super::host_log::HostLog;
+use super::merkle::{Frontier, Hash};
+use super::notary::NotaryError;
+use super::note::{NoteSignature, VerifierKey};
+use crate::disk::{Disk as _, RealDisk, parent_of, writable};
+use crate::vault::{StoreError, database};
+
+/// Opaque id, number of the last leaf, hash of the last line, frontier.
+type ChainRow = (&'static [u8; 16], u64, &'static [u8; 32], &'static [u8]);
+type CosignatureRow = (u64, u64, &'static str);
+type KeyRow = (u64, &'static str, &'static str);
+
+const META: TableDefinition<'static, &'static str, &'static [u8]> = TableDefinition::new("meta");
+const CHAINS: TableDefinition<'static, &'static str, ChainRow> = TableDefinition::new("chains");
+const CHECKPOINTS: TableDefinition<'static, u64, &'static str> =
+    TableDefinition::new("checkpoints");
+const COSIGNATURES: TableDefinition<'static, &'static str, CosignatureRow> =
+    TableDefinition::new("cosignatures");
+const KEYS: TableDefinition<'static, u64, KeyRow> = TableDefinition::new("keys");
+
+const FILE: &str = "proof.redb";
+const CACHE_BYTES: usize = 4 << 20;
+const FORMAT: &[u8] = b"1";
+
+/// The number of the last leaf of a chain that has none in this log.
+const NO_LEAF: u64 = u64::MAX;
+
+/// What is signed of one chain.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct ChainRecord {
+    pub(super) opaque_id: OpaqueId,
+    /// Its tree.
+    pub(super) frontier: Frontier,
+    /// The leaf hash of its last line.
+    pub(super) last_line: Hash,
+    /// The number of its last leaf in the host log; none after a rebase.
+    pub(super) leaf: Option<u64>,
+}
+
+/// A witness's word.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Kept {
+    pub(super) key: VerifierKey,
+    /// The size of the checkpoint.
+    pub(super) size: u64,
+    /// When, in unix seconds.
+    pub(super) time: u64,
+    pub(super) line: NoteSignature,
+}
+
+/// A key of the log, in the order in which they came to be in force.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeyInForce {
+    /// The key.
+    pub key: VerifierKey,
+    /// Since when, in unix milliseconds; 0 for the first.
+    pub since_ms: u64,
+    /// The signed note that put it in force; none for the first.
+    pub statement: Option<String>,
+}
+
+/// The key before the one in force, while both sign.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Overlap {
+    pub(super) public_key: [u8; 32],
+    pub(super) until_ms: u64,
+}
+
+/// All that the database holds.
+pub(super) struct Contents {
+    pub(super) deployment: OpaqueId,
+    pub(super) public_key: [u8; 32],
+    pub(super) overlap: Option<Overlap>,
+    pub(super) chains: BTreeMap<Arc<str>, ChainRecord>,
+    pub(super) checkpoints: BTreeMap<u64, SignedCheckpoint>,
+    pub(super) cosignatures: Vec<Kept>,
+    pub(super) keys: Vec<KeyInForce>,
+}
+
+pub(super) struct Store {
+    database: Database,
+}
+
+/// One commit, in the making.
+pub(super) struct Change<'a>(&'a WriteTransaction);
+
+impl Store {
+    /// Opens the database; makes it where there is nothing that it could describe. `fresh` is then
+    /// the deployment's id and its first key.
+    pub(super) fn open(
+        folder: &Path,
+        fresh: (OpaqueId, &VerifierKey),
+    ) -> Result<Self, NotaryError> {
+        RealDisk.make_directory(folder).map_err(StoreError::from)?;
+        let path = folder.join(FILE);
+        if !path.exists() {
+            if HostLog::exists(folder).map_err(StoreError::from)? {
+                return Err(NotaryError::Lost(path.display().to_string()));
+            }
+            Self::create(&path, fresh)?;
+        }
+        Ok(Self {
+            database: database::open_on(&RealDisk, &path, CACHE_BYTES)?,
+        })
+    }
+
+    fn create(path: &Path, (deployment, key): (OpaqueId, &VerifierKey)) -> Result<(), StoreError> {
+        Self::make(path, |change| {
+            change.begin_log(deployment)?;
+            change.add_key(0, key, None)
+        })
+    }
+
+    /// Whether a folder has a database of this kind.
+    pub(super) fn is_in(folder: &Path) -> bool {
+        folder.join(FILE).exists()
+    }
+
+    /// Makes a copy in a folder that has none.
+    pub(super) fn copy_to(&self, folder: &Path) -> Result<(), StoreError> {
+        let all = self.contents()?;
+        Self::make(&folder.join(FILE), |change| {
+            change.begin_log(all.deployment)?;
+            for key in &all.keys {
+                change.add_key(key.since_ms, &key.key, key.statement.as_deref())?;
+            }
+            change.set_overlap(all.overlap)?;
+            for (chain, record) in &all.chains {
+                change.put_chain(chain, record)?;
+            }
+            for kept in &all.cosignatures {
+                change.put_cosignature(kept)?;
+            }
+            let mut points = all.checkpoints.values();
+            points.try_for_each(|point| change.put_checkpoint(point))
+        })
+    }
+
+    /// Makes a database beside its place and moves it there whole, so that a crash in between leaves
+    /// none instead of half a one.
+    fn make(
+        path: &Path,
+        fill: impl FnOnce(&Change<'_>) -> Result<(), StoreError>,
+    ) -> Result<(), StoreError> {
+        let fresh = path.with_extension("redb.new");
+        if fresh.exists() {
+            fs::remove_file(&fresh)?;
+        }
+        // Made here because redb would make it readable to everybody.
+        writable().open(&fresh)?;
+        let store = Self {
+            database: Builder::new().create(&fresh)?,
+        };
+        store.commit(|change| {
+            change.0.open_table(CHAINS)?;
+            change.put("format", FORMAT)?;
+            fill(change)
+        })?;
+        drop(store);
+        fs::rename(&fresh, path)?;
+        Ok(RealDisk.sync_directory(parent_of(path))?)
+    }
+
+    /// Makes a change durable, whole or not at all.
+    pub(super) fn commit(
+        &self,
+        change: impl FnOnce(&Change<'_>) -> Result<(), StoreError>,
+    ) -> Result<(), StoreError> {
+        let mut transaction = self.database.begin_write()?;
+        transaction.set_durability(Durability::Immediate)?;
+        transaction.set_two_phase_commit(true);
+        change(&Change(&transaction))?;
+        Ok(transaction.commit()?)
+    }
+
+    /// Reads everything.
+    pub(super) fn contents(&self) -> Result<Contents, StoreError> {
+        let read = self.database.begin_read()?;
+        let meta = read.open_table(META)?;
+        let meta = |key: &str| -> Result<Option<Vec<u8>>, StoreError> {
+            Ok(meta.get(key)?.map(|value| value.value().to_vec()))
+        };
+        if meta("format")?.as_deref() != Some(FORMAT) {
+            return Err(StoreError::Damaged("of another format".to_owned()));
+        }
+        let mut contents = Contents {
+            deployment: OpaqueId::new(exactly(meta("deployment")?, "deployment")?),
+            public_key: exactly(meta("key")?, "key")?,
+            overlap: match meta("overlap")? {
+                None => None,
+                Some(bytes) => Some(Overlap::decode(&bytes).ok_or_else(|| odd("overlap"))?),
+            },
+            chains: BTreeMap::new(),
+            checkpoints: BTreeMap::new(),
+            cosignatures: Vec::new(),
+            keys: Vec::new(),
+        };
+        for row in read.open_table(CHAINS)?.iter()? {
+            let (chain, record) = row?;
+            let record = ChainRecord::of(record.value()).ok_or_else(|| odd("chain"))?;
+            contents.chains.insert(Arc::from(chain.value()), record);
+        }
+        for row in read.open_table(CHECKPOINTS)?.iter()? {
+            let (size, note) = row?;
+            let point = SignedCheckpoint::parse(note.value().as_bytes());
+            let point = point
+                .ok()
+                .filter(|point| point.checkpoint().size == size.value());
+            let point = point.ok_or_else(|| odd("checkpoint"))?;
+            contents.checkpoints.insert(size.value(), point);
+        }
+        for row in read.open_table(COSIGNATURES)?.iter()? {
+            let (key, row) = row?;
+            let kept = Kept::of(key.value(), row.value()).ok_or_else(|| odd("cosignature"))?;
+            contents.cosignatures.push(kept);
+        }
+        for row in read.open_table(KEYS)?.iter()? {
+            let row = row?.1;
+            let key = KeyInForce::of(row.value()).ok_or_else(|| odd("key"))?;
+            contents.keys.push(key);
+        }
+        Ok(contents)
+    }
+}
+
+impl Change<'_> {
+    /// A chain as it is signed now.
+    pub(super) fn put_chain(&self, chain: &str, record: &ChainRecord) -> Result<(), StoreError> {
+        let mut chains = self.0.open_table(CHAINS)?;
+        let row = (
+            record.opaque_id.as_bytes(),
+            record.leaf.unwrap_or(NO_LEAF),
+            &record.last_line,
+            &*record.frontier.encode(),
+        );
+        chains.insert(chain, row)?;
+        Ok(())
+    }
+
+    /// A chain is known no longer.
+    pub(super) fn remove_chain(&self, chain: &str) -> Result<(), StoreError> {
+        self.0.open_table(CHAINS)?.remove(chain)?;
+        Ok(())
+    }
+
+    /// The newest checkpoint. Of the older ones those stay that a witness's word is of.
+    pub(super) fn put_checkpoint(&self, point: &SignedCheckpoint) -> Result<(), StoreError> {
+        let size = point.checkpoint().size;
+        let mut checkpoints = self.0.open_table(CHECKPOINTS)?;
+        checkpoints.insert(size, &*point.to_string())?;
+        let newest = checkpoints
+            .last()?
+            .map_or(size, |(newest, _)| newest.value());
+        let mut kept = vec![newest];
+        for row in self.0.open_table(COSIGNATURES)?.iter()? {
+            kept.push(row?.1.value().0);
+        }
+        checkpoints.retain(|size, _| kept.contains(&size))?;
+        Ok(())
+    }
+
+    /// A witness's newest word, in place of the one before it.
+    pub(super) fn put_cosignature(&self, kept: &Kept) -> Result<(), StoreError> {
+        let mut cosignatures = self.0.open_table(COSIGNATURES)?;
+        let row = (kept.size, kept.time, &*kept.line.to_string());
+        cosignatures.insert(&*kept.key.to_string(), row)?;
+        Ok(())
+    }
+
+    /// Another key is in force.
+    pub(super) fn add_key(
+        &self,
+        since_ms: u64,
+        key: &VerifierKey,
+        statement: Option<&str>,
+    ) -> Result<(), StoreError> {
+        self.put("key", key.public_key())?;
+        let mut keys = self.0.open_table(KEYS)?;
+        let number = keys.last()?.map_or(0, |(number, _)| number.value() + 1);
+        let statement = statement.unwrap_or_default();
+        keys.insert(number, (since_ms, &*key.to_string(), statement))?;
+        Ok(())
+    }
+
+    /// Until when the key before signs too; nothing when that is over.
+    pub(super) fn set_overlap(&self, overlap: Option<Overlap>) -> Result<(), StoreError> {
+        if let Some(Overlap {
+            public_key,
+            until_ms,
+        }) = overlap
+        {
+            let bytes = [public_key.as_slice(), &until_ms.to_le_bytes()].concat();
+            return self.put("overlap", &bytes);
+        }
+        self.0.open_table(META)?.remove("overlap")?;
+        Ok(())
+    }
+
+    /// A new, empty log: no checkpoint and no word of anybody counts for it.
+    pub(super) fn begin_log(&self, deployment: OpaqueId) -> Result<(), StoreError> {
+        self.put("deployment", deployment.as_bytes())?;
+        self.0.open_table(CHECKPOINTS)?.retain(|_, _| false)?;
+        self.0.open_table(COSIGNATURES)?.retain(|_, _| false)?;
+        Ok(())
+    }
+
+    fn put(&self, key: &str, value: &[u8]) -> Result<(), StoreError> {
+        self.0.open_table(META)?.insert(key, value)?;
+        Ok(())
+    }
+}
+
+impl ChainRecord {
+    fn of(row: (&[u8; 16], u64, &[u8; 32], &[u8])) -> Option<Self> {
+        let (opaque_id, leaf, last_line, frontier) = row;
+        Some(Self {
+            opaque_id: OpaqueId::new(*opaque_id),
+            frontier: Frontier::decode(frontier)?,
+            last_line: *last_line,
+            leaf: (leaf != NO_LEAF).then_some(leaf),
+        })
+    }
+}
+
+impl Kept {
+    fn of(key: &str, (size, time, line): (u64, u64, &str)) -> Option<Self> {
+        Some(Self {
+            key: VerifierKey::parse(key).ok()?,
+            size,
+            time,
+            line: NoteSignature::parse_lines(line).ok()?.pop()?,
+        })
+    }
+}
+
+impl KeyInForce {
+    fn of((since_ms, key, statement): (u64, &str, &str)) -> Option<Self> {
+        Some(Self {
+            key: VerifierKey::parse(key).ok()?,
+            since_ms,
+            statement: (!statement.is_empty()).then(|| statement.to_owned()),
+        })
+    }
+}
+
+impl Overlap {
+    fn decode(bytes: &[u8]) -> Option<Self> {
+        let (public_key, until_ms) = bytes.split_first_chunk()?;
+        Some(Self {
+            public_key: *public_key,
+            until_ms: u64::from_le_bytes(until_ms.try_into().ok()?),
+        })
+    }
+}
+
+fn exactly<const N: usize>(bytes: Option<Vec<u8>>, what: &str) -> Result<[u8; N], StoreError> {
+    let bytes = bytes.and_then(|bytes| bytes.try_into().ok());
+    bytes.ok_or_else(|| odd(what))
+}
+
+fn odd(what: &str) -> StoreError {
+    StoreError::Damaged(format!("a {what} in it is not readable"))
+}
