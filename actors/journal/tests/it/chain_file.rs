@@ -219,3 +219,25 @@ fn evidence_is_kept_beside_the_chain() {
     assert_eq!(journal.evidence("acme", 2).unwrap(), sets[2]);
     assert!(journal.evidence("acme", 3).is_err());
 }
+
+#[test]
+fn what_the_file_has_already_is_read_without_copying_more() {
+    // A reader of an old entry used to wait until the chain's files were complete up to its head, with
+    // the syncs that this takes. An order about an alert reads its evidence, so that a burst of
+    // orders became a burst of syncs.
+    let dir = tempfile::tempdir().unwrap();
+    let journal = open(dir.path());
+    let mut client = Client::open(&journal, "acme");
+    client.append(vec![draft_with(&[vec![7; 10]])]).unwrap();
+    journal.flush("acme").unwrap();
+    client.put(1);
+    let file = dir.path().join("tenants/acme.jsonl");
+    let in_file = || fs::read_to_string(&file).unwrap().lines().count();
+    let old = journal.read("acme", 0, Some(0)).unwrap();
+    assert_eq!(old.map(Result::unwrap).count(), 1);
+    assert_eq!(journal.evidence("acme", 0).unwrap(), [vec![7; 10]]);
+    assert_eq!(in_file(), 1);
+    let newer = journal.read("acme", 1, Some(1)).unwrap();
+    assert_eq!(newer.map(Result::unwrap).count(), 1);
+    assert_eq!(in_file(), 2);
+}

@@ -9,9 +9,11 @@
 mod support;
 
 mod append;
+mod backup;
 mod chain_file;
 mod damage;
 mod descriptors;
 mod durability;
 mod history;
 mod modes;
+mod repair;
