@@ -18,7 +18,7 @@ use crate::{
 
 pub use self::{
     bounds::{HOLD_MAX_MINUTES, UnsoundManifest, shown_host},
-    target::{TARGET_ID_MAX_BYTES, parse_target, target_urn},
+    target::{TARGET_ID_MAX_BYTES, parse_target, same_target, target_urn},
 };
 pub(crate) use self::{
     bounds::{is_parameter, is_shown, plain},

@@ -2,10 +2,12 @@
 //! themselves, which keys are in force. Values of secrets are never here; they lie sealed in the
 //! vault under the name and version that these events give.
 
+mod audit_log;
 mod chat;
 mod credentials;
 mod halts;
 mod people;
+mod removal;
 mod retirements;
 mod secrets;
 mod tenants;
@@ -17,17 +19,18 @@ use serde::{Deserialize, Serialize};
 pub use self::{
     chat::{ChatBinding, PendingCode},
     credentials::{CredentialRecord, CredentialSlot, Credentials},
-    halts::{HALT_REASON_MAX, Halt},
+    halts::{HALT_REASON_MAX, Halt, is_reason},
     people::{
         LINKS_MAX, PEOPLE_MAX, People, PersonRecord, TOKEN_LIFE_MAX_MS, TOKENS_MAX, TokenRecord,
     },
+    removal::RemovedTenant,
     retirements::{Retirement, retirements},
     secrets::HostSecret,
     tenants::{ActionKeyRecord, Previous, TenantRecord, TenantSettings, WebhookRecord},
 };
 use crate::{
     entry::{Recorded, ReplayError},
-    host_protocol::{HostCommand, HostEvent},
+    host_protocol::{AuditLog, HostCommand, HostEvent},
     ids::TenantId,
     time::Timestamp,
 };
@@ -39,6 +42,9 @@ pub struct HostState {
     pub next_seq: u64,
     /// Tenants by name. Shared, so that a copy of the state for readers costs little.
     pub tenants: BTreeMap<TenantId, Arc<TenantRecord>>,
+    /// Tenants that are served no more, by name.
+    #[serde(default)]
+    pub removed: BTreeMap<TenantId, RemovedTenant>,
     /// Digest of the rules that were last said to be in force.
     pub rules_sha256: Option<String>,
     /// Who there is.
@@ -47,6 +53,9 @@ pub struct HostState {
     pub secrets: BTreeMap<String, HostSecret>,
     /// Containment is halted for all tenants.
     pub halted: Option<Halt>,
+    /// The signed log over all chains, once there is one.
+    #[serde(default)]
+    pub audit_log: Option<AuditLog>,
 }
 
 /// Why the host refuses.
@@ -55,6 +64,9 @@ pub enum HostRefusal {
     /// There is a tenant of that name.
     #[error("there is a tenant of that name already")]
     TenantExists,
+    /// There was one, and its chain stays.
+    #[error("a tenant of that name was removed; its chain stays, so the name is not given again")]
+    TenantWasRemoved,
     /// There is none.
     #[error("there is no such tenant")]
     UnknownTenant,
@@ -156,6 +168,10 @@ pub fn decide(
             tenants::may_update(state, &updated)?;
             HostEvent::TenantUpdated(updated)
         }
+        HostCommand::RemoveTenant(removed) => {
+            removal::may_remove(state, &removed)?;
+            HostEvent::TenantRemoved(removed)
+        }
         HostCommand::RotateSecret(rotated) => {
             tenants::webhook(state, &rotated.tenant_id, rotated.vendor)?;
             HostEvent::SecretRotated(rotated)
@@ -179,11 +195,18 @@ pub fn decide(
         }
         HostCommand::ChangeRules(changed) => HostEvent::RulesChanged(changed),
         HostCommand::NoteRecovery(recovered) => HostEvent::JournalRecovered(recovered),
+        HostCommand::NoteDamage(damaged) => HostEvent::JournalDamaged(damaged),
         HostCommand::NoteTenant(noted) if !state.tenants.contains_key(&noted.tenant_id) => {
             return Err(HostRefusal::UnknownTenant);
         }
         HostCommand::NoteTenant(noted) => HostEvent::TenantNoted(noted),
         HostCommand::SettleLetter(settled) => HostEvent::LetterSettled(settled),
+        HostCommand::OrderRepair(ordered) if !state.tenants.contains_key(&ordered.tenant_id) => {
+            return Err(HostRefusal::UnknownTenant);
+        }
+        HostCommand::OrderRepair(ordered) => HostEvent::RepairOrdered(ordered),
+        HostCommand::NoteRepair(repaired) => HostEvent::Repaired(repaired),
+        HostCommand::ChangeAuditLog(change) => audit_log::decide(state, change)?,
     };
     Ok(vec![event])
 }
@@ -194,9 +217,13 @@ pub fn apply(state: &mut HostState, event: &HostEvent, at: Timestamp) {
     match event {
         HostEvent::ChainOpened(_)
         | HostEvent::JournalRecovered(_)
+        | HostEvent::JournalDamaged(_)
+        | HostEvent::Repaired(_)
         | HostEvent::LetterSettled(_) => {}
+        HostEvent::RepairOrdered(ordered) => tenants::order_repair(state, ordered),
         HostEvent::TenantAdded(added) => tenants::add(state, added, at),
         HostEvent::TenantUpdated(updated) => tenants::update(state, updated),
+        HostEvent::TenantRemoved(removed) => removal::remove(state, removed, at),
         HostEvent::SecretRotated(rotated) => tenants::rotate(state, rotated, at),
         HostEvent::SecretRetired(retired) => tenants::retire(state, retired),
         HostEvent::TenantNoted(noted) => tenants::note(state, noted, at),
@@ -207,6 +234,7 @@ pub fn apply(state: &mut HostState, event: &HostEvent, at: Timestamp) {
         HostEvent::SecretSealed(sealed) => secrets::apply(state, sealed, at),
         HostEvent::Credential(change) => credentials::apply(state, change, at),
         HostEvent::Halt(change) => halts::apply(state, change, at),
+        HostEvent::AuditLog(change) => state.audit_log = Some(change.log().clone()),
         HostEvent::RulesChanged(changed) => {
             state.rules_sha256 = Some(changed.rules_sha256.clone());
         }

@@ -1,22 +1,35 @@
 //! What the host can be told and what can happen to it, with the form of each on the host's chain.
 
+mod audit_log;
 mod chat;
 mod credentials;
 mod halts;
+mod letters;
+mod noted;
 mod people;
+mod removal;
+mod repairs;
 
 use serde::{Deserialize, Serialize};
 
 pub use self::{
+    audit_log::{AuditLog, AuditLogChange, AuditRebased, ChainRebased},
     chat::{ChatChange, ChatClaimed, ChatCodeIssued, ChatReleased, ClaimChat, is_snowflake},
     credentials::{
         ActionSecretRemoved, ActionSecretSet, CredentialChange, EdrCredentialRemoved,
         EdrCredentialRetired, EdrCredentialSet,
     },
     halts::{ContainmentHalted, ContainmentResumed, HaltChange},
+    letters::{LetterFate, LetterSettled},
+    noted::{RulesChanged, TenantHealth, TenantNoted},
     people::{
         PeopleChange, PersonAdded, PersonGranted, PersonLink, PersonRemoved, PersonalToken,
         Provider, TokenIssued, TokenRevoked, UnknownProvider,
+    },
+    removal::TenantRemoved,
+    repairs::{
+        DamagedPart, HeldChain, HostRepaired, JournalDamaged, JournalRecovered, LogRead,
+        RepairOrdered, RestoredTo,
     },
 };
 use crate::{
@@ -39,6 +52,8 @@ pub enum HostCommand {
     IssueKey(KeyIssued),
     /// Change how a tenant's senders prove themselves, which accounts are its own, or its settings.
     UpdateTenant(TenantUpdated),
+    /// Serve a tenant no more.
+    RemoveTenant(TenantRemoved),
     /// Put a new secret in force for a webhook.
     RotateSecret(SecretRotated),
     /// The overlap of a rotation has ended.
@@ -63,10 +78,18 @@ pub enum HostCommand {
     ChangeRules(RulesChanged),
     /// Write down what a start cut off the journal or found damaged in it.
     NoteRecovery(JournalRecovered),
+    /// Write down that bytes of a chain's files turned bad.
+    NoteDamage(JournalDamaged),
     /// Write down that a tenant is suspended, was tried again, or serves again.
     NoteTenant(TenantNoted),
     /// Write down what an operator orders about a dead letter.
     SettleLetter(LetterSettled),
+    /// Write down what somebody orders about a tenant's held chain: lines put back, or that it goes on.
+    OrderRepair(RepairOrdered),
+    /// Write down that the host's own chain was held and goes on.
+    NoteRepair(HostRepaired),
+    /// Write down that the signed log over all chains began, or that another follows it.
+    ChangeAuditLog(AuditLogChange),
 }
 
 /// Something that happened to the host.
@@ -78,6 +101,8 @@ pub enum HostEvent {
     TenantAdded(TenantAdded),
     /// `tenant.updated`
     TenantUpdated(TenantUpdated),
+    /// `tenant.removed`
+    TenantRemoved(TenantRemoved),
     /// `secret.rotated`
     SecretRotated(SecretRotated),
     /// `secret.retired`
@@ -100,10 +125,18 @@ pub enum HostEvent {
     RulesChanged(RulesChanged),
     /// `journal.recovered`
     JournalRecovered(JournalRecovered),
+    /// `journal.damaged`
+    JournalDamaged(JournalDamaged),
     /// `tenant.suspended`, `tenant.probed` or `tenant.resumed`
     TenantNoted(TenantNoted),
     /// `dead_letter.redriven` or `dead_letter.discarded`
     LetterSettled(LetterSettled),
+    /// `journal.repair_ordered`
+    RepairOrdered(RepairOrdered),
+    /// `journal.repaired`
+    Repaired(HostRepaired),
+    /// `audit.log_begun` or `audit.rebased`
+    AuditLog(AuditLogChange),
 }
 
 /// A tenant was taken on.
@@ -215,103 +248,6 @@ pub struct SecretRetired {
     pub secret_version: u64,
 }
 
-/// The rules of stage 1 were replaced.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct RulesChanged {
-    /// The digest of the rules now in force.
-    pub rules_sha256: String,
-    /// How many there are.
-    pub rules: u64,
-}
-
-/// A start did not find the journal as an orderly end leaves it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct JournalRecovered {
-    /// An unfinished batch was cut off, of which nobody had been told.
-    pub cut: bool,
-    /// Bytes were damaged that had been durable.
-    pub damaged: bool,
-    /// Chains whose end can't be proven, with the first seq in doubt of each.
-    pub held: Vec<HeldChain>,
-}
-
-/// A chain whose end can't be proven.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct HeldChain {
-    /// Its name.
-    pub chain: String,
-    /// The first seq that may be lost.
-    pub from_seq: u64,
-}
-
-/// How a tenant's actors fare, where that changed.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct TenantNoted {
-    /// Which.
-    pub tenant_id: TenantId,
-    /// What became of it.
-    pub health: TenantHealth,
-}
-
-/// How a tenant's actors fare.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum TenantHealth {
-    /// Its machine fell more often than it may; intake alone goes on.
-    Suspended,
-    /// It was tried again.
-    Probed,
-    /// It serves again.
-    Resumed,
-}
-
-impl TenantHealth {
-    const fn event(self) -> &'static str {
-        match self {
-            Self::Suspended => "tenant.suspended",
-            Self::Probed => "tenant.probed",
-            Self::Resumed => "tenant.resumed",
-        }
-    }
-}
-
-/// An operator ordered what becomes of a message that had made its actor fall. Written before it is
-/// done: an actor that then had no room for the message leaves the letter where it was.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct LetterSettled {
-    /// What is to become of it.
-    pub fate: LetterFate,
-    /// The actor that had fallen over it.
-    pub actor: String,
-    /// The type of the message.
-    pub message: String,
-    /// What identifies its content, 16 hex digits.
-    pub digest: String,
-    /// The letter's number; good for one run of the server.
-    pub number: u64,
-    /// Who asked for it.
-    pub by: String,
-}
-
-/// What becomes of a dead letter.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum LetterFate {
-    /// Its message goes to the actor once more.
-    Redriven,
-    /// It is dropped.
-    Discarded,
-}
-
-impl LetterFate {
-    const fn event(self) -> &'static str {
-        match self {
-            Self::Redriven => "dead_letter.redriven",
-            Self::Discarded => "dead_letter.discarded",
-        }
-    }
-}
-
 impl HostEvent {
     /// The entry that says so, made at `at`.
     pub fn entry(&self, at: Timestamp) -> Entry {
@@ -319,6 +255,7 @@ impl HostEvent {
             Self::ChainOpened(facts) => ("chain.opened", "system", payload(facts)),
             Self::TenantAdded(facts) => ("tenant.added", facts.by.as_str(), payload(facts)),
             Self::TenantUpdated(facts) => ("tenant.updated", facts.by.as_str(), payload(facts)),
+            Self::TenantRemoved(facts) => ("tenant.removed", facts.by.as_str(), payload(facts)),
             Self::SecretRotated(facts) => ("secret.rotated", facts.by.as_str(), payload(facts)),
             Self::SecretRetired(facts) => ("secret.retired", "system", payload(facts)),
             Self::TokenIssued(facts) => {
@@ -329,12 +266,18 @@ impl HostEvent {
             Self::Chat(change) => change.told(),
             Self::Credential(change) => change.told(),
             Self::Halt(change) => change.told(),
+            Self::AuditLog(change) => change.told(),
             Self::SecretSealed(facts) => ("secret.sealed", facts.by.as_str(), payload(facts)),
             Self::KeyIssued(facts) => ("key.issued", "system", payload(facts)),
             Self::RulesChanged(facts) => ("rules.changed", "system", payload(facts)),
             Self::JournalRecovered(facts) => ("journal.recovered", "system", payload(facts)),
+            Self::JournalDamaged(facts) => ("journal.damaged", "system", payload(facts)),
             Self::TenantNoted(facts) => (facts.health.event(), "system", payload(facts)),
             Self::LetterSettled(facts) => (facts.fate.event(), facts.by.as_str(), payload(facts)),
+            Self::RepairOrdered(facts) => {
+                ("journal.repair_ordered", facts.by.as_str(), payload(facts))
+            }
+            Self::Repaired(facts) => ("journal.repaired", facts.by.as_str(), payload(facts)),
         };
         Entry {
             event,
@@ -356,6 +299,7 @@ impl HostEvent {
             ("chain.opened", 1) => Self::ChainOpened(recorded.read()?),
             ("tenant.added", 1) => Self::TenantAdded(recorded.read()?),
             ("tenant.updated", 1) => Self::TenantUpdated(recorded.read()?),
+            ("tenant.removed", 1) => Self::TenantRemoved(recorded.read()?),
             ("secret.rotated", 1) => Self::SecretRotated(recorded.read()?),
             ("secret.retired", 1) => Self::SecretRetired(recorded.read()?),
             ("token.issued", 1) => Self::TokenIssued(recorded.read()?),
@@ -363,6 +307,9 @@ impl HostEvent {
             ("key.issued", 1) => Self::KeyIssued(recorded.read()?),
             ("rules.changed", 1) => Self::RulesChanged(recorded.read()?),
             ("journal.recovered", 1) => Self::JournalRecovered(recorded.read()?),
+            ("journal.damaged", 1) => Self::JournalDamaged(recorded.read()?),
+            ("journal.repair_ordered", 1) => Self::RepairOrdered(recorded.read()?),
+            ("journal.repaired", 1) => Self::Repaired(recorded.read()?),
             ("tenant.suspended" | "tenant.probed" | "tenant.resumed", 1) => {
                 Self::TenantNoted(recorded.read()?)
             }
@@ -383,6 +330,9 @@ impl HostEvent {
         }
         if let Some(change) = HaltChange::read(recorded)? {
             return Ok(Self::Halt(change));
+        }
+        if let Some(change) = AuditLogChange::read(recorded)? {
+            return Ok(Self::AuditLog(change));
         }
         let chat = ChatChange::read(recorded)?;
         chat.map(Self::Chat).ok_or_else(|| recorded.unknown())

@@ -45,3 +45,4 @@ pub mod tenant;
 pub mod chat_code;
 pub mod host;
 pub mod host_protocol;
+pub mod log_key;

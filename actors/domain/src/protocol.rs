@@ -3,7 +3,9 @@
 mod command;
 
 mod approvals;
+mod erasing;
 mod facts;
+mod held;
 mod told;
 
 mod record;
@@ -28,11 +30,13 @@ pub use self::{
         Case, Command, Decide, Known, ReceiveAlert, RecordReview, RecordVerdict, Ruling, Terms,
         Told,
     },
+    erasing::{ERASURE_REASON_MAX, ErasureCause, EvidenceErased, SeqRun, brought},
     facts::{
         AlertClosed, AlertReceived, AlertReviewed, AlertTriaged, CallFailed, ChainOpened, Enriched,
         Evidence, EvidenceKind, IntakePolled, IntakeRejected, RejectReason, SecretFallbackUsed,
         Stage2, Undecided,
     },
+    held::{HeldReceipt, JournalRepaired, StandsFor, StoodIn, TakeOver},
     told::{
         ClosedBecause, IncidentClosed, IncidentOpened, IncidentRaised, NotifyFailed,
         NotifyFallback, NotifySent, SlaBreached,
@@ -120,6 +124,8 @@ pub enum Event {
     ApprovalRefused(ApprovalRefused),
     /// `evidence.shown`
     EvidenceShown(EvidenceShown),
+    /// `evidence.erased`
+    EvidenceErased(EvidenceErased),
     /// `notify.sent`
     NotifySent(NotifySent),
     /// `notify.failed`
@@ -146,9 +152,20 @@ pub enum Event {
     TimersReleased(TimersReleased),
     /// `intake.polled`
     IntakePolled(IntakePolled),
+    /// `journal.repaired`
+    JournalRepaired(Box<JournalRepaired>),
 }
 
 impl Event {
+    /// Where it was kept while its chain was held.
+    pub const fn held_receipt(&self) -> Option<&HeldReceipt> {
+        match self {
+            Self::AlertReceived { received, .. } => received.held_receipt.as_ref(),
+            Self::IntakeRejected(rejected) => rejected.held_receipt.as_ref(),
+            _ => None,
+        }
+    }
+
     /// Where it puts an alert among the incidents.
     pub const fn placed(&self) -> Option<&Placement> {
         match self {
@@ -307,6 +324,17 @@ pub enum Refusal {
     /// An order is not begun.
     #[error("{0}")]
     Withheld(Withheld),
+    /// Somebody is still to decide by the evidence of this alert.
+    #[error(
+        "alert {alert_id} waits for a verdict, a decision or an outcome, and keeps its evidence until then"
+    )]
+    EvidenceInUse {
+        /// Which.
+        alert_id: AlertId,
+    },
+    /// A reason that says nothing, or too much.
+    #[error("a reason has 1 to {ERASURE_REASON_MAX} characters and no control characters")]
+    BadReason,
     /// Nothing is over, or it is known already.
     #[error("there is nothing to write down")]
     NothingNew,

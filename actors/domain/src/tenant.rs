@@ -3,7 +3,9 @@
 //! a fold over it and can be thrown away at any time.
 
 mod decision;
+mod erasing;
 mod folding;
+mod mending;
 mod pending;
 mod polling;
 mod proposals;
@@ -20,7 +22,7 @@ use crate::{
     entry::{Recorded, ReplayError},
     ids::AlertId,
     incident::Incidents,
-    protocol::{self, Command, Event, Evidence, Known, Refusal},
+    protocol::{self, Command, Event, Evidence, Known, Refusal, SeqRun},
     time::Timestamp,
     vendor::Vendor,
 };
@@ -28,6 +30,7 @@ use crate::{
 pub use self::{
     decision::may_decide,
     folding::apply,
+    mending::{Mending, StandIn},
     pending::{is_at_rest, outstanding_effects},
     proposals::{Proposals, Proposed, WAITING_MAX},
     telling::{Telling, Told},
@@ -65,6 +68,15 @@ pub struct TenantState {
     pub last_at: Option<Timestamp>,
     /// Up to which moment each vendor was polled.
     pub polled: BTreeMap<Vendor, Timestamp>,
+    /// What is still to be taken over from chains that stood in for this one.
+    #[serde(default)]
+    pub mending: Mending,
+    /// The entries that were ordered last to lose their evidence.
+    #[serde(default)]
+    pub erasing: Vec<SeqRun>,
+    /// Where retention goes on: the entries before have lost what evidence they brought.
+    #[serde(default)]
+    pub retained_from: u64,
 }
 
 /// Calls of stage 2 on the last day that had any.
@@ -144,6 +156,7 @@ pub fn decide(
         Command::Decide(command) => Ok(vec![decision::decide(state, &command, now)]),
         Command::NoteRefusal(refused) => Ok(vec![Event::ApprovalRefused(*refused)]),
         Command::NoteShown(shown) => Ok(vec![Event::EvidenceShown(shown)]),
+        Command::EraseEvidence(order) => erasing::erase(state, order),
         Command::RecordTelling(what) => told(state, what),
         Command::Tick(window) => pending::tick(state, &window, now),
         Command::Begin(command) => containment::begin(state, &command, now),
@@ -158,6 +171,8 @@ pub fn decide(
         Command::NoteClock(jumped) => containment::clock_jumped(state, jumped),
         Command::ReleaseTimers(released) => containment::released(state, released, now),
         Command::NotePolled(polled) => polling::note(state, polled),
+        Command::NoteRepair(repaired) => mending::note(state, repaired),
+        Command::TakeOver(taken) => mending::take_over(state, taken),
     }
 }
 

@@ -9,8 +9,15 @@ const PREFIX: &str = "urn:edr:";
 
 /// The only target that a containment can have: the vendor's own id of the device. `None` where the
 /// id can name no target.
+///
+/// Ids of CrowdStrike and Defender are hexadecimal digits, which their APIs take in either case: written in
+/// lower case, two spellings of an id are one target.
 pub fn target_urn(vendor: Vendor, device_id: &str) -> Option<String> {
-    is_vendor_id(device_id).then(|| format!("{PREFIX}{vendor}:{device_id}"))
+    let id = match vendor {
+        Vendor::Crowdstrike | Vendor::Defender => device_id.to_ascii_lowercase(),
+        Vendor::Sentinelone | Vendor::Generic => device_id.to_owned(),
+    };
+    is_vendor_id(&id).then(|| format!("{PREFIX}{vendor}:{id}"))
 }
 
 /// The vendor and its id of the device; `None` for anything but what [`target_urn`] writes.
@@ -18,6 +25,12 @@ pub fn parse_target(urn: &str) -> Option<(Vendor, &str)> {
     let (vendor, id) = urn.strip_prefix(PREFIX)?.split_once(':')?;
     let vendor = vendor.parse().ok()?;
     is_vendor_id(id).then_some((vendor, id))
+}
+
+/// Whether two targets are one. Other releases wrote ids as alerts spelled them.
+pub fn same_target(one: &str, other: &str) -> bool {
+    let written = |urn: &str| parse_target(urn).and_then(|(vendor, id)| target_urn(vendor, id));
+    one == other || written(one).is_some_and(|one| written(other) == Some(one))
 }
 
 /// Whether a vendor's id may stand in a target or a parameter.
@@ -85,11 +98,32 @@ mod tests {
         }
     }
 
+    /// An alert spelled the id of a device that was contained in capitals. It counted as another device: it
+    /// was proposed to contain it once more, and taking that back found nothing in force.
+    #[test]
+    fn two_spellings_of_an_id_are_one_target() {
+        for vendor in [Vendor::Crowdstrike, Vendor::Defender] {
+            let urn = target_urn(vendor, "0A1b").unwrap();
+            assert_eq!(Some(&urn), target_urn(vendor, "0a1B").as_ref());
+            assert_eq!(parse_target(&urn), Some((vendor, "0a1b")));
+            let before = format!("urn:edr:{vendor}:0A1B");
+            assert!(same_target(&urn, &before) && same_target(&before, &urn));
+            assert!(!same_target(&urn, &format!("urn:edr:{vendor}:0a1c")));
+        }
+        let one = target_urn(Vendor::Sentinelone, "aB").unwrap();
+        let other = target_urn(Vendor::Sentinelone, "Ab").unwrap();
+        assert!(one != other && !same_target(&one, &other));
+        assert!(!same_target("", "urn:edr:defender:0a"));
+        assert!(!same_target("URN:x", "urn:x"));
+    }
+
     proptest! {
         #[test]
         fn whatever_is_read_is_written_the_same(text in "(urn:edr:(crowdstrike|generic):)?\\PC{0,20}") {
             if let Some((vendor, id)) = parse_target(&text) {
-                prop_assert_eq!(target_urn(vendor, id), Some(text.clone()));
+                let written = target_urn(vendor, id).expect("a target");
+                prop_assert!(same_target(&written, &text));
+                prop_assert!(written.eq_ignore_ascii_case(&text));
             }
         }
     }

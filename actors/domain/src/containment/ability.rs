@@ -5,8 +5,6 @@ use crate::{action::ActionType, playbook::possible, vendor::Vendor};
 /// What an action at a vendor's API is like.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Ability {
-    /// Its effect can be read back, so that nobody has to guess whether it happened.
-    pub readable: bool,
     /// Asking for it twice does no more than asking once.
     pub repeatable: bool,
     /// It can be taken back.
@@ -20,24 +18,20 @@ pub const fn ability(vendor: Vendor, action: ActionType) -> Option<Ability> {
     }
     let ability = match action {
         ActionType::HostIsolation | ActionType::HashBlock => Ability {
-            readable: true,
             repeatable: true,
             reversible: true,
         },
         // A process id is used again, so a kill is asked for once only; what is running can be read.
         ActionType::ProcessKill => Ability {
-            readable: true,
             repeatable: false,
             reversible: false,
         },
         // SentinelOne's threat actions have a release for quarantined files, and none for the network.
         ActionType::NetworkQuarantine => Ability {
-            readable: true,
             repeatable: true,
             reversible: false,
         },
         ActionType::FileQuarantine => Ability {
-            readable: true,
             repeatable: true,
             reversible: matches!(vendor, Vendor::Sentinelone),
         },

@@ -11,7 +11,7 @@ use super::{
     budget::{Begun, DAY_MS, HOUR_MS},
 };
 use crate::{
-    action::{ActionManifest, ActionType, OnExpiry},
+    action::{ActionManifest, ActionType, OnExpiry, same_target},
     digest::Digest,
     ids::ActionId,
     sla::FallbackReason,
@@ -340,7 +340,7 @@ pub(super) fn same_deed(one: &ActionManifest, other: &ActionManifest) -> bool {
     one.vendor == other.vendor
         && one.action_type == other.action_type
         && one.parameters == other.parameters
-        && (one.action_type.is_everywhere() || one.target_urn == other.target_urn)
+        && (one.action_type.is_everywhere() || same_target(&one.target_urn, &other.target_urn))
 }
 
 impl Acts {

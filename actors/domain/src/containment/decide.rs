@@ -215,8 +215,11 @@ impl Step<'_> {
     fn withheld(&self, acts: &Acts, now: Timestamp) -> Option<Withheld> {
         let (act, manifest) = (self.act, &self.act.manifest);
         // Who has a host contained that should not be gets it back, whatever else stands still.
-        let halted = self.gate.halted && !(act.is_release() && self.by_person);
-        if halted {
+        let may_release = act.is_release() && self.by_person;
+        if self.gate.unproven && !may_release {
+            return Some(Withheld::Unproven);
+        }
+        if self.gate.halted && !may_release {
             return Some(Withheld::Halted);
         }
         if self.flaw.is_some() {

@@ -110,6 +110,9 @@ pub enum Withheld {
     /// Somebody has stopped all containment, of this tenant or of all.
     #[error("containment is halted")]
     Halted,
+    /// The chains do not prove what they should, of this tenant or of all.
+    #[error("the audit log's integrity is in doubt")]
+    Unproven,
     /// The hour's budget is used up.
     #[error("the tenant's containments of this hour are used up")]
     HourBudget,
@@ -248,13 +251,13 @@ pub struct HoldEnded {
     pub on_expiry: OnExpiry,
 }
 
-/// The wall clock was set by more than five minutes while we ran: timers are held until a person looks
-/// (`clock.jumped`).
+/// The wall clock was set by more than five minutes, or may have been while nobody watched it: timers are held
+/// until a person looks (`clock.jumped`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ClockJumped {
     /// What it said when it should have said [`Self::expected_ms`].
     pub found_ms: Timestamp,
-    /// What it should have said, by the time that went by.
+    /// What it should have said, by the time that went by; after a start, what it said last.
     pub expected_ms: Timestamp,
 }
 

@@ -25,6 +25,8 @@ pub struct ContainmentLimits {
 pub struct Gate {
     /// Containment is halted, for this tenant or for all.
     pub halted: bool,
+    /// The chains do not prove what they should: somebody may have turned them back or written them anew.
+    pub unproven: bool,
     /// Whether it would be sent.
     pub manner: Manner,
     /// The limits in force.

@@ -7,13 +7,6 @@ use super::{
 use crate::{action::OnExpiry, ids::ActionId, protocol::Event, time::Timestamp};
 
 impl Acts {
-    /// When the next containment's time is over, or was; `None` where none has an end to come, or timers are
-    /// held.
-    pub fn next_end(&self) -> Option<Timestamp> {
-        let ends = self.iter().filter_map(|(_, act)| self.ends_at(act));
-        ends.min().filter(|_| self.held_at().is_none())
-    }
-
     /// Containments whose time is over and that were approved to be lifted without a question, as long as no
     /// undoing of them is under way; none while timers are held. Whoever lifts them sees to it that
     /// containment is not halted.
@@ -26,6 +19,14 @@ impl Acts {
                 && !self.is_being_undone(act)
         });
         due.map(|(id, _)| id)
+    }
+
+    /// When the next containment that is lifted without a question comes to its end, or should have; `None` where
+    /// there is none, or timers are held.
+    pub fn next_lift(&self) -> Option<Timestamp> {
+        let all = self.iter().filter(|_| self.held_at().is_none());
+        let lifted = all.filter(|(_, act)| act.on_expiry() == OnExpiry::Lift);
+        lifted.filter_map(|(_, act)| self.ends_at(act)).min()
     }
 
     /// When it is to be found that its time is over.

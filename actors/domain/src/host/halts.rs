@@ -43,7 +43,8 @@ pub(super) fn decide(state: &HostState, change: HaltChange) -> Result<HostEvent,
     }
 }
 
-fn is_reason(text: &str) -> bool {
+/// Whether a text gives a reason: something is said, not too much, and on one line.
+pub fn is_reason(text: &str) -> bool {
     (1..=HALT_REASON_MAX).contains(&text.chars().count())
         && !text.trim().is_empty()
         && !text.chars().any(char::is_control)

@@ -15,8 +15,8 @@ use super::{
 };
 use crate::{
     host_protocol::{
-        Account, KeyIssued, SecretRetired, SecretRotated, TenantAdded, TenantHealth, TenantNoted,
-        TenantUpdated, Webhook, is_snowflake,
+        Account, KeyIssued, RepairOrdered, SecretRetired, SecretRotated, TenantAdded, TenantHealth,
+        TenantNoted, TenantUpdated, Webhook, is_snowflake,
     },
     ids::TenantId,
     time::Timestamp,
@@ -50,6 +50,9 @@ pub struct TenantRecord {
     pub credentials: Credentials,
     /// Containment is halted for it.
     pub halted: Option<Halt>,
+    /// The last order to repair its chain.
+    #[serde(default)]
+    pub repair: Option<RepairOrdered>,
 }
 
 /// What holds for one tenant, as somebody said.
@@ -100,6 +103,9 @@ pub(super) fn may_add(
 ) -> Result<(), HostRefusal> {
     if state.tenants.contains_key(&added.tenant_id) {
         return Err(HostRefusal::TenantExists);
+    }
+    if state.removed.contains_key(&added.tenant_id) {
+        return Err(HostRefusal::TenantWasRemoved);
     }
     if state.tenants.len() >= max {
         return Err(HostRefusal::TooManyTenants(max));
@@ -217,6 +223,7 @@ pub(super) fn add(state: &mut HostState, added: &TenantAdded, at: Timestamp) {
         action_key: None,
         credentials: Credentials::default(),
         halted: None,
+        repair: None,
     };
     state
         .tenants
@@ -239,6 +246,13 @@ pub(super) fn update(state: &mut HostState, updated: &TenantUpdated) {
     }
     if let (Some(chat), Some(role)) = (&mut record.settings.chat, &updated.chat_admin_role) {
         chat.admin_role_id = (!role.is_empty()).then(|| role.clone());
+    }
+}
+
+pub(super) fn order_repair(state: &mut HostState, ordered: &RepairOrdered) {
+    let goes_on = ordered.lines.is_none();
+    if let Some(record) = tenant_mut(state, &ordered.tenant_id).filter(|_| goes_on) {
+        record.repair = Some(ordered.clone());
     }
 }
 

@@ -1,9 +1,9 @@
 //! What a tenant can be told.
 
 use super::{
-    AlertReceived, AlertTriaged, ApprovalRefused, ChainOpened, Enriched, Evidence, EvidenceShown,
-    IntakePolled, IntakeRejected, NotDecided, NotifyFailed, NotifyFallback, NotifySent, PolicySaid,
-    SecretFallbackUsed, SlaBreached, Verb, Via,
+    AlertReceived, AlertTriaged, ApprovalRefused, ChainOpened, Enriched, Evidence, EvidenceErased,
+    EvidenceShown, IntakePolled, IntakeRejected, JournalRepaired, NotDecided, NotifyFailed,
+    NotifyFallback, NotifySent, PolicySaid, SecretFallbackUsed, SlaBreached, TakeOver, Verb, Via,
 };
 use crate::{
     action,
@@ -40,6 +40,8 @@ pub enum Command {
     NoteRefusal(Box<ApprovalRefused>),
     /// Write down that somebody is about to be shown evidence.
     NoteShown(EvidenceShown),
+    /// Erase evidence; the shell has found the entries that brought it.
+    EraseEvidence(EvidenceErased),
     /// Write down who was told of an incident, or that nobody was.
     RecordTelling(Told),
     /// Let what is over be over: proposals that nobody decided, incidents that fell silent, containments
@@ -68,6 +70,10 @@ pub enum Command {
     ReleaseTimers(TimersReleased),
     /// Keep how far a vendor was polled.
     NotePolled(IntakePolled),
+    /// Write down that the chain was held and goes on.
+    NoteRepair(Box<JournalRepaired>),
+    /// Take over what was kept while the chain was held.
+    TakeOver(TakeOver),
 }
 
 /// A verified alert with what the world around the machine knows of it.

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::{HeldReceipt, StandsFor};
 use crate::{
     alert::{Alert, Severity},
     digest::Digest,
@@ -21,6 +22,9 @@ pub struct ChainOpened {
     pub format_version: u32,
     /// Ids of the keys in force when the chain was opened.
     pub key_ids: Vec<String>,
+    /// The held chain whose alerts this one takes meanwhile; absent for every other chain.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stands_for: Option<StandsFor>,
 }
 
 /// An alert is durable. People, command lines and paths are in its evidence, not here.
@@ -50,6 +54,9 @@ pub struct AlertReceived {
     /// Nobody signed it: the vendor's own API gave it when it was asked.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub polled: bool,
+    /// Where it was kept while this chain was held; its sender has this receipt.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub held_receipt: Option<HeldReceipt>,
 }
 
 /// A sealed piece of evidence, by the digest and length of its plain bytes.
@@ -102,6 +109,9 @@ pub struct IntakeRejected {
     pub vendor_alert_ids: Vec<String>,
     /// The raw body.
     pub evidence: Vec<Evidence>,
+    /// Where it was kept while this chain was held.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub held_receipt: Option<HeldReceipt>,
 }
 
 /// Why a body of a known shape became no alert.
@@ -207,6 +217,7 @@ impl AlertReceived {
             evidence,
             vendor_id_reused: false,
             polled: false,
+            held_receipt: None,
         }
     }
 }

@@ -4,7 +4,7 @@ use serde::{Serialize, de::DeserializeOwned};
 
 use super::{
     ActionTop, AlertReceived, ApprovalGranted, ApprovalRefused, ApprovalRequested, CallFailed,
-    Decided, Event, EvidenceShown, NotDecided, Via,
+    Decided, Event, EvidenceErased, EvidenceShown, NotDecided, Via,
 };
 use crate::{
     containment::{ActBegun, ActOrdered, OutcomeKind, Withheld},
@@ -95,6 +95,16 @@ fn evidence_shown(shown: &EvidenceShown) -> Shape {
     Shape::alert("evidence.shown", shown.alert_id, shown).by(person(&shown.by))
 }
 
+/// About one alert, it is an entry of that one's history.
+fn evidence_erased(erased: &EvidenceErased) -> Shape {
+    let alert_id = match erased.alerts.as_slice() {
+        [only] => Some(*only),
+        _ => None,
+    };
+    let shape = Shape::system("evidence.erased", erased).by(erased.by.clone());
+    Shape { alert_id, ..shape }
+}
+
 fn act_ordered(ordered: &ActOrdered) -> Shape {
     let manifest = &ordered.manifest;
     let shape = Shape::alert("action.ordered", manifest.alert_id, ordered);
@@ -117,6 +127,7 @@ const fn withheld(why: Withheld) -> &'static str {
     match why {
         Withheld::Manifest => "manifest.rejected",
         Withheld::Halted
+        | Withheld::Unproven
         | Withheld::HourBudget
         | Withheld::DayBudget
         | Withheld::Concurrent
@@ -218,6 +229,7 @@ impl Event {
             Self::ApprovalExpired(it) => Shape::decided("approval.expired", it),
             Self::ApprovalRefused(it) => approval_refused(it),
             Self::EvidenceShown(it) => evidence_shown(it),
+            Self::EvidenceErased(it) => evidence_erased(it),
             Self::NotifySent(it) => Shape::system("notify.sent", it).by(NOTIFY),
             Self::NotifyFailed(it) => Shape::system("notify.failed", it).by(NOTIFY),
             Self::NotifyFallback(it) => Shape::system("notify.fallback", it).by(NOTIFY),
@@ -231,6 +243,7 @@ impl Event {
             Self::ClockJumped(it) => Shape::system("clock.jumped", it),
             Self::TimersReleased(it) => Shape::system("timers.released", it).by(it.by.clone()),
             Self::IntakePolled(it) => Shape::system("intake.polled", it).of(it.vendor),
+            Self::JournalRepaired(it) => Shape::system("journal.repaired", it).by(it.by.clone()),
         }
     }
 
@@ -242,7 +255,7 @@ impl Event {
         if recorded.event_version != 1 {
             return Err(recorded.unknown());
         }
-        let event = match recorded.event.as_str() {
+        Ok(match recorded.event.as_str() {
             "chain.opened" => Self::ChainOpened(recorded.read()?),
             "alert.received" => Self::AlertReceived {
                 alert_id: recorded.alert()?,
@@ -288,6 +301,7 @@ impl Event {
                 Self::ApprovalRefused(recorded.read()?)
             }
             "evidence.shown" => Self::EvidenceShown(recorded.read()?),
+            "evidence.erased" => Self::EvidenceErased(EvidenceErased::read(recorded)?),
             "notify.sent" => Self::NotifySent(recorded.read()?),
             "notify.failed" => Self::NotifyFailed(recorded.read()?),
             "notify.fallback" => Self::NotifyFallback(recorded.read()?),
@@ -295,9 +309,9 @@ impl Event {
             "clock.jumped" => Self::ClockJumped(recorded.read()?),
             "timers.released" => Self::TimersReleased(recorded.read()?),
             "intake.polled" => Self::IntakePolled(recorded.read()?),
-            _ => Self::of_act(recorded)?,
-        };
-        Ok(event)
+            "journal.repaired" => Self::JournalRepaired(Box::new(recorded.read()?)),
+            _ => return Self::of_act(recorded),
+        })
     }
 
     fn of_act(recorded: &Recorded) -> Result<Self, ReplayError> {

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeSet, sync::Arc};
 
-use super::{TenantState, total_bytes, verdict::day};
+use super::{TenantState, erasing, mending, total_bytes, verdict::day};
 use crate::{
     containment::{Act, Acts},
     ids::{ActionId, AlertId, IncidentId},
@@ -21,13 +21,15 @@ use crate::{
 pub fn apply(state: &mut TenantState, event: &Event, at: Timestamp) {
     let seq = state.next_seq;
     state.next_seq = seq.saturating_add(1);
-    state.last_at = Some(at);
+    state.last_at = said_by_clock(state, event, at);
     match event {
         Event::ChainOpened(_)
         | Event::SecretFallbackUsed(_)
         | Event::ApprovalRefused(_)
         | Event::ApprovalNotRequested { .. }
-        | Event::EvidenceShown(_) => {}
+        | Event::EvidenceShown(_)
+        | Event::JournalRepaired(_) => {}
+        Event::EvidenceErased(erased) => erasing::apply(state, erased),
         Event::AlertReceived { alert_id, received } => {
             state.untriaged.insert(*alert_id, seq);
             bump(&mut state.counts.received);
@@ -70,11 +72,33 @@ pub fn apply(state: &mut TenantState, event: &Event, at: Timestamp) {
             state.polled.insert(polled.vendor, polled.up_to_ms);
         }
     }
+    mend(state, event, seq);
     if let Some(enriched) = event.enriched() {
         keep(state, std::slice::from_ref(&enriched.evidence));
     }
     if let Some(id) = event.about_act() {
         acted(state, id, seq);
+    }
+}
+
+/// What was kept while the chain was held has the moment at which it was kept.
+fn said_by_clock(state: &TenantState, event: &Event, at: Timestamp) -> Option<Timestamp> {
+    match event.held_receipt() {
+        Some(_) => state.last_at,
+        None => Some(at),
+    }
+}
+
+/// What a repair has to take over, and what it did take over.
+fn mend(state: &mut TenantState, event: &Event, seq: u64) {
+    let evidence = match event {
+        Event::JournalRepaired(repaired) => return mending::repaired(state, repaired),
+        Event::AlertReceived { received, .. } => &received.evidence,
+        Event::IntakeRejected(rejected) => &rejected.evidence,
+        _ => return,
+    };
+    if let Some(receipt) = event.held_receipt() {
+        mending::taken_over(state, (receipt, seq), evidence);
     }
 }
 

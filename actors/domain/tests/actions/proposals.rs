@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 use vyrox_domain::{
-    action::{ActionType, OnExpiry, parse_target},
+    action::{ActionType, OnExpiry, parse_target, same_target},
     alert::Alert,
     playbook::{Assets, Case, Playbook, Playbooks, possible},
     triage::Verdict,
@@ -226,9 +226,12 @@ proptest! {
         tactic in prop::sample::select(vec!["lateral-movement", "execution", "impact"]),
     ) {
         for draft in propose(&builtins(), &alert, &[tactic], &[technique]) {
-            let target = parse_target(&draft.target_urn);
-            prop_assert_eq!(target.map(|(vendor, _)| vendor), Some(alert.vendor));
-            prop_assert_eq!(target.map(|(_, id)| id), alert.device.id.as_deref());
+            let (vendor, id) = parse_target(&draft.target_urn).expect("a target");
+            prop_assert_eq!(vendor, alert.vendor);
+            let device = alert.device.id.as_deref().expect("an id");
+            let spelled = format!("urn:edr:{vendor}:{device}");
+            prop_assert!(same_target(&draft.target_urn, &spelled));
+            prop_assert!(id.eq_ignore_ascii_case(device));
             prop_assert!(possible(alert.vendor, draft.action_type));
             for value in draft.parameters.values() {
                 prop_assert!(!value.is_empty() && value.len() <= 512);

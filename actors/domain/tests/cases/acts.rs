@@ -17,6 +17,7 @@ use crate::house::{MINUTE_MS, Tenant, action_id, alarm, approve, isolate, messag
 
 const OPEN: Gate = Gate {
     halted: false,
+    unproven: false,
     manner: Manner::Live,
     limits: ContainmentLimits {
         per_hour: 20,

@@ -1,13 +1,12 @@
 //! A tenant whose every step is also read back from its own chain.
 
-use serde_json::json;
 use uuid::Uuid;
 use vyrox_domain::{
     action::{ActionType, Draft, OnExpiry},
     alert::{Alert, Severity},
     attack::Tactic,
     digest::Digest,
-    entry::{Entry, Recorded},
+    entry::Recorded,
     ids::{ActionId, AlertId, IncidentId, PersonId},
     incident::{CaseFacts, Link, LinkKind, Window},
     notice::{MessageRef, Notice},
@@ -22,6 +21,8 @@ use vyrox_domain::{
     triage::{Assessment, Band, Verdict},
     vendor::Vendor,
 };
+
+use crate::line::line;
 
 pub(crate) const MINUTE_MS: u64 = 60_000;
 pub(crate) const APPROVAL_MS: u64 = 15 * MINUTE_MS;
@@ -239,33 +240,6 @@ pub(crate) fn deny(alert: u64, name: &str) -> Decide {
     }
 }
 
-/// The line of an entry as a journal would write it, less the hashes.
-pub(crate) fn line(entry: &Entry, seq: u64) -> Vec<u8> {
-    let mut line = json!({
-        "seq": seq,
-        "event": entry.event,
-        "event_version": entry.event_version,
-        "actor": entry.actor,
-        "timestamp": entry.at.s(),
-        "timestamp_ms": entry.at.ms(),
-        "tenant_id": "acme",
-        "payload": entry.payload,
-    });
-    let members = line.as_object_mut().expect("an object");
-    if let Some(alert_id) = entry.alert_id {
-        members.insert("alert_id".into(), json!(alert_id));
-    }
-    if let Some(action) = &entry.action {
-        members.insert("action_type".into(), json!(action.action_type));
-        members.insert("host".into(), json!(action.host));
-        members.insert("dry_run".into(), json!(action.dry_run));
-        if let Some(by) = &action.approved_by {
-            members.insert("approved_by".into(), json!(by));
-        }
-    }
-    serde_json::to_vec(&line).expect("JSON")
-}
-
 /// A tenant, and the same tenant as its chain tells it.
 pub(crate) struct Tenant {
     pub(crate) state: TenantState,
@@ -298,7 +272,8 @@ impl Tenant {
 
     /// Writes an event down that no command leads to yet.
     pub(crate) fn record(&mut self, event: &Event) {
-        let line = line(&event.entry(self.now), self.state.next_seq);
+        let line = line(&event.entry(self.now), self.state.next_seq, "acme");
+        let line = line.to_string().into_bytes();
         let recorded = Recorded::parse(&line).expect("a line");
         assert_eq!(replay(&mut self.read_back, &recorded).as_ref(), Ok(event));
         apply(&mut self.state, event, self.now);

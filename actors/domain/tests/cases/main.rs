@@ -8,6 +8,8 @@
 )]
 
 mod house;
+#[path = "../writing/line.rs"]
+mod line;
 
 mod acts;
 mod decisions;

@@ -2,35 +2,27 @@
 
 use vyrox_domain::{
     action::{ActionManifest, ActionType, Release},
-    containment::{ContainmentLimits, Gate, Manner, Order, OutcomeKind, Stage, Withheld},
+    containment::{Gate, Manner, Order, OutcomeKind, Stage, Withheld},
     protocol::{Command, Event, Refusal},
     vendor::Vendor,
 };
 
-use crate::house::{HOUR_MS, House, LIMITS, OPEN, action_id, block, claim, isolate, order, undo};
+use crate::house::{
+    HOUR_MS, House, LIMITS, OPEN, action_id, block, claim, isolate, order, undo, whose_share_is,
+};
 
 const HALTED: Gate = Gate {
     halted: true,
+    ..OPEN
+};
+const UNPROVEN: Gate = Gate {
+    unproven: true,
     ..OPEN
 };
 const REHEARSAL: Gate = Gate {
     manner: Manner::DryRun,
     ..OPEN
 };
-
-/// Limits of which callers may use these.
-fn whose_share_is(limits: ContainmentLimits) -> ContainmentLimits {
-    let whole = ContainmentLimits {
-        per_hour: limits.per_hour * 4 / 3,
-        per_day: limits.per_day * 4 / 3,
-        concurrent: limits.concurrent * 4 / 3,
-        contained_hosts: limits.contained_hosts * 4 / 3,
-        protected_hosts: limits.protected_hosts * 4 / 3,
-        ..limits
-    };
-    assert_eq!(whole.callers_share(), limits);
-    whole
-}
 
 /// Why an order is withheld: the same in earnest, in a rehearsal, and for a caller, who leaves no entry behind.
 fn why(house: &mut House, of: &Order) -> Option<Withheld> {
@@ -105,6 +97,23 @@ fn a_halt_stops_all_but_what_a_person_takes_back() {
         assert_eq!(why(&mut house, &lift), Some(Withheld::Halted), "{by}");
     }
     let person = halted(undo(4, &isolate(1, 1)), "person:ada");
+    let names = house.order(person);
+    assert_eq!(names, Ok(vec!["action.ordered", "action.intent"]));
+}
+
+#[test]
+fn chains_that_prove_nothing_stop_all_but_what_a_person_takes_back() {
+    let mut house = House::default();
+    house.in_force(&isolate(1, 1));
+    let unproven = |manifest, by: &str| Order {
+        gate: UNPROVEN,
+        ..order(manifest, by)
+    };
+    let new = unproven(isolate(2, 2), "person:ada");
+    assert_eq!(why(&mut house, &new), Some(Withheld::Unproven));
+    let timer = unproven(undo(3, &isolate(1, 1)), "system");
+    assert_eq!(why(&mut house, &timer), Some(Withheld::Unproven));
+    let person = unproven(undo(4, &isolate(1, 1)), "person:ada");
     let names = house.order(person);
     assert_eq!(names, Ok(vec!["action.ordered", "action.intent"]));
 }

@@ -26,7 +26,6 @@ fn the_time_of_a_containment_is_over_once_also_after_a_fall() {
     house.in_force(&isolate(1, 1));
     let ends_at = house.now.plus_ms(HOLD_MS);
     assert_eq!(house.act(1).hold_ends_at(), Some(ends_at));
-    assert_eq!(house.state.acts.next_end(), Some(ends_at));
     assert!(!is_at_rest(&house.state));
     house.wait(HOLD_MS - 1);
     house.restart();
@@ -38,7 +37,6 @@ fn the_time_of_a_containment_is_over_once_also_after_a_fall() {
     assert_eq!(outstanding_effects(&house.state), []);
     assert!(house.act(1).is_in_force());
     assert!(is_at_rest(&house.state));
-    assert_eq!(house.state.acts.next_end(), None);
 }
 
 #[test]
@@ -65,6 +63,23 @@ fn what_was_approved_to_be_lifted_is_lifted_once_at_a_time() {
     house.report(3, OutcomeKind::Executed).expect("kept");
     assert_eq!(outstanding_effects(&house.state), []);
     assert!(is_at_rest(&house.state));
+}
+
+#[test]
+fn the_next_lift_is_that_of_what_is_lifted_without_a_question() {
+    let mut house = House::default();
+    house.in_force(&isolate(1, 1));
+    assert_eq!(house.state.acts.next_lift(), None);
+    house.wait(1_000);
+    house.in_force(&lifting(2));
+    let ends_at = house.act(2).hold_ends_at();
+    assert!(ends_at.is_some());
+    assert_eq!(house.state.acts.next_lift(), ends_at);
+    house.restart();
+    assert_eq!(house.state.acts.next_lift(), ends_at);
+    house.wait(HOLD_MS);
+    house.tick().expect("both are over");
+    assert_eq!(house.state.acts.next_lift(), None);
 }
 
 #[test]
@@ -104,7 +119,6 @@ fn a_jump_of_thirty_days_lifts_nothing_before_somebody_has_looked() {
     house.restart();
     assert_eq!(house.tick(), Err(Refusal::NothingNew));
     assert_eq!(outstanding_effects(&house.state), []);
-    assert_eq!(house.state.acts.next_end(), None);
     assert_eq!(house.release_timers(), Ok(vec!["timers.released"]));
     assert_eq!(house.release_timers(), Err(Refusal::NothingNew));
     assert_eq!(house.tick(), Ok(vec!["action.hold_ended"]));

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use serde_json::json;
 use uuid::Uuid;
 use vyrox_domain::{
     action::{ActionManifest, ActionType, MANIFEST_VERSION, OnExpiry, Release},
@@ -11,7 +10,7 @@ use vyrox_domain::{
         Order, OutcomeKind, Redrive, TimersReleased,
     },
     digest::Digest,
-    entry::{Entry, Recorded},
+    entry::Recorded,
     ids::{ActionId, AlertId, IncidentId},
     incident::Window,
     protocol::{
@@ -23,6 +22,8 @@ use vyrox_domain::{
     triage::Verdict,
     vendor::Vendor,
 };
+
+use crate::line::line;
 
 pub(crate) const T0: Timestamp = Timestamp::from_ms(1_768_473_000_000);
 pub(crate) const MINUTE_MS: u64 = 60_000;
@@ -42,6 +43,7 @@ pub(crate) const LIMITS: ContainmentLimits = ContainmentLimits {
 
 pub(crate) const OPEN: Gate = Gate {
     halted: false,
+    unproven: false,
     manner: Manner::Live,
     limits: LIMITS,
 };
@@ -144,33 +146,6 @@ pub(crate) fn report(action_id: ActionId, drive: u32, outcome: OutcomeKind) -> A
     }
 }
 
-/// The line of an entry as a journal would write it, less the hashes.
-pub(crate) fn line(entry: &Entry, seq: u64) -> Vec<u8> {
-    let mut line = json!({
-        "seq": seq,
-        "event": entry.event,
-        "event_version": entry.event_version,
-        "actor": entry.actor,
-        "timestamp": entry.at.s(),
-        "timestamp_ms": entry.at.ms(),
-        "tenant_id": "acme",
-        "payload": entry.payload,
-    });
-    let members = line.as_object_mut().expect("an object");
-    if let Some(alert_id) = entry.alert_id {
-        members.insert("alert_id".into(), json!(alert_id));
-    }
-    if let Some(action) = &entry.action {
-        members.insert("action_type".into(), json!(action.action_type));
-        members.insert("host".into(), json!(action.host));
-        members.insert("dry_run".into(), json!(action.dry_run));
-        if let Some(by) = &action.approved_by {
-            members.insert("approved_by".into(), json!(by));
-        }
-    }
-    serde_json::to_vec(&line).expect("JSON")
-}
-
 /// A tenant, and the same tenant as its chain tells it.
 pub(crate) struct House {
     pub(crate) state: TenantState,
@@ -200,7 +175,8 @@ impl House {
     }
 
     pub(crate) fn record(&mut self, event: &Event) {
-        let line = line(&event.entry(self.now), self.state.next_seq);
+        let line = line(&event.entry(self.now), self.state.next_seq, "acme");
+        let line = line.to_string().into_bytes();
         let recorded = Recorded::parse(&line).expect("a line");
         assert_eq!(replay(&mut self.read_back, &recorded).as_ref(), Ok(event));
         apply(&mut self.state, event, self.now);
@@ -342,4 +318,18 @@ impl House {
     pub(crate) fn act(&self, n: u64) -> &Act {
         self.state.acts.get(action_id(n)).expect("an action")
     }
+}
+
+/// Limits of which callers may use these.
+pub(crate) fn whose_share_is(limits: ContainmentLimits) -> ContainmentLimits {
+    let whole = ContainmentLimits {
+        per_hour: limits.per_hour * 4 / 3,
+        per_day: limits.per_day * 4 / 3,
+        concurrent: limits.concurrent * 4 / 3,
+        contained_hosts: limits.contained_hosts * 4 / 3,
+        protected_hosts: limits.protected_hosts * 4 / 3,
+        ..limits
+    };
+    assert_eq!(whole.callers_share(), limits);
+    whole
 }

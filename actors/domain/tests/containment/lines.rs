@@ -12,7 +12,10 @@ use vyrox_domain::{
     vendor::Vendor,
 };
 
-use crate::house::{T0, action_id, claim, isolate, line, order, undo};
+use crate::{
+    house::{T0, action_id, claim, isolate, order, undo},
+    line::line,
+};
 
 fn decided<T>(facts: T) -> Decided<T> {
     let manifest = isolate(1, 1);
@@ -57,6 +60,7 @@ fn begun() -> Vec<Event> {
 fn withheld() -> impl Iterator<Item = Event> {
     let whys = [
         Withheld::Halted,
+        Withheld::Unproven,
         Withheld::HourBudget,
         Withheld::DayBudget,
         Withheld::Concurrent,
@@ -137,7 +141,8 @@ fn every_event_is_read_back_from_its_line() {
     let all = begun().into_iter().chain(withheld()).chain(outcomes());
     for event in all.chain(others()) {
         let entry = event.entry(T0);
-        let recorded = Recorded::parse(&line(&entry, 5)).expect("a line");
+        let recorded =
+            Recorded::parse(line(&entry, 5, "acme").to_string().as_bytes()).expect("a line");
         assert_eq!(
             Event::from_recorded(&recorded),
             Ok(event),

@@ -7,6 +7,8 @@
 )]
 
 mod house;
+#[path = "../writing/line.rs"]
+mod line;
 
 mod any_order;
 mod claims;

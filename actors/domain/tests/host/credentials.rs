@@ -7,8 +7,11 @@ use vyrox_domain::{
     vendor::Vendor,
 };
 
-use super::makers::{
-    BEGIN, action_removed, action_set, add, done, edr_removed, edr_retired, edr_set, line, tenant,
+use super::{
+    line::line,
+    makers::{
+        BEGIN, action_removed, action_set, add, done, edr_removed, edr_retired, edr_set, tenant,
+    },
 };
 
 fn one_tenant() -> HostState {
@@ -130,7 +133,8 @@ fn the_chain_tells_of_credentials_in_this_form() {
         let entry = event.entry(BEGIN);
         assert_eq!(entry.event, name);
         assert_eq!(entry.payload["tenant_id"], "tenant-1");
-        let recorded = Recorded::parse(&line(&entry, seq)).expect("a line");
+        let recorded =
+            Recorded::parse(line(&entry, seq, "_host").to_string().as_bytes()).expect("a line");
         assert_eq!(replay(&mut copy, &recorded).expect("replays"), event);
         assert_eq!(copy, state);
     }

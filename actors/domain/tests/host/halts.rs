@@ -6,7 +6,10 @@ use vyrox_domain::{
     host::{HALT_REASON_MAX, HostRefusal, HostState, replay},
 };
 
-use super::makers::{BEGIN, BY, add, done, halt, line, resume, tenant};
+use super::{
+    line::line,
+    makers::{BEGIN, BY, add, done, halt, resume, tenant},
+};
 
 #[test]
 fn the_switch_of_all_and_that_of_one_tenant_are_two() {
@@ -79,7 +82,8 @@ fn the_chain_tells_of_the_switch_in_this_form() {
         let [event] = <[_; 1]>::try_from(events).expect("one");
         let entry = event.entry(BEGIN);
         assert_eq!(entry.payload, payload);
-        let recorded = Recorded::parse(&line(&entry, seq)).expect("a line");
+        let recorded =
+            Recorded::parse(line(&entry, seq, "_host").to_string().as_bytes()).expect("a line");
         assert_eq!(replay(&mut copy, &recorded).expect("replays"), event);
         assert_eq!(copy, state);
     }

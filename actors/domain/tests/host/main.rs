@@ -6,7 +6,10 @@
 mod chat;
 mod credentials;
 mod halts;
+#[path = "../writing/line.rs"]
+mod line;
 mod makers;
 mod old_lines;
 mod people;
+mod repairs;
 mod replay;

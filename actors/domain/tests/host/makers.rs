@@ -1,10 +1,8 @@
 //! Commands for the host, and its chain as a journal would write it.
 
-use serde_json::json;
 use vyrox_domain::{
     chat_code::ChatCode,
     digest::Digest,
-    entry::Entry,
     host::{self, HostRefusal, HostState},
     host_protocol::{
         Account, ActionSecretRemoved, ActionSecretSet, ChatCodeIssued, ClaimChat,
@@ -21,21 +19,6 @@ use vyrox_domain::{
 };
 
 pub(crate) const BEGIN: Timestamp = Timestamp::from_ms(1_700_000_000_000);
-
-/// The line of an entry as a journal would write it, less the hashes.
-pub(crate) fn line(entry: &Entry, seq: u64) -> Vec<u8> {
-    let line = json!({
-        "seq": seq,
-        "event": entry.event,
-        "event_version": entry.event_version,
-        "actor": entry.actor,
-        "timestamp": entry.at.s(),
-        "timestamp_ms": entry.at.ms(),
-        "tenant_id": "_host",
-        "payload": entry.payload,
-    });
-    serde_json::to_vec(&line).expect("JSON")
-}
 
 /// Does what is asked, as the registry would, and tells what happened.
 pub(crate) fn done(

@@ -5,11 +5,12 @@ use vyrox_domain::{
     host::{self, HostState, TenantSettings},
 };
 
-const LINES: [&str; 4] = [
+const LINES: [&str; 5] = [
     r#"{"actor":"system","event":"chain.opened","event_version":1,"payload":{"format_version":1,"key_ids":["00ff00ff00ff00ff"],"opaque_id":"0011"},"seq":0,"tenant_id":"_host","timestamp":1700000000,"timestamp_ms":1700000000000}"#,
     r#"{"actor":"system","event":"token.issued","event_version":1,"payload":{"scopes":["all"],"token_id":"bootstrap"},"seq":1,"tenant_id":"_host","timestamp":1700000000,"timestamp_ms":1700000000001}"#,
     r#"{"actor":"api_token:bootstrap","event":"tenant.added","event_version":1,"payload":{"accounts":[],"by":"api_token:bootstrap","data_key_id":"1122334455667788","opaque_id":"2233","tenant_id":"acme","webhooks":[{"auth":"vyrox-hmac","secret_version":1,"vendor":"crowdstrike"}]},"seq":2,"tenant_id":"_host","timestamp":1700000001,"timestamp_ms":1700000001000}"#,
     r#"{"actor":"api_token:bootstrap","event":"tenant.updated","event_version":1,"payload":{"add_accounts":[{"id":"0123ABCD","vendor":"crowdstrike"}],"by":"api_token:bootstrap","remove_accounts":[],"tenant_id":"acme","webhooks":[]},"seq":3,"tenant_id":"_host","timestamp":1700000002,"timestamp_ms":1700000002000}"#,
+    r#"{"actor":"system","event":"journal.recovered","event_version":1,"payload":{"cut":true,"damaged":false,"held":[{"chain":"acme","from_seq":7}]},"seq":4,"tenant_id":"_host","timestamp":1700000003,"timestamp_ms":1700000003000}"#,
 ];
 
 #[test]
@@ -27,5 +28,5 @@ fn a_chain_from_before_there_were_people_is_still_read() {
     assert!(acme.action_key.is_none() && acme.chat_code.is_none());
     assert_eq!(acme.accounts.len(), 1);
     assert!(state.people.is_empty() && state.secrets.is_empty());
-    assert_eq!(state.next_seq, 4);
+    assert_eq!(state.next_seq, 5);
 }

@@ -5,19 +5,22 @@ use vyrox_domain::{
     entry::Recorded,
     host::{self, HostRefusal, HostState, TOKEN_LIFE_MAX_MS, TOKENS_MAX},
     host_protocol::{
-        Account, ChatReleased, CredentialChange, HeldChain, HostCommand, JournalRecovered,
-        LetterFate, LetterSettled, PeopleChange, PersonAdded, PersonGranted, PersonRemoved,
-        SecretRetired, SecretRotated, SecretSealed, TenantHealth, TenantNoted, TenantUpdated,
-        TokenRevoked,
+        Account, ChatReleased, CredentialChange, DamagedPart, HeldChain, HostCommand,
+        JournalDamaged, JournalRecovered, LetterFate, LetterSettled, LogRead, PeopleChange,
+        PersonAdded, PersonGranted, PersonRemoved, SecretRetired, SecretRotated, SecretSealed,
+        TenantHealth, TenantNoted, TenantUpdated, TokenRevoked,
     },
     person::Role,
     time::Timestamp,
     vendor::Vendor,
 };
 
-use super::makers::{
-    BEGIN, BY, account, action_removed, action_set, add, chat_code, claim, edr_removed,
-    edr_retired, edr_set, halt, key, line, link, person, resume, tenant, token,
+use super::{
+    line::line,
+    makers::{
+        BEGIN, BY, account, action_removed, action_set, add, chat_code, claim, edr_removed,
+        edr_retired, edr_set, halt, key, link, person, resume, tenant, token,
+    },
 };
 
 fn people_change() -> impl Strategy<Value = PeopleChange> {
@@ -94,6 +97,7 @@ fn credentials_are_in_order(state: &HostState) -> Result<(), TestCaseError> {
     Ok(())
 }
 
+#[expect(clippy::too_many_lines, reason = "a table of commands")]
 fn host_command() -> impl Strategy<Value = HostCommand> {
     let by = BY;
     prop_oneof![
@@ -137,6 +141,13 @@ fn host_command() -> impl Strategy<Value = HostCommand> {
             cut,
             damaged: !cut,
             held: vec![HeldChain { chain: "acme".into(), from_seq: seq.into() }],
+            unknown_chains_held: seq % 2 == 0,
+            read: (seq % 3 > 0).then_some(LogRead { segments: 1, batches: seq.into(), entries: 0 }),
+        })),
+        1 => (0_u8..5, any::<u32>(), any::<bool>()).prop_map(|(n, seq, lines)| HostCommand::NoteDamage(JournalDamaged {
+            tenant_id: tenant(n).to_string(),
+            from_seq: seq.into(),
+            what: if lines { DamagedPart::Lines } else { DamagedPart::Evidence },
         })),
         1 => (0_u8..5).prop_map(|n| HostCommand::NoteTenant(TenantNoted {
             tenant_id: tenant(n), health: TenantHealth::Suspended,
@@ -159,7 +170,8 @@ proptest! {
         for (n, command) in commands.into_iter().enumerate() {
             let at = Timestamp::from_ms(BEGIN.ms() + n as u64);
             for event in host::decide(&live, command, at, 4).unwrap_or_default() {
-                chain.push(line(&event.entry(at), live.next_seq));
+                let line = line(&event.entry(at), live.next_seq, "_host");
+                chain.push(line.to_string().into_bytes());
                 host::apply(&mut live, &event, at);
             }
             // An account has one owner, whatever was asked for.

@@ -100,6 +100,7 @@ fn ordered(n: u8, machine: u8, undoes: Option<u8>) -> Command {
 fn gate(n: u8) -> Gate {
     Gate {
         halted: n.is_multiple_of(7),
+        unproven: false,
         manner: if n.is_multiple_of(5) {
             Manner::DryRun
         } else {

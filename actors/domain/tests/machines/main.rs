@@ -3,9 +3,11 @@
 #![expect(clippy::expect_used, reason = "a test says what it expected")]
 
 mod acts;
+#[path = "../writing/line.rs"]
+mod line;
 
 use proptest::{collection::vec, prelude::*};
-use serde_json::json;
+use serde_json::Value;
 use uuid::Uuid;
 use vyrox_domain::{
     alert::{Alert, Severity},
@@ -26,29 +28,14 @@ use vyrox_domain::{
 
 const NOW: Timestamp = Timestamp::from_ms(1_700_000_000_000);
 
-/// The line of an entry as a journal would write it, less the hashes.
+/// The line of an entry; where nobody approved it a null says so, which is read as a member that is missing.
 fn line(entry: &Entry, seq: u64) -> Vec<u8> {
-    let mut line = json!({
-        "seq": seq,
-        "event": entry.event,
-        "event_version": entry.event_version,
-        "actor": entry.actor,
-        "timestamp": entry.at.s(),
-        "timestamp_ms": entry.at.ms(),
-        "tenant_id": "acme",
-        "payload": entry.payload,
-    });
-    let members = line.as_object_mut().expect("an object");
-    if let Some(alert_id) = entry.alert_id {
-        members.insert("alert_id".into(), json!(alert_id));
+    let mut line = line::line(entry, seq, "acme");
+    if entry.action.is_some() {
+        let members = line.as_object_mut().expect("an object");
+        members.entry("approved_by").or_insert(Value::Null);
     }
-    if let Some(action) = &entry.action {
-        members.insert("action_type".into(), json!(action.action_type));
-        members.insert("host".into(), json!(action.host));
-        members.insert("approved_by".into(), json!(action.approved_by));
-        members.insert("dry_run".into(), json!(action.dry_run));
-    }
-    serde_json::to_vec(&line).expect("JSON")
+    line.to_string().into_bytes()
 }
 
 fn alert_id(n: u8) -> AlertId {
@@ -98,6 +85,7 @@ fn rejected(length: u64, quota_bytes: Option<u64>) -> Command {
                 .then_some(RejectReason::Quarantined),
             vendor_alert_ids: (0..length % 3).map(|n| format!("ldt:{n}")).collect(),
             evidence: vec![raw],
+            held_receipt: None,
         },
         quota_bytes,
     }
@@ -167,6 +155,7 @@ fn command() -> impl Strategy<Value = Command> {
             opaque_id: "0011".into(),
             format_version: 1,
             key_ids: vec!["k".into()],
+            stands_for: None,
         })),
         6 => (0_u8..12, known, 0_u64..5000, proptest::option::of(0_u64..20_000))
             .prop_map(|(n, known, bytes, quota)| received(n, known, bytes, quota)),
@@ -262,6 +251,7 @@ fn a_chain_out_of_order_or_from_the_future_is_refused() {
         opaque_id: "1".into(),
         format_version: 1,
         key_ids: Vec::new(),
+        stands_for: None,
     };
     let events = decide(&TenantState::default(), Command::OpenChain(opened), NOW).expect("opens");
     let entry = events.first().expect("one").entry(Timestamp::from_ms(5));
