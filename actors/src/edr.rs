@@ -56,8 +56,9 @@ pub trait Edr: Send + Sync + 'static {
     fn check(&self) -> BoxFuture<'static, Result<Checked, EdrError>>;
 
     /// Alerts that came to be between the two moments, the oldest first. Each is one JSON object in the
-    /// vendor's own full shape. At most `limit`; where there are more, `up_to` of the answer is the moment of
-    /// the last one.
+    /// vendor's own full shape. At most `limit`, or a few more where the vendor gives more than it is asked
+    /// for; where there are more, `up_to` of the answer is the moment of the last one. An answer that is
+    /// longer than is read of one is asked for again in smaller pieces.
     fn poll(
         &self,
         from: Timestamp,
@@ -184,6 +185,9 @@ pub struct Polled {
     pub alerts: Vec<Vec<u8>>,
     /// Everything up to this moment has been asked for.
     pub up_to: Timestamp,
+    /// The beginnings of objects that by themselves are longer than is read of an answer: at most 64 KiB of
+    /// each. They are passed over.
+    pub cut: Vec<Vec<u8>>,
 }
 
 /// How a connection to an EDR is.

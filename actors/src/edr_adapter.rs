@@ -261,6 +261,10 @@ fn approved(parts: &AdapterParts, carry: &Carry, line: &Line) -> Result<SignedAc
         return Err(JwsError::Digest.into());
     }
     let halted = keyring.halted || keys.is_some_and(|keys| keys.halted);
+    let unproven = world.integrity.bars(parts.tenant.as_str());
+    if unproven && !is_lifted_by_a_person(&action) {
+        return Err(Barred::Unproven);
+    }
     if halted && !is_lifted_by_a_person(&action) {
         return Err(Barred::Halted);
     }

@@ -18,6 +18,7 @@ use vyrox_domain::{
         AlertReceived, Command, IntakeRejected, Known, ReceiveAlert, Refusal, SecretFallbackUsed,
     },
     tenant::{TenantState, decide},
+    time::Timestamp,
 };
 use vyrox_journal::{Append, AppendError, Done, Draft, seal::DataKey};
 
@@ -27,7 +28,7 @@ use self::{
     evidence::{alert_evidence, raw_evidence},
 };
 use crate::{
-    claims::{self, Overlay, Young},
+    claims::{self, Overlay, Row, Young},
     keyring::TenantKeys,
     loading::Loaded,
     messages::{Intake, IntakeError, ParsedAlert, Receive, Reject},
@@ -40,6 +41,8 @@ pub struct Taker {
     pub world: Arc<World>,
     /// Whose.
     pub tenant: TenantId,
+    /// Its chain, or the one that stands in for it.
+    pub chain: Arc<str>,
     /// What evidence is sealed under.
     pub data_key: Arc<DataKey>,
     /// What decisions rest on.
@@ -70,6 +73,14 @@ pub trait Outcome: Send + 'static {
     fn refused(self: Box<Self>, error: AppendError);
 }
 
+/// The entry of an alert that came before, or the place for a new one's hash.
+#[derive(Default)]
+struct First {
+    hash: Arc<OnceLock<Digest>>,
+    /// The chain that it is on, where that is not the tenant's own.
+    held: Option<Arc<str>>,
+}
+
 struct Batch {
     drafts: Vec<Draft>,
     answers: Vec<Answer>,
@@ -82,6 +93,7 @@ impl Taker {
         Self {
             world: Arc::clone(world),
             tenant: keys.tenant.clone(),
+            chain: loaded.chain,
             data_key: Arc::clone(&keys.data_key),
             state: loaded.state,
             epoch: loaded.epoch,
@@ -157,6 +169,7 @@ impl Taker {
             reason: why.reason,
             vendor_alert_ids: why.vendor_alert_ids,
             evidence: vec![raw],
+            held_receipt: None,
         };
         let expected_last = self.state.next_seq.checked_sub(1);
         let command = Command::RejectIntake {
@@ -208,10 +221,9 @@ impl Taker {
 
     /// Hands drafts to the journal. `done` runs after the sync, on the journal's thread.
     pub fn append(&self, expected_last: Option<u64>, drafts: Vec<Draft>, done: Done) {
-        let chain = self.tenant.shared();
         self.world.journal.append(
             Append {
-                chain,
+                chain: Arc::clone(&self.chain),
                 epoch: self.epoch,
                 expected_last,
                 drafts,
@@ -228,7 +240,7 @@ impl Taker {
 
     /// Forgets young claims that the projections hold by now.
     pub fn tidy(&mut self) {
-        if let Some(applied) = self.world.progress.applied(self.tenant.as_str()) {
+        if let Some(applied) = self.world.progress.applied(&self.chain) {
             self.overlay.forget_up_to(applied);
         }
     }
@@ -242,7 +254,7 @@ impl Taker {
         let first_seq = batch.fresh.first().map(|fresh| fresh.seq);
         let same = claims::sameness(intake.body_sha256, parsed.sha256);
         let key = claims::key(parsed.alert.vendor, &parsed.alert.vendor_alert_id);
-        let (known, hash) = self.known(&key, &same, intake);
+        let (known, first) = self.known(&key, &same, intake);
         let evidence = vec![alert_evidence(parsed), raw_evidence(intake, first_seq)];
         let alert_id = self.world.alert_id(intake.received_at);
         let received = AlertReceived {
@@ -261,7 +273,8 @@ impl Taker {
                 batch.answers.push(Answer::Repeat {
                     alert_id,
                     seq,
-                    hash,
+                    hash: first.hash,
+                    held: first.held,
                 });
                 return Ok(());
             }
@@ -276,7 +289,7 @@ impl Taker {
         batch
             .drafts
             .extend(self.happen(&events, intake.received_at, attachments));
-        let hash = Arc::new(OnceLock::new());
+        let hash = first.hash;
         self.overlay.insert(
             key,
             Young {
@@ -290,6 +303,7 @@ impl Taker {
             index,
             alert_id,
             hash,
+            held: self.stands_in(),
         });
         batch.fresh.push(Fresh {
             alert_id,
@@ -300,12 +314,7 @@ impl Taker {
     }
 
     /// What the index of earlier alerts says: the young rows first, then the projections.
-    fn known(
-        &self,
-        key: &Digest,
-        same: &Digest,
-        intake: &Intake,
-    ) -> (Known, Arc<OnceLock<Digest>>) {
+    fn known(&self, key: &Digest, same: &Digest, intake: &Intake) -> (Known, First) {
         let now = intake.received_at;
         let is_it = |row_same: Digest| intake.polled || row_same == *same;
         let young = self.overlay.rows(key);
@@ -314,35 +323,52 @@ impl Taker {
                 alert_id: row.alert_id,
                 seq: row.seq,
             };
-            return (known, Arc::clone(&row.hash));
+            let hash = Arc::clone(&row.hash);
+            let held = self.stands_in();
+            return (known, First { hash, held });
         }
-        let rows = match self
-            .world
-            .projections
-            .claim(self.tenant.as_str(), &key.0, now.ms())
-        {
+        let mut seen = !young.is_empty();
+        for (chain, held) in self.indexed() {
+            let rows = self.claimed(&chain, key, now);
+            if let Some(row) = rows.iter().find(|row| is_it(row.same)) {
+                let known = Known::Same {
+                    alert_id: row.alert_id,
+                    seq: row.seq,
+                };
+                let hash = Arc::new(OnceLock::from(row.hash));
+                return (known, First { hash, held });
+            }
+            seen |= !rows.is_empty();
+        }
+        let known = if seen { Known::IdReused } else { Known::New };
+        (known, First::default())
+    }
+
+    /// The chain, where it stands in for the tenant's own.
+    fn stands_in(&self) -> Option<Arc<str>> {
+        (*self.chain != *self.tenant.as_str()).then(|| Arc::clone(&self.chain))
+    }
+
+    /// The chains whose alerts may come again: this one, and the tenant's own where this one stands in for
+    /// it; each with its name if it is not the tenant's own.
+    fn indexed(&self) -> Vec<(Arc<str>, Option<Arc<str>>)> {
+        let held = self.stands_in();
+        let own = held.is_some().then(|| (self.tenant.shared(), None));
+        [(Arc::clone(&self.chain), held)]
+            .into_iter()
+            .chain(own)
+            .collect()
+    }
+
+    fn claimed(&self, chain: &str, key: &Digest, now: Timestamp) -> Vec<Row> {
+        match self.world.projections.claim(chain, &key.0, now.ms()) {
             Ok(rows) => rows.map(|bytes| claims::decode(&bytes)).unwrap_or_default(),
             Err(error) => {
                 // A repeat may then count as new, which hides nothing; the alert itself is kept.
-                tracing::error!(tenant = %self.tenant, %error, "the index of repeats is unreadable");
+                tracing::error!(chain, %error, "the index of repeats is unreadable");
                 Vec::new()
             }
-        };
-        if let Some(row) = rows.iter().find(|row| is_it(row.same)) {
-            let hash = Arc::new(OnceLock::from(row.hash));
-            return (
-                Known::Same {
-                    alert_id: row.alert_id,
-                    seq: row.seq,
-                },
-                hash,
-            );
         }
-        let seen = !young.is_empty() || !rows.is_empty();
-        (
-            if seen { Known::IdReused } else { Known::New },
-            Arc::new(OnceLock::new()),
-        )
     }
 
     fn roll_back(&mut self, before: TenantState) {

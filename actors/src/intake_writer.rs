@@ -1,11 +1,14 @@
-//! Takes in alerts while their tenant is suspended. It knows the head, the index of repeats and the
+//! Takes in alerts while their tenant is suspended or held. It knows the head, the index of repeats and the
 //! quota, and nothing else: whatever made the machine fall is not here to fall over again. What it
 //! writes waits in the chain until the machine is back.
 
 use std::{sync::Arc, time::Duration};
 
 use actix::{Actor, ActorFutureExt as _, AsyncContext as _, Handler, WrapFuture as _};
-use vyrox_domain::protocol::Command;
+use vyrox_domain::{
+    host_protocol::RepairOrdered,
+    protocol::{ChainOpened, Command},
+};
 use vyrox_journal::AppendError;
 use vyrox_supervision::{Handle, SupervisedContext};
 
@@ -21,6 +24,7 @@ use crate::{
 pub struct IntakeWriter {
     world: Arc<World>,
     keys: Arc<TenantKeys>,
+    repair: Option<RepairOrdered>,
     taker: Option<Taker>,
     /// The journal has had no room; whenever it has none again, this writer pauses.
     refused: bool,
@@ -29,11 +33,12 @@ pub struct IntakeWriter {
 const NO_ROOM_PAUSE: Duration = Duration::from_secs(1);
 
 impl IntakeWriter {
-    /// Intake alone, for this tenant.
-    pub fn new(world: Arc<World>, keys: Arc<TenantKeys>) -> Self {
+    /// Intake alone, for this tenant; `repair` is the last order to repair its chain.
+    pub fn new(world: Arc<World>, keys: Arc<TenantKeys>, repair: Option<RepairOrdered>) -> Self {
         Self {
             world,
             keys,
+            repair,
             taker: None,
             refused: false,
         }
@@ -61,7 +66,10 @@ impl IntakeWriter {
         self.taker = None;
         let (world, tenant) = (Arc::clone(&self.world), self.keys.tenant.clone());
         let pause = self.refused.then_some(NO_ROOM_PAUSE);
-        let load = after(pause, move || load_for_intake(&world, &tenant));
+        let repair = self.repair.clone();
+        let load = after(pause, move || {
+            load_for_intake(&world, &tenant, repair.as_ref())
+        });
         let go_on = load
             .into_actor(self)
             .map(|loaded, writer, ctx| match loaded {
@@ -72,10 +80,14 @@ impl IntakeWriter {
     }
 
     fn go_on(&mut self, loaded: Loaded, ctx: &SupervisedContext<Self>) {
+        let opened = ChainOpened {
+            stands_for: loaded.stands_for.clone(),
+            ..chain_opened(&self.keys)
+        };
         let mut taker = Taker::new(&self.world, &self.keys, loaded);
         let (writer, epoch) = (ctx.handle(), taker.epoch);
         // Refused where the chain is open already, which is nearly always.
-        let open = Command::OpenChain(chain_opened(&self.keys));
+        let open = Command::OpenChain(opened);
         taker.carry_out(open, move |error| tell_failure(&writer, epoch, error));
         self.taker = Some(taker);
     }

@@ -5,6 +5,7 @@
 //! ├─ audit_writer            watches the journal: its own thread writes, this actor tells of its health
 //! ├─ projector               journal -> projections, on a thread of its own
 //! ├─ nonce_cache             the durable index of what came in before; lets it go when its window ends
+//! ├─ notary                  signs the states of all chains, on a thread of its own
 //! ├─ _host                   rest for one: whoever falls takes those after it along
 //! │  ├─ deadlines            moments that something was promised for
 //! │  └─ registry             the `_host` machine: tenants, people, secrets' metadata; publishes the keyring
@@ -26,6 +27,7 @@ pub mod edr;
 pub mod edr_adapter;
 pub mod failpoint;
 pub mod outbound;
+pub mod polls;
 pub mod ports;
 
 pub mod keyring;
@@ -34,9 +36,12 @@ pub mod messages;
 
 pub mod claims;
 mod draft;
+mod erasing;
 pub mod evidence;
+pub mod held;
 pub mod intake;
 mod loading;
+mod mending;
 pub mod tenant;
 
 pub mod triage_engine;
@@ -60,6 +65,8 @@ pub mod nonce_cache;
 pub mod notifier;
 
 pub mod feed;
+pub mod integrity;
+pub mod notary;
 pub mod projector;
 pub mod views;
 

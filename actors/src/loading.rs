@@ -9,15 +9,18 @@ use std::{
 use vyrox_domain::{
     digest::Digest,
     entry::Recorded,
+    host_protocol::RepairOrdered,
     ids::TenantId,
-    protocol::{ChainOpened, Event},
+    protocol::{ChainOpened, Event, StandsFor},
     tenant::{SNAPSHOT_VERSION, TenantState, apply, replay},
 };
 use vyrox_journal::Line;
 
 use crate::{
     claims::{Overlay, Young, key, sameness_of},
+    held::StandIns,
     keyring::TenantKeys,
+    mending::mend,
     ports::World,
 };
 
@@ -29,32 +32,44 @@ pub(crate) struct Loaded {
     pub(crate) epoch: u64,
     /// Claims that the projections do not hold yet.
     pub(crate) overlay: Overlay,
+    /// The chain: the tenant's own, or the one that stands in for it.
+    pub(crate) chain: Arc<str>,
+    /// What it stands for.
+    pub(crate) stands_for: Option<StandsFor>,
 }
 
 /// Takes a new writer epoch, then rebuilds the state: snapshot first, then the chain since it.
 ///
 /// # Errors
 /// A text that says what could not be read; the chain is never begun anew in its place.
-pub(crate) fn load(world: &World, tenant: &TenantId) -> Result<Loaded, String> {
-    let mut loaded = begin(world, tenant)?;
-    let Some(chain) = Since::of(world, tenant, &loaded)? else {
-        return Ok(loaded);
+pub(crate) fn load(
+    world: &World,
+    tenant: &TenantId,
+    repair: Option<&RepairOrdered>,
+) -> Result<Loaded, String> {
+    let mut loaded = begin(world, tenant.shared())?;
+    replay_all(world, &mut loaded)?;
+    mend(world, tenant, repair, &mut loaded)?;
+    Ok(loaded)
+}
+
+fn replay_all(world: &World, loaded: &mut Loaded) -> Result<(), String> {
+    let Some(chain) = Since::of(world, &loaded.chain, &loaded.state)? else {
+        return Ok(());
     };
     for line in chain.lines {
         let line = line?;
         let recorded = Recorded::parse(&line.bytes).map_err(|error| error.to_string())?;
         let event = replay(&mut loaded.state, &recorded).map_err(|error| error.to_string())?;
         if chain.applied < Some(line.seq) {
-            claim(&mut loaded.overlay, &event, &line);
+            claim(&mut loaded.overlay, &event, (line.seq, line.hash));
         }
     }
     if loaded.state.next_seq != chain.head + 1 {
-        return Err(format!(
-            "chain {tenant} ends before its head {}",
-            chain.head
-        ));
+        let (name, head) = (&loaded.chain, chain.head);
+        return Err(format!("chain {name} ends before its head {head}"));
     }
-    Ok(loaded)
+    Ok(())
 }
 
 /// The same for a writer that only takes in: an entry that nobody understands any more is passed
@@ -62,10 +77,50 @@ pub(crate) fn load(world: &World, tenant: &TenantId) -> Result<Loaded, String> {
 ///
 /// # Errors
 /// A text that says why the chain could not be opened or read.
-pub(crate) fn load_for_intake(world: &World, tenant: &TenantId) -> Result<Loaded, String> {
-    let mut loaded = begin(world, tenant)?;
-    let Some(chain) = Since::of(world, tenant, &loaded)? else {
-        return Ok(loaded);
+pub(crate) fn load_for_intake(
+    world: &World,
+    tenant: &TenantId,
+    repair: Option<&RepairOrdered>,
+) -> Result<Loaded, String> {
+    if let Some(StandIns {
+        chains, stands_for, ..
+    }) = world.stand_ins(tenant.as_str())
+    {
+        return load_stand_in(world, tenant, chains, stands_for);
+    }
+    let mut loaded = begin(world, tenant.shared())?;
+    take_in_all(world, &mut loaded)?;
+    mend(world, tenant, repair, &mut loaded)?;
+    loaded.state.untriaged.clear();
+    Ok(loaded)
+}
+
+/// The same on a chain that stands in for a held one. The quota is of all that the tenant has.
+fn load_stand_in(
+    world: &World,
+    tenant: &TenantId,
+    chains: Vec<Arc<str>>,
+    stands_for: StandsFor,
+) -> Result<Loaded, String> {
+    let mut before = vec![tenant.shared()];
+    before.extend(chains);
+    let last = before.pop().ok_or("no chain stands in")?;
+    let mut kept_bytes = 0_u64;
+    for chain in before {
+        let mut earlier = Loaded::new(world, chain, None);
+        take_in_all(world, &mut earlier)?;
+        kept_bytes = kept_bytes.saturating_add(earlier.state.evidence_bytes);
+    }
+    let mut loaded = begin(world, last)?;
+    take_in_all(world, &mut loaded)?;
+    loaded.state.evidence_bytes = loaded.state.evidence_bytes.saturating_add(kept_bytes);
+    loaded.stands_for = Some(stands_for);
+    Ok(loaded)
+}
+
+fn take_in_all(world: &World, loaded: &mut Loaded) -> Result<(), String> {
+    let Some(chain) = Since::of(world, &loaded.chain, &loaded.state)? else {
+        return Ok(());
     };
     for line in chain.lines {
         let line = line?;
@@ -73,20 +128,23 @@ pub(crate) fn load_for_intake(world: &World, tenant: &TenantId) -> Result<Loaded
             .and_then(|it| Event::from_recorded(&it).map(|event| (event, it.timestamp_ms)));
         let Ok((event, at)) = read else { continue };
         // What cases come to is not looked at here: the machine may have fallen over just that.
-        if let Event::AlertReceived { .. } | Event::IntakeRejected(_) | Event::IntakePolled(_) =
-            &event
+        if let Event::AlertReceived { .. }
+        | Event::IntakeRejected(_)
+        | Event::IntakePolled(_)
+        | Event::JournalRepaired(_) = &event
         {
+            loaded.state.next_seq = line.seq;
             apply(&mut loaded.state, &event, at);
         }
         if chain.applied < Some(line.seq) {
-            claim(&mut loaded.overlay, &event, &line);
+            claim(&mut loaded.overlay, &event, (line.seq, line.hash));
         }
     }
     loaded.state.next_seq = chain.head + 1;
     // Stage 1 is the machine's; it finds in the chain what it owes.
     loaded.state.untriaged.clear();
     loaded.state.in_review.clear();
-    Ok(loaded)
+    Ok(())
 }
 
 /// Loads on a thread that may block, after a pause if there is to be one.
@@ -110,20 +168,30 @@ pub(crate) fn chain_opened(keys: &TenantKeys) -> ChainOpened {
         opaque_id: keys.opaque_id.clone(),
         format_version: 1,
         key_ids: vec![keys.data_key.id()],
+        stands_for: None,
     }
 }
 
-fn begin(world: &World, tenant: &TenantId) -> Result<Loaded, String> {
-    let chain = tenant.as_str();
+impl Loaded {
+    /// What the last snapshot has of a chain, for a writer of this epoch; without one it may only be read.
+    fn new(world: &World, chain: Arc<str>, epoch: Option<u64>) -> Self {
+        let head = world.journal.head(&chain).map(|head| head.seq);
+        Self {
+            state: snapshot(world, &chain, head),
+            epoch: epoch.unwrap_or(0),
+            overlay: Overlay::default(),
+            chain,
+            stands_for: None,
+        }
+    }
+}
+
+fn begin(world: &World, chain: Arc<str>) -> Result<Loaded, String> {
     let opened = world
         .journal
-        .open(chain)
+        .open(&chain)
         .map_err(|error| error.to_string())?;
-    Ok(Loaded {
-        state: snapshot(world, chain, opened.head.map(|head| head.seq)),
-        epoch: opened.epoch,
-        overlay: Overlay::default(),
-    })
+    Ok(Loaded::new(world, chain, Some(opened.epoch)))
 }
 
 /// The part of a chain that the snapshot does not cover.
@@ -134,14 +202,13 @@ struct Since {
 }
 
 impl Since {
-    fn of(world: &World, tenant: &TenantId, loaded: &Loaded) -> Result<Option<Self>, String> {
-        let chain = tenant.as_str();
+    fn of(world: &World, chain: &str, state: &TenantState) -> Result<Option<Self>, String> {
         let Some(head) = world.journal.head(chain).map(|head| head.seq) else {
             return Ok(None);
         };
         let lines = world
             .journal
-            .read(chain, loaded.state.next_seq, Some(head))
+            .read(chain, state.next_seq, Some(head))
             .map_err(|error| error.to_string())?;
         Ok(Some(Self {
             head,
@@ -152,7 +219,8 @@ impl Since {
     }
 }
 
-fn claim(overlay: &mut Overlay, event: &Event, line: &Line) {
+/// Notes an entry that the projections may not have yet.
+pub(crate) fn claim(overlay: &mut Overlay, event: &Event, (seq, hash): (u64, [u8; 32])) {
     let Event::AlertReceived { alert_id, received } = event else {
         return;
     };
@@ -162,8 +230,8 @@ fn claim(overlay: &mut Overlay, event: &Event, line: &Line) {
     let young = Young {
         same,
         alert_id: *alert_id,
-        seq: line.seq,
-        hash: Arc::new(OnceLock::from(Digest(line.hash))),
+        seq,
+        hash: Arc::new(OnceLock::from(Digest(hash))),
     };
     overlay.insert(key(received.vendor, &received.vendor_alert_id), young);
 }

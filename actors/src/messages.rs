@@ -3,6 +3,7 @@
 mod containing;
 mod deciding;
 mod enriching;
+mod erasing;
 mod polling;
 
 use std::{fmt, sync::Arc};
@@ -26,6 +27,9 @@ pub use self::containing::{
 };
 pub use self::deciding::{DecideAction, NoteRefusal, NoteShown, Outcome, Who};
 pub use self::enriching::{FullAlert, LookUp, LookedUp};
+pub use self::erasing::{
+    EraseAll, EraseEvidence, ErasedEvidence, ListOpenActs, NotErased, SweepEvidence,
+};
 pub use self::polling::{NotePolled, WherePolled};
 use crate::{notifier::Report, reviewer::Reviewed, tenant::Machine};
 
@@ -78,7 +82,7 @@ impl ParsedAlert {
 pub type IntakeReply<T> = oneshot::Sender<Result<T, IntakeError>>;
 
 /// One alert is durable.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Accepted {
     /// Our id; the first one's where it is a repeat.
     pub alert_id: AlertId,
@@ -88,6 +92,8 @@ pub struct Accepted {
     pub seq: u64,
     /// The entry's hash.
     pub hash: Digest,
+    /// The chain that the entry is on, where that stands in for the tenant's own.
+    pub held: Option<Arc<str>>,
 }
 
 /// An intake came to nothing; nothing of it was acknowledged.

@@ -180,7 +180,12 @@ impl Poller {
         } else if first {
             tracing::warn!(%tenant, %vendor, %trouble, "the vendor cannot be polled; it is tried again");
         }
-        let now = self.parts.world.now();
+        let (world, now) = (&self.parts.world, self.parts.world.now());
+        if matches!(trouble, Trouble::NoCredential) {
+            world.polls.idle(tenant, vendor);
+        } else {
+            world.polls.trouble(tenant, vendor, now);
+        }
         let pause = match trouble {
             _ if refused => self.pacing.refused(),
             Trouble::NoCredential | Trouble::Setup(_) => self.pacing.refused(),

@@ -1,6 +1,6 @@
 //! What the actors need of the world and do not make themselves.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 use rand::Rng as _;
@@ -20,9 +20,11 @@ use zeroize::Zeroizing;
 
 use crate::{
     edr::Edrs,
+    integrity::Integrity,
     keyring::Keyring,
     notifier::Tally,
     outbound::{Chat, Llm, Mailer, Pager},
+    polls::Polls,
     projector::Progress,
     reviewer::ReviewLimits,
 };
@@ -57,13 +59,14 @@ pub struct World {
     pub outside: Outside,
     /// How often people were told, and how.
     pub told: Arc<Tally>,
+    /// What came of asking vendors for alerts.
+    pub polls: Arc<Polls>,
+    /// Whether the chains prove what they should.
+    pub integrity: Arc<Integrity>,
     /// The terms of cases.
     pub settings: CaseSettings,
     /// Limits and windows.
     pub limits: Limits,
-    /// Tenants whose chain's end can't be proven since a damage, with the first seq in doubt. Found
-    /// at the start; nothing is appended for them.
-    pub held: BTreeMap<String, u64>,
 }
 
 /// Services elsewhere, as far as they are configured.
@@ -122,6 +125,8 @@ pub struct Limits {
     pub dedup_window_ms: u64,
     /// The most bytes of evidence a tenant may hold; `None` for no limit.
     pub quota_bytes: Option<u64>,
+    /// How long evidence is kept, in milliseconds; `None` for ever.
+    pub retention_ms: Option<u64>,
     /// How long a tenant may be idle before its actors are put away, in milliseconds.
     pub idle_passivate_ms: u64,
     /// The most tenants.

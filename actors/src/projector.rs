@@ -3,6 +3,7 @@
 //! where the last checkpoint was.
 
 mod fold;
+mod rebuild;
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -18,13 +19,17 @@ use vyrox_domain::{
     tenant::{SNAPSHOT_VERSION, TenantState, is_at_rest},
 };
 use vyrox_journal::{
-    Committed, Journal,
+    Committed, Head, Journal,
     projection::{Batch, Projections},
 };
 use vyrox_supervision::{Fence, SupervisedContext};
 
 use self::fold::Fold;
-use crate::feed::{Feed, Taken};
+pub use self::rebuild::{Rebuilt, rebuild};
+use crate::{
+    erasing::is_begun,
+    feed::{Feed, Taken},
+};
 
 /// The most entries that are folded into one transaction.
 const BATCH_ENTRIES: usize = 2048;
@@ -92,10 +97,16 @@ impl Progress {
         stuck.insert(Arc::clone(chain), why.to_owned());
     }
 
-    fn advance(&self, applied: &[(Arc<str>, u64)]) {
+    /// The chains whose projections stand still, each with the reason.
+    pub fn all_stuck(&self) -> BTreeMap<Arc<str>, String> {
+        let stuck = self.stuck.lock().unwrap_or_else(PoisonError::into_inner);
+        stuck.clone()
+    }
+
+    fn advance(&self, applied: &[(Arc<str>, Head)]) {
         let mut known = self.applied.lock().unwrap_or_else(PoisonError::into_inner);
-        for (chain, seq) in applied {
-            known.insert(Arc::clone(chain), *seq);
+        for (chain, head) in applied {
+            known.insert(Arc::clone(chain), head.seq);
         }
         drop(known);
         self.moved.notify_waiters();
@@ -137,8 +148,8 @@ impl ProjectError {
 }
 
 /// Brings every chain's projections up to the journal's head; blocks. Projections that claim more
-/// than the journal has are discarded and made anew: the journal is the truth. A chain that cannot
-/// be read stands still, and the others go on.
+/// than the journal has, or that were made of another chain of the same name, are discarded and made
+/// anew: the journal is the truth. A chain that cannot be read stands still, and the others go on.
 ///
 /// # Errors
 /// [`ProjectError`] where the projections themselves cannot be read or written.
@@ -150,46 +161,72 @@ pub fn catch_up(parts: &ProjectorParts) -> Result<(), ProjectError> {
 fn catch_up_alone(parts: &ProjectorParts) -> Result<(), ProjectError> {
     parts.progress.unstick();
     let mut fold = Fold::new(parts);
+    let mut believed = believed(parts)?;
     for chain in parts.journal.chains() {
         let Some(head) = parts.journal.head(&chain) else {
             continue;
         };
-        let applied = parts
-            .projections
-            .applied(&chain)
-            .map_err(|error| ProjectError::new(&chain, &error))?;
-        if applied > Some(head.seq) {
-            tracing::error!(
-                chain,
-                ?applied,
-                head = head.seq,
-                "projections ran ahead; rebuilt"
-            );
-            parts
-                .projections
-                .remove_chain(&chain)
-                .map_err(|error| ProjectError::new(&chain, &error))?;
-        }
-        let applied = applied.filter(|applied| *applied <= head.seq);
+        let applied = believed.remove(&chain);
         if applied < Some(head.seq) {
-            read_chain(parts, &mut fold, &chain, applied, head.seq)?;
+            let from = applied.map_or(0, |applied| applied.saturating_add(1));
+            read_chain(parts, &mut fold, &chain, (from, head.seq), &|_folded| {})?;
         } else {
-            parts.progress.advance(&[(chain.as_str().into(), head.seq)]);
+            parts.progress.advance(&[(chain.as_str().into(), head)]);
         }
     }
     fold.checkpoint()
 }
 
+/// The last seq of each chain that is in the projections. What was not made of the journal's own
+/// chain is removed: it claims entries that the journal does not have, or has otherwise.
+fn believed(parts: &ProjectorParts) -> Result<BTreeMap<String, u64>, ProjectError> {
+    let all = parts.projections.all_applied();
+    let mut believed = BTreeMap::new();
+    for (chain, at) in all.map_err(|error| ProjectError::new("all", &error))? {
+        if is_of_the_chain(parts.journal.as_ref(), &chain, at) {
+            believed.insert(chain, at.seq);
+            continue;
+        }
+        let head = parts.journal.head(&chain).map(|head| head.seq);
+        tracing::error!(
+            chain,
+            applied = at.seq,
+            head,
+            "projections are not of the journal's chain; rebuilt"
+        );
+        let removed = parts.projections.remove_chain(&chain);
+        removed.map_err(|error| ProjectError::new(&chain, &error))?;
+    }
+    Ok(believed)
+}
+
+/// Whether the chain has this very entry. A chain that cannot be read there is not accused of it: it
+/// stands still when it is read on.
+fn is_of_the_chain(journal: &dyn Journal, chain: &str, at: Head) -> bool {
+    match journal.head(chain) {
+        None => false,
+        Some(head) if head.seq <= at.seq => head == at,
+        Some(_further) => match journal.read(chain, at.seq, Some(at.seq)) {
+            Ok(mut lines) => match lines.next() {
+                Some(Ok(line)) => line.hash == at.hash,
+                Some(Err(_)) | None => true,
+            },
+            Err(_unreadable) => true,
+        },
+    }
+}
+
+/// Folds a range of a chain in, and tells after each transaction how many entries were read since the
+/// one before.
 fn read_chain(
     parts: &ProjectorParts,
     fold: &mut Fold,
     chain: &str,
-    applied: Option<u64>,
-    head: u64,
+    (from, to): (u64, u64),
+    folded: &dyn Fn(usize),
 ) -> Result<(), ProjectError> {
-    let from = applied.map_or(0, |applied| applied + 1);
     let name: Arc<str> = chain.into();
-    let lines = match parts.journal.read(chain, from, Some(head)) {
+    let lines = match parts.journal.read(chain, from, Some(to)) {
         Ok(lines) => lines,
         Err(error) => {
             parts.progress.stick(&name, &error.to_string());
@@ -213,13 +250,16 @@ fn read_chain(
         }));
         if waiting.len() >= BATCH_ENTRIES {
             fold.apply(&std::mem::take(&mut waiting))?;
+            folded(BATCH_ENTRIES);
         }
     }
-    fold.apply(&waiting)
+    fold.apply(&waiting)?;
+    folded(waiting.len());
+    Ok(())
 }
 
 /// Tenants that have something to do or to wait for (verdicts, decisions, people to be told; with `watches`,
-/// contained hosts that are read again and again), right after [`catch_up`]. A snapshot that stands before the
+/// contained hosts that are read again and again, evidence to be erased), right after [`catch_up`]. A snapshot that stands before the
 /// chain's end says nothing about what came after it, so such a tenant counts as well.
 pub fn owing(journal: &dyn Journal, projections: &Projections, watches: bool) -> Vec<TenantId> {
     let owes_nothing = |chain: &str| {
@@ -229,7 +269,8 @@ pub fn owing(journal: &dyn Journal, projections: &Projections, watches: bool) ->
         let state = row.and_then(|row| serde_json::from_slice::<TenantState>(&row.value).ok());
         let rests = |state: TenantState| {
             let looks = watches && state.acts.watched() > 0;
-            is_at_rest(&state) && !looks
+            let begun = |entries: &[_]| entries.is_empty() || is_begun(journal, chain, entries);
+            is_at_rest(&state) && !looks && begun(&state.erasing)
         };
         state.is_some_and(rests)
     };

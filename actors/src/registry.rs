@@ -5,14 +5,18 @@
 //! between the two leaves rows that nothing names, never an entry whose secret is missing.
 
 mod action_keys;
+mod audit_log;
 mod change;
 mod chat;
 mod credentials;
 mod halts;
 mod host_secrets;
 mod letters;
+mod loading;
 mod notes;
 mod people;
+mod removal;
+mod repairs;
 mod vaulted;
 
 use std::{sync::Arc, time::Duration};
@@ -21,8 +25,7 @@ use actix::{Actor, ActorFutureExt as _, AsyncContext as _, Handler, Message, Wra
 use arc_swap::ArcSwap;
 use tokio::sync::oneshot;
 use vyrox_domain::{
-    entry::Recorded,
-    host::{HostRefusal, HostState, Retirement, apply, decide, replay, retirements},
+    host::{HostRefusal, HostState, Retirement, apply, decide, retirements},
     host_protocol::{
         CredentialChange, EdrCredentialRetired, HostCommand, HostEvent, SecretRetired,
     },
@@ -32,6 +35,7 @@ use vyrox_domain::{
 use vyrox_journal::{Append, AppendError, Draft, Receipt, seal::HostKey, vault::Vault};
 use vyrox_supervision::{Class, Classified, Handle, SupervisedContext};
 
+pub use self::audit_log::ChangeAuditLog;
 pub use self::change::{AddTenant, Issued, IssuedWebhook, NewWebhook, RotateSecret, UpdateTenant};
 pub use self::chat::{ClaimChat, IssueChatCode, IssuedChatCode, ReleaseChat};
 pub use self::credentials::{
@@ -40,9 +44,15 @@ pub use self::credentials::{
 pub use self::halts::ChangeHalt;
 pub use self::host_secrets::SealSecret;
 pub use self::letters::SettleLetter;
-pub use self::notes::{NoteRecovery, NoteRules, NoteTenant, NoteToken};
+pub use self::notes::{NoteDamage, NoteRecovery, NoteRules, NoteTenant, NoteToken};
 pub use self::people::{APPROVE, ChangePeople, IssueToken, IssuedToken, PERSONAL_PREFIX};
-use self::{chat::Tries, vaulted::Anew};
+pub use self::removal::RemoveTenant;
+pub use self::repairs::{HostReleased, OrderRepair};
+use self::{
+    chat::Tries,
+    loading::{Loaded, load},
+    vaulted::Anew,
+};
 use crate::{
     deadlines::{Deadlines, Promise},
     draft::draft,
@@ -89,6 +99,11 @@ pub enum RegistryError {
     /// The journal has no room now.
     #[error("the journal has no room now; try again later")]
     NoRoom,
+    /// The end of the host's own chain can't be proven.
+    #[error(
+        "the host's chain is held since a damage; nothing can be changed until it is repaired: vyrox audit repair _host"
+    )]
+    Held,
     /// The disk failed, or the journal did not take it.
     #[error("the change could not be made durable: {0}")]
     NotDurable(String),
@@ -135,6 +150,7 @@ impl Registry {
                 opaque_id: opaque_id(),
                 format_version: 1,
                 key_ids: vec![self.parts.host_key.id()],
+                stands_for: None,
             };
             self.note(HostCommand::OpenChain(opened), ctx);
         }
@@ -147,7 +163,10 @@ impl Registry {
         self.publish_with(vaulted::keyring(&self.state, &self.parts, &before, anew));
     }
 
-    fn publish_with(&self, keyring: Keyring) {
+    /// While the host's chain is held, nobody knows what was halted or whose rights were taken: containment
+    /// stands still everywhere.
+    fn publish_with(&self, mut keyring: Keyring) {
+        keyring.halted |= self.parts.world.is_held(HOST_CHAIN);
         self.parts.world.keyring.store(Arc::new(keyring));
         self.parts.view.store(Arc::new(self.state.clone()));
     }
@@ -199,6 +218,7 @@ impl Registry {
                 Err(AppendError::Full) => {
                     then(registry, Err(RegistryError::NoRoom), ctx);
                 }
+                Err(AppendError::Held) => then(registry, Err(RegistryError::Held), ctx),
                 Err(error) => {
                     let told = RegistryError::NotDurable(error.to_string());
                     then(registry, Err(told), ctx);
@@ -227,6 +247,7 @@ impl Registry {
             HostEvent::Credential(change) => self.follow_credential(change, ctx),
             HostEvent::ChainOpened(_)
             | HostEvent::TenantAdded(_)
+            | HostEvent::TenantRemoved(_)
             | HostEvent::KeyIssued(_)
             | HostEvent::People(_)
             | HostEvent::Chat(_)
@@ -234,6 +255,10 @@ impl Registry {
             | HostEvent::TokenIssued(_)
             | HostEvent::RulesChanged(_)
             | HostEvent::JournalRecovered(_)
+            | HostEvent::JournalDamaged(_)
+            | HostEvent::RepairOrdered(_)
+            | HostEvent::Repaired(_)
+            | HostEvent::AuditLog(_)
             | HostEvent::TenantNoted(_)
             | HostEvent::LetterSettled(_) => {}
         }
@@ -322,37 +347,6 @@ impl Actor for Registry {
             });
         ctx.wait(begin);
     }
-}
-
-/// The host's state with the right to write after it, and everybody's keys.
-struct Loaded {
-    state: HostState,
-    epoch: u64,
-    keyring: Keyring,
-}
-
-fn load(parts: &RegistryParts) -> Result<Loaded, String> {
-    let journal = &parts.world.journal;
-    let opened = journal
-        .open(HOST_CHAIN)
-        .map_err(|error| error.to_string())?;
-    let mut state = HostState::default();
-    if let Some(head) = opened.head {
-        let lines = journal.read(HOST_CHAIN, 0, Some(head.seq));
-        for line in lines.map_err(|error| error.to_string())? {
-            let line = line.map_err(|error| error.to_string())?;
-            let recorded = Recorded::parse(&line.bytes).map_err(|error| error.to_string())?;
-            replay(&mut state, &recorded).map_err(|error| error.to_string())?;
-        }
-    }
-    // What an earlier generation published may be older than the chain.
-    let before = parts.world.keyring.load();
-    let keyring = vaulted::keyring(&state, parts, &before, Anew::All);
-    Ok(Loaded {
-        state,
-        epoch: opened.epoch,
-        keyring,
-    })
 }
 
 impl Handler<Ready> for Registry {

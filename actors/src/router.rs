@@ -2,7 +2,10 @@
 //! suspends it when it falls too often.
 
 mod calling;
+mod holding;
 mod polling;
+mod removal;
+mod retention;
 mod serving;
 mod starting;
 mod suspension;
@@ -18,11 +21,14 @@ use actix::{
     WrapFuture as _, fut,
 };
 use arc_swap::ArcSwap;
+use tokio::sync::watch;
 use vyrox_domain::{host::HostState, ids::TenantId};
 use vyrox_supervision::{Class, Classified, Handle, SupervisedContext, Tree};
 
+pub use self::holding::Release;
+pub use self::removal::Remove;
 pub(crate) use self::serving::Serving;
-use self::{polling::Pollers, serving::at_rest};
+use self::{polling::Pollers, retention::Retention, serving::at_rest};
 use crate::{
     arbiters::Arbiters,
     directory::{Directory, Route},
@@ -44,6 +50,7 @@ pub struct Tenants {
     view: Arc<ArcSwap<HostState>>,
     active: HashMap<TenantId, Active>,
     lives: u64,
+    retention: Retention,
 }
 
 /// What the factory of [`Tenants`] keeps over its generations.
@@ -72,6 +79,18 @@ enum Active {
         probe: u32,
         pollers: Pollers,
     },
+    /// Its chain's end can't be proven; its alerts go to a chain that stands in.
+    Held(Handle<IntakeWriter>),
+    /// Its chain is being repaired; this ends when it is, one way or the other.
+    Mending(watch::Receiver<()>),
+}
+
+/// What has to end before a tenant has a way in.
+enum Wait {
+    /// Actors that come to rest.
+    Resting(Box<Serving>),
+    /// A repair.
+    Mending(watch::Receiver<()>),
 }
 
 /// Give me the way in to this tenant; activates it if needed. `None`: there is no such tenant.
@@ -126,6 +145,7 @@ impl Tenants {
             view,
             active: HashMap::new(),
             lives: 0,
+            retention: Retention::default(),
         }
     }
 
@@ -166,16 +186,19 @@ impl Tenants {
         }
     }
 
-    /// `Err` holds the actors of this tenant that have to come to rest first.
+    /// `Err` says what has to end first.
     fn activate(
         &mut self,
         tenant: &TenantId,
         ctx: &mut SupervisedContext<Self>,
-    ) -> Result<Option<Route>, Box<Serving>> {
+    ) -> Result<Option<Route>, Wait> {
         match self.active.get(tenant) {
             Some(Active::Serving(serving)) => Ok(Some(Route::Machine(serving.machine.clone()))),
-            Some(Active::Suspended { writer, .. }) => Ok(Some(Route::Intake(writer.clone()))),
-            Some(Active::Resting(serving)) => Err(Box::new(serving.clone())),
+            Some(Active::Suspended { writer, .. } | Active::Held(writer)) => {
+                Ok(Some(Route::Intake(writer.clone())))
+            }
+            Some(Active::Resting(serving)) => Err(Wait::Resting(Box::new(serving.clone()))),
+            Some(Active::Mending(done)) => Err(Wait::Mending(done.clone())),
             None => {
                 let keys = self.world.keyring.load().tenant(tenant.as_str()).cloned();
                 Ok(keys.map(|keys| self.begin(&keys, ctx)))
@@ -238,6 +261,7 @@ impl Actor for Tenants {
                 Ok(()) => {
                     tenants.enter_all(ctx);
                     tenants.watch_credentials(ctx);
+                    tenants.watch_retention(ctx);
                 }
                 Err(error) => ctx.fail(format!("the registry is not ready: {error}")),
             });
@@ -251,7 +275,15 @@ impl Handler<Activate> for Tenants {
     fn handle(&mut self, Activate(tenant): Activate, ctx: &mut Self::Context) -> Self::Result {
         match self.activate(&tenant, ctx) {
             Ok(route) => Box::pin(fut::ready(route)),
-            Err(resting) => {
+            Err(Wait::Mending(mut done)) => {
+                // It never changes: it ends.
+                let ended = async move { done.changed().await.is_err() };
+                let again = ended
+                    .into_actor(self)
+                    .map(move |_, tenants, ctx| tenants.activate(&tenant, ctx).ok().flatten());
+                Box::pin(again)
+            }
+            Err(Wait::Resting(resting)) => {
                 let life = resting.life;
                 let again = at_rest(*resting)
                     .into_actor(self)

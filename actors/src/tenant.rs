@@ -1,7 +1,6 @@
-//! A tenant's machine: the only writer of its chain. It decides and applies at memory speed; the
-//! journal's callback releases answers and effects once their entries are durable. When an append
-//! fails, everything since is discarded: the generation ends and the next one is rebuilt from what
-//! is durable.
+//! A tenant's machine: the only writer of its chain. It decides and applies at memory speed; the journal's callback
+//! releases answers and effects once their entries are durable. When an append fails, everything since is discarded:
+//! the generation ends and the next one is rebuilt from what is durable.
 
 mod kept;
 mod outstanding;
@@ -13,8 +12,10 @@ mod cases;
 mod containing;
 mod deciding;
 mod enriching;
+mod erasing;
 mod noting;
 mod polled;
+mod released;
 mod showing;
 
 use std::{
@@ -29,6 +30,7 @@ use std::{
 use actix::{Actor, ActorFutureExt as _, AsyncContext as _, Handler, WrapFuture as _};
 use arc_swap::ArcSwapOption;
 use vyrox_domain::{
+    host_protocol::RepairOrdered,
     ids::{AlertId, TenantId},
     notice::Notice,
     protocol::{Command, Event, Undecided},
@@ -45,14 +47,15 @@ use self::{
     enriching::Enriching,
     outstanding::outstanding,
     owed::Owed,
+    released::{Released, tell_failure},
     showing::{Handed, concerned, tell},
 };
 use crate::{
     edr_adapter::Adapters,
-    intake::{Fresh, Outcome, Taker},
+    intake::{Outcome, Taker},
     keyring::TenantKeys,
     loading::{Loaded, after, chain_opened, load},
-    messages::{AppendFailed, Assess, Receive, Reject},
+    messages::{AppendFailed, Receive, Reject},
     notifier::Notifier,
     ports::World,
     reviewer::Reviewer,
@@ -82,6 +85,8 @@ pub struct MachineParts {
     pub owed: Arc<AtomicU64>,
     /// Since when the machine knows its state, in Unix milliseconds; 0 while it loads.
     pub loaded_at_ms: Arc<AtomicU64>,
+    /// The last order to repair its chain.
+    pub repair: Option<RepairOrdered>,
     /// An action that is under way, for whoever suspends the tenant.
     pub under_way: Arc<ArcSwapOption<Notice>>,
 }
@@ -98,6 +103,8 @@ pub struct Machine {
     handed: Handed,
     /// Actions on their way.
     acting: Acting,
+    /// Evidence is being erased.
+    erasing: bool,
     /// Refused decisions of late.
     refused: Refused,
     /// A word that people must be told is on its way to this machine.
@@ -125,6 +132,7 @@ impl Machine {
             enriching: Enriching::new(),
             handed: Handed::default(),
             acting: Acting::default(),
+            erasing: false,
             refused: Refused::default(),
             told: Arc::default(),
             stage1: 0,
@@ -148,7 +156,8 @@ impl Machine {
             .refusals
             .checked_sub(1)
             .map(|n| NO_ROOM_PAUSE * (1 << n.min(4)));
-        let load = after(pause, move || load(&world, &tenant));
+        let repair = self.parts.repair.clone();
+        let load = after(pause, move || load(&world, &tenant, repair.as_ref()));
         let go_on = load
             .into_actor(self)
             .map(|loaded, machine, ctx| match loaded {
@@ -177,6 +186,7 @@ impl Machine {
         self.compare_clock(ctx);
         self.watch_clock(ctx);
         self.go_on_acting(ctx);
+        self.complete_erasure(ctx);
         self.ask_next(ctx);
     }
 
@@ -358,39 +368,4 @@ impl Handler<AppendFailed> for Machine {
             error => ctx.fail(format!("the journal refused an append: {error}")),
         }
     }
-}
-
-/// What a machine's append sets free.
-struct Released {
-    machine: Handle<Machine>,
-    triage: Handle<TriageEngine>,
-    epoch: u64,
-}
-
-impl Outcome for Released {
-    fn durable(self: Box<Self>, fresh: Vec<Fresh>) {
-        for Fresh {
-            alert_id, alert, ..
-        } in fresh
-        {
-            let machine = self.machine.clone();
-            // A full lane loses nothing: the machine's sweep asks again for what is owed.
-            self.triage
-                .try_cast(Assess {
-                    alert_id,
-                    alert,
-                    machine,
-                })
-                .ok();
-        }
-    }
-
-    fn refused(self: Box<Self>, error: AppendError) {
-        tell_failure(&self.machine, self.epoch, error);
-    }
-}
-
-fn tell_failure(machine: &Handle<Machine>, epoch: u64, error: AppendError) {
-    // If the lane is full, an earlier failure of the same epoch stands in it.
-    machine.try_cast(AppendFailed { epoch, error }).ok();
 }

@@ -14,6 +14,7 @@ use crate::{
     deadlines::Deadlines,
     directory::Directory,
     nonce_cache::NonceCache,
+    notary::{Notary, NotaryParts},
     ports::World,
     projector::{Projector, ProjectorParts},
     registry::{Registry, RegistryParts},
@@ -38,6 +39,8 @@ pub struct HostParts {
     pub host_key: Arc<HostKey>,
     /// The projector's thread and what it works with.
     pub projector: ProjectorParts,
+    /// The notary's thread and what it works with; `None` where nothing is signed.
+    pub notary: Option<NotaryParts>,
     /// What to do when the journal fails.
     pub on_poison: OnPoison,
 }
@@ -62,6 +65,8 @@ pub struct Host {
     pub deadlines: Handle<Deadlines>,
     /// Held, so that it lives.
     pub projector: Handle<Projector>,
+    /// Held, so that it lives.
+    pub notary: Option<Handle<Notary>>,
 }
 
 /// Starts the host's actors, those first that others lean on; they stop in the reverse order, the
@@ -71,6 +76,11 @@ pub fn start(parts: &HostParts) -> Host {
     let view = Arc::new(ArcSwap::from_pointee(HostState::default()));
     let directory = Arc::new(Directory::default());
     let (audit_writer, projector, nonce_cache) = keepers(parts);
+    let notary = parts.notary.clone().map(|notary| {
+        supervise(parts, Spec::new("notary", "notary"), move || {
+            Notary::new(notary.clone())
+        })
+    });
     let (deadlines, registry) = host_machine(parts, &view);
     let tenants = {
         let tenants = TenantsParts {
@@ -96,6 +106,7 @@ pub fn start(parts: &HostParts) -> Host {
         nonce_cache,
         deadlines,
         projector,
+        notary,
     }
 }
 

@@ -83,6 +83,9 @@ pub struct AlertView {
     pub received_at_ms: Timestamp,
     /// The vendor's id came before with another body.
     pub vendor_id_reused: bool,
+    /// When somebody had its evidence erased. What only grew too old is not told here.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub evidence_erased_at_ms: Option<Timestamp>,
     /// Where its first entry stands, with the entry's hash.
     pub receipt: Place,
     /// Every entry about it.
@@ -219,6 +222,7 @@ impl AlertView {
             techniques: received.techniques,
             received_at_ms: recorded.timestamp_ms,
             vendor_id_reused: received.vendor_id_reused,
+            evidence_erased_at_ms: None,
             receipt: Place {
                 seq: recorded.seq,
                 hash,
@@ -260,6 +264,14 @@ impl AlertView {
             other => self.acted(other, recorded.timestamp_ms),
         }
         // A flood of refused presses must not make the row grow without end.
+        if self.history.len() < HISTORY_MAX {
+            self.history.push(Step::of(recorded));
+        }
+    }
+
+    /// Its evidence is no more.
+    pub fn lost_evidence(&mut self, recorded: &Recorded) {
+        self.evidence_erased_at_ms = Some(recorded.timestamp_ms);
         if self.history.len() < HISTORY_MAX {
             self.history.push(Step::of(recorded));
         }
@@ -359,7 +371,7 @@ impl AlertView {
 /// The most proposals that a row shows; the chain has them all.
 const PROPOSALS_MAX: usize = 8;
 /// The most steps that a row shows; the chain has them all.
-const HISTORY_MAX: usize = 64;
+pub(crate) const HISTORY_MAX: usize = 64;
 
 impl Step {
     fn of(recorded: &Recorded) -> Self {

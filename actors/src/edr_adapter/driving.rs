@@ -86,6 +86,9 @@ pub enum Barred {
     /// Somebody stopped all containment meanwhile.
     #[error("containment is halted")]
     Halted,
+    /// The chains do not prove what they should.
+    #[error("the audit log's integrity is in doubt")]
+    Unproven,
     /// Whoever waited for it was told of an error meanwhile.
     #[error("whoever asked for it has been told of an error")]
     CallerGone,

@@ -171,7 +171,7 @@ impl Course {
     pub(super) fn barred(&self, barred: Barred) -> Ending {
         let outcome = match barred {
             _ if self.doubt => OutcomeKind::Unknown,
-            Barred::Halted | Barred::CallerGone | Barred::CredentialGone => {
+            Barred::Halted | Barred::Unproven | Barred::CallerGone | Barred::CredentialGone => {
                 OutcomeKind::Unreachable
             }
             // What was approved in time has come to nothing for the time that a fall took.

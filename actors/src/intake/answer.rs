@@ -17,6 +17,8 @@ pub(super) enum Answer {
         alert_id: AlertId,
         /// Where the entry's hash goes, for repeats that wait for it.
         hash: Arc<OnceLock<Digest>>,
+        /// The chain, where it stands in for the tenant's own.
+        held: Option<Arc<str>>,
     },
     /// It came in before, as this entry.
     Repeat {
@@ -26,6 +28,8 @@ pub(super) enum Answer {
         seq: u64,
         /// The entry's hash, set once it is durable.
         hash: Arc<OnceLock<Digest>>,
+        /// The chain that it is on, where that stands in for the tenant's own.
+        held: Option<Arc<str>>,
     },
 }
 
@@ -38,6 +42,7 @@ impl Answer {
                 index,
                 alert_id,
                 hash,
+                held,
             } => {
                 let receipt = receipts.get(*index)?;
                 let entry_hash = *hash.get_or_init(|| Digest(receipt.hash));
@@ -47,6 +52,7 @@ impl Answer {
                     duplicate: false,
                     seq,
                     hash: entry_hash,
+                    held: held.clone(),
                 })
             }
             // Callbacks run in the order of the chain, so the first one's has set the hash.
@@ -54,6 +60,7 @@ impl Answer {
                 alert_id,
                 seq,
                 hash,
+                held,
             } => {
                 let (alert_id, seq, hash) = (*alert_id, *seq, *hash.get()?);
                 Some(Accepted {
@@ -61,6 +68,7 @@ impl Answer {
                     duplicate: true,
                     seq,
                     hash,
+                    held: held.clone(),
                 })
             }
         }

@@ -121,7 +121,7 @@ const fn called_for(reason: FallbackReason) -> &'static str {
         FallbackReason::ReleaseFailed => "a containment could not be taken back",
         FallbackReason::HoldEnded => "the time of a containment is over: keep it or take it back",
         FallbackReason::Drifted => "a containment was released, and not by Vyrox",
-        FallbackReason::ClockJumped => "the clock was set, and timers are held",
+        FallbackReason::ClockJumped => "the clock cannot be trusted, and timers are held",
         FallbackReason::ApprovalExpired => "nobody decided in time",
         FallbackReason::ChatUnavailable | FallbackReason::NoChat | FallbackReason::ChatRefused => {
             "chat does not show it"

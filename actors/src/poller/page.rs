@@ -76,8 +76,10 @@ pub(super) async fn bring(visit: Visit, edr: Arc<dyn Edr>) -> Result<Brought, Tr
         .map_err(|_elapsed| Trouble::Silent)??;
     let count = page.alerts.len();
     let now = world.now();
-    let items = read(vendor, page.alerts, now).await?;
-    let fresh = take_in(door, items, &visit.parts.set_aside).await?;
+    let mut items = read(vendor, page.alerts, now).await?;
+    items.extend(page.cut.into_iter().map(|it| Item::cut(vendor, it, now)));
+    let Taken { fresh, rejected } = take_in(door, items, &visit.parts.set_aside).await?;
+    world.polls.page(tenant, vendor, rejected, now);
     let after = window.after(count, page.up_to);
     if let Some(moment) = after.passed_by {
         tracing::error!(%tenant, %vendor, %moment, "more alerts have this very moment than can be asked for at once");
@@ -125,7 +127,6 @@ async fn read(vendor: Vendor, page: Vec<Vec<u8>>, now: Timestamp) -> Result<Vec<
 impl Item {
     fn read(vendor: Vendor, mut object: Vec<u8>, received_at: Timestamp) -> Self {
         let length = object.len();
-        let body_sha256 = Digest::of(&object);
         let alerts = if length > MAX_PAYLOAD_BYTES {
             object.truncate(KEPT_BYTES);
             Err(format!(
@@ -134,16 +135,30 @@ impl Item {
         } else {
             parse(vendor, &object)
         };
-        // What is kept is what the entry names, also where that is not the whole.
-        let body_sha256 = if object.len() < length {
-            Digest::of(&object)
-        } else {
-            body_sha256
-        };
+        Self::of(vendor, object, received_at, alerts)
+    }
+
+    /// An object of which the vendor's API gives no more than could be read, which is its beginning.
+    fn cut(vendor: Vendor, mut object: Vec<u8>, received_at: Timestamp) -> Self {
+        object.truncate(KEPT_BYTES);
+        let detail = format!(
+            "an object is longer than is read of an answer; its first {} bytes are kept",
+            object.len()
+        );
+        Self::of(vendor, object, received_at, Err(detail))
+    }
+
+    /// What is kept is what the entry names, also where that is not the whole.
+    fn of(
+        vendor: Vendor,
+        body: Vec<u8>,
+        received_at: Timestamp,
+        alerts: Result<Arc<[ParsedAlert]>, String>,
+    ) -> Self {
         let intake = Intake {
             vendor,
-            body: object,
-            body_sha256,
+            body_sha256: Digest::of(&body),
+            body,
             received_at,
             fallback: false,
             polled: true,
@@ -165,9 +180,22 @@ fn parse(vendor: Vendor, object: &[u8]) -> Result<Arc<[ParsedAlert]>, String> {
     parsed.map(Into::into).map_err(|error| error.to_string())
 }
 
-/// Takes in all of a page, and gives how many alerts were new. All of it is offered, whatever becomes of its
-/// parts; one that is not durable makes the page one that is not.
-async fn take_in(door: Door<'_>, items: Vec<Item>, set_aside: &SetAside) -> Result<u32, NotTaken> {
+/// What was taken in.
+#[derive(Clone, Copy, Default)]
+struct Taken {
+    /// Alerts that were new.
+    fresh: u32,
+    /// Objects of which no alert was made, and that were not seen before.
+    rejected: u64,
+}
+
+/// Takes in all of a page. All of it is offered, whatever becomes of its parts; one that is not durable makes the
+/// page one that is not.
+async fn take_in(
+    door: Door<'_>,
+    items: Vec<Item>,
+    set_aside: &SetAside,
+) -> Result<Taken, NotTaken> {
     let taken = stream::iter(items)
         .map(|item| async move { item.take_in(door, set_aside).await })
         .buffered(AT_ONCE)
@@ -175,20 +203,30 @@ async fn take_in(door: Door<'_>, items: Vec<Item>, set_aside: &SetAside) -> Resu
         .await;
     taken
         .into_iter()
-        .try_fold(0_u32, |sum, fresh| Ok(sum.saturating_add(fresh?)))
+        .try_fold(Taken::default(), |sum, one| one.map(|one| sum.and(one)))
+}
+
+impl Taken {
+    fn and(self, other: Self) -> Self {
+        Self {
+            fresh: self.fresh.saturating_add(other.fresh),
+            rejected: self.rejected.saturating_add(other.rejected),
+        }
+    }
 }
 
 impl Item {
-    async fn take_in(self, door: Door<'_>, set_aside: &SetAside) -> Result<u32, NotTaken> {
+    async fn take_in(self, door: Door<'_>, set_aside: &SetAside) -> Result<Taken, NotTaken> {
         let Self { intake, alerts } = self;
         if set_aside.holds(&intake.body_sha256) {
-            return Ok(0);
+            return Ok(Taken::default());
         }
         let unfit = match alerts {
             Ok(alerts) => match door.receive(&intake, &alerts).await? {
                 Ok(accepted) => {
                     let fresh = accepted.iter().filter(|one| !one.duplicate).count();
-                    return Ok(u32::try_from(fresh).unwrap_or(u32::MAX));
+                    let fresh = u32::try_from(fresh).unwrap_or(u32::MAX);
+                    return Ok(Taken { fresh, rejected: 0 });
                 }
                 Err(untouchable) => fallen_over(&untouchable, &alerts),
             },
@@ -206,7 +244,10 @@ impl Item {
             }
         }
         set_aside.put(intake.body_sha256);
-        Ok(0)
+        Ok(Taken {
+            fresh: 0,
+            rejected: 1,
+        })
     }
 }
 

@@ -13,13 +13,14 @@ use vyrox_domain::{
     tenant::{SNAPSHOT_VERSION, TenantState, replay},
 };
 use vyrox_journal::{
-    Committed,
+    Committed, Head,
     projection::{Batch, Put},
 };
 
 use super::{ProjectError, ProjectorParts, write};
 use crate::{
     claims::{self, Row},
+    held,
     views::AlertView,
 };
 
@@ -40,7 +41,7 @@ pub(super) struct Fold {
 struct Working {
     views: HashMap<(Arc<str>, AlertId), AlertView>,
     claims: HashMap<(Arc<str>, Digest), (Vec<Row>, u64)>,
-    applied: HashMap<Arc<str>, u64>,
+    applied: HashMap<Arc<str>, Head>,
 }
 
 impl Fold {
@@ -129,7 +130,7 @@ impl Fold {
 
     fn one(&mut self, entry: &Committed, working: &mut Working) -> Result<(), String> {
         let applied = match working.applied.get(&entry.chain) {
-            Some(applied) => Some(*applied),
+            Some(applied) => Some(applied.seq),
             None => self
                 .parts
                 .projections
@@ -184,7 +185,11 @@ impl Fold {
             self.dirty.insert(Arc::clone(&entry.chain));
             self.rows(entry, event, &recorded, working)?;
         }
-        working.applied.insert(Arc::clone(&entry.chain), entry.seq);
+        let at = Head {
+            seq: entry.seq,
+            hash: entry.hash,
+        };
+        working.applied.insert(Arc::clone(&entry.chain), at);
         Ok(())
     }
 
@@ -197,7 +202,10 @@ impl Fold {
     ) -> Result<(), String> {
         let chain = &entry.chain;
         match event {
-            Event::ChainOpened(_) | Event::SecretFallbackUsed(_) | Event::IntakeRejected(_) => {}
+            Event::ChainOpened(_)
+            | Event::SecretFallbackUsed(_)
+            | Event::IntakeRejected(_)
+            | Event::JournalRepaired(_) => {}
             Event::AlertReceived { alert_id, received } => {
                 let row = self.claim(entry, alert_id, &received, working)?;
                 if let Some((key, rows)) = row {
@@ -209,12 +217,19 @@ impl Fold {
                         .claims
                         .insert((Arc::clone(chain), key), (rows, expires_ms));
                 }
-                let tenant: TenantId = chain
+                let tenant: TenantId = held::owner(chain)
                     .parse()
                     .map_err(|_not_one| "the chain is no tenant's")?;
                 let hash = Digest(entry.hash);
                 let view = AlertView::received(tenant, alert_id, received, recorded, hash);
                 working.views.insert((Arc::clone(chain), alert_id), view);
+            }
+            Event::EvidenceErased(erased) => {
+                for alert_id in &erased.alerts {
+                    if let Some(view) = self.view(chain, *alert_id, working)? {
+                        view.lost_evidence(recorded);
+                    }
+                }
             }
             Event::NotifySent(sent) => {
                 let state = self.states.get(chain);

@@ -4,7 +4,8 @@ use actix::{Handler, Message};
 use vyrox_domain::{
     digest::Digest,
     host_protocol::{
-        HostCommand, JournalRecovered, RulesChanged, TenantHealth, TenantNoted, TokenIssued,
+        HostCommand, JournalDamaged, JournalRecovered, RulesChanged, TenantHealth, TenantNoted,
+        TokenIssued,
     },
     ids::TenantId,
 };
@@ -42,10 +43,15 @@ pub struct NoteToken(pub TokenIssued);
 #[rtype(result = "()")]
 pub struct NoteRecovery(pub JournalRecovered);
 
+/// Write down that bytes of a chain's files turned bad.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct NoteDamage(pub JournalDamaged);
+
 macro_rules! control {
     ($($message:ty),*) => { $(impl Classified for $message { const CLASS: Class = Class::Control; })* };
 }
-control!(NoteTenant, NoteRules, NoteToken, NoteRecovery);
+control!(NoteTenant, NoteRules, NoteToken, NoteRecovery, NoteDamage);
 
 impl Handler<NoteTenant> for Registry {
     type Result = ();
@@ -88,5 +94,13 @@ impl Handler<NoteRecovery> for Registry {
 
     fn handle(&mut self, NoteRecovery(found): NoteRecovery, ctx: &mut Self::Context) {
         self.note(HostCommand::NoteRecovery(found), ctx);
+    }
+}
+
+impl Handler<NoteDamage> for Registry {
+    type Result = ();
+
+    fn handle(&mut self, NoteDamage(found): NoteDamage, ctx: &mut Self::Context) {
+        self.note(HostCommand::NoteDamage(found), ctx);
     }
 }

@@ -73,6 +73,7 @@ impl Anew<'_> {
         self.any(|event| match event {
             HostEvent::TenantAdded(facts) => facts.tenant_id == *id,
             HostEvent::TenantUpdated(facts) => facts.tenant_id == *id,
+            HostEvent::TenantRemoved(facts) => facts.tenant_id == *id,
             HostEvent::SecretRotated(facts) => facts.tenant_id == *id,
             HostEvent::SecretRetired(facts) => facts.tenant_id == *id,
             HostEvent::TenantNoted(facts) => facts.tenant_id == *id,
@@ -86,6 +87,10 @@ impl Anew<'_> {
             | HostEvent::SecretSealed(_)
             | HostEvent::RulesChanged(_)
             | HostEvent::JournalRecovered(_)
+            | HostEvent::JournalDamaged(_)
+            | HostEvent::RepairOrdered(_)
+            | HostEvent::Repaired(_)
+            | HostEvent::AuditLog(_)
             | HostEvent::LetterSettled(_) => false,
         })
     }

@@ -55,7 +55,7 @@ impl Tenants {
 
     /// The vendors that this tenant's alerts are asked of.
     pub(super) fn to_poll(&self, keys: &TenantKeys) -> Vec<Vendor> {
-        let held = self.world.held.contains_key(keys.tenant.as_str());
+        let held = self.world.is_held(keys.tenant.as_str());
         let known = |vendor: &Vendor| keys.edr.contains_key(vendor);
         let polled = POLLED.into_iter().filter(known);
         polled.filter(|_| self.polls() && !held).collect()
@@ -66,7 +66,7 @@ impl Tenants {
         let (pollers, policy) = match self.active.get(&keys.tenant) {
             Some(Active::Serving(serving)) => (&serving.pollers, self.policy()),
             Some(Active::Suspended { pollers, .. }) => (pollers, self.unending_policy()),
-            Some(Active::Resting(_)) | None => return,
+            Some(Active::Resting(_) | Active::Held(_) | Active::Mending(_)) | None => return,
         };
         let (there, wanted) = (pollers.vendors(), self.to_poll(keys));
         for vendor in wanted.iter().filter(|vendor| !there.contains(vendor)) {

@@ -10,7 +10,10 @@ use std::{
 
 use actix::ArbiterHandle;
 use arc_swap::ArcSwapOption;
-use vyrox_domain::{ids::TenantId, notice::Notice, review::DailyBudget, vendor::Vendor};
+use vyrox_domain::{
+    host_protocol::RepairOrdered, ids::TenantId, notice::Notice, review::DailyBudget,
+    vendor::Vendor,
+};
 use vyrox_supervision::{
     Backoff, Group, Handle, Lane, Overflow, Policy, Spec, Strategy, SupervisedContext,
 };
@@ -74,6 +77,7 @@ impl Tenants {
                 owed: Arc::clone(&owed),
                 loaded_at_ms: Arc::clone(&loaded_at_ms),
                 under_way: Arc::clone(&under_way),
+                repair: self.repair_of(&tenant),
             });
             let spec = Spec::new(format!("{node}/machine"), "machine").under(&node);
             let make = move |_| Machine::new(Arc::clone(&parts));
@@ -103,6 +107,11 @@ impl Tenants {
         self.directory.put(tenant.clone(), route.clone(), known);
         self.active.insert(tenant, Active::Serving(serving));
         route
+    }
+
+    /// The last order to repair the tenant's chain.
+    pub(super) fn repair_of(&self, tenant: &TenantId) -> Option<RepairOrdered> {
+        self.view.load().tenants.get(tenant)?.repair.clone()
     }
 
     /// Starts an adapter for each vendor by whose API something could be done for the tenant, where there is

@@ -8,7 +8,7 @@ use std::{
 
 use actix::{ActorFutureExt as _, AsyncContext as _, WrapFuture as _};
 use vyrox_domain::{host_protocol::TenantHealth, ids::TenantId};
-use vyrox_supervision::{Exit, Policy, Spec, Stop, SupervisedContext};
+use vyrox_supervision::{Exit, Handle, Policy, Spec, Stop, SupervisedContext};
 
 use super::{Active, Pollers, Tenants, node};
 use crate::{
@@ -35,6 +35,9 @@ impl Tenants {
         let view = self.view.load();
         let record = view.tenants.get(&keys.tenant);
         let was_suspended = record.is_some_and(|record| record.suspended_since.is_some());
+        if self.world.is_held(keys.tenant.as_str()) {
+            return self.hold(keys);
+        }
         let route = self.serve(keys, u32::from(was_suspended), ctx);
         self.attend(keys, ctx);
         if was_suspended {
@@ -80,14 +83,7 @@ impl Tenants {
             .probe_ms
             .saturating_mul(1_u64.checked_shl(probe.min(20)).unwrap_or(u64::MAX))
             .min(PROBE_MAX_MS);
-        let writer = {
-            let (world, keys) = (Arc::clone(&self.world), Arc::clone(keys));
-            let spec = Spec::new(format!("{node}/intake_writer"), "intake_writer").under(&node);
-            let arbiter = self.arbiters.of(&tenant);
-            let make = move |_| IntakeWriter::new(Arc::clone(&world), Arc::clone(&keys));
-            let policy = self.unending_policy();
-            self.tree.supervise(spec.policy(policy), &arbiter, make)
-        };
+        let writer = self.intake_writer(keys);
         self.tree
             .set_suspended(&node, Some(self.world.now().plus_ms(wait_ms).ms()));
         self.directory
@@ -104,7 +100,20 @@ impl Tenants {
         });
     }
 
-    /// Who works while a tenant is suspended has no one to fall back on, so it is never given up.
+    /// Starts the writer that takes a tenant's alerts in without its machine.
+    pub(super) fn intake_writer(&self, keys: &Arc<TenantKeys>) -> Handle<IntakeWriter> {
+        let node = node(&keys.tenant);
+        let (world, repair) = (Arc::clone(&self.world), self.repair_of(&keys.tenant));
+        let arbiter = self.arbiters.of(&keys.tenant);
+        let spec = Spec::new(format!("{node}/intake_writer"), "intake_writer").under(&node);
+        let keys = Arc::clone(keys);
+        let make =
+            move |_| IntakeWriter::new(Arc::clone(&world), Arc::clone(&keys), repair.clone());
+        let policy = self.unending_policy();
+        self.tree.supervise(spec.policy(policy), &arbiter, make)
+    }
+
+    /// Who works while a tenant is suspended or held has no one to fall back on, so it is never given up.
     pub(super) fn unending_policy(&self) -> Policy {
         Policy {
             intensity: WRITER_INTENSITY,

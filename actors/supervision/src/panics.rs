@@ -3,6 +3,7 @@
 use crate::fence::with_running;
 use std::any::Any;
 use std::cell::RefCell;
+use std::io::Write as _;
 use std::panic::{AssertUnwindSafe, Location, PanicHookInfo, catch_unwind, set_hook, take_hook};
 use std::sync::Once;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -10,7 +11,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 /// Whether the texts of panics may be shown, which a program's own data may have got into.
 static WITHHELD: AtomicBool = AtomicBool::new(false);
 
-/// From now on only texts that stand in the program's source are logged and shown in the tree. A text that
+/// From now on, on every thread, only texts that stand in the program's source are logged and shown in the tree. A text that
 /// was formatted when the panic happened may hold what was being worked on (a slice of it, an error that
 /// quotes it); of such a panic only the place is told.
 pub fn withhold_panic_texts() {
@@ -26,13 +27,19 @@ thread_local!(static PLACE: RefCell<Option<String>> = const { RefCell::new(None)
 ///
 /// A panic of a supervised actor is logged through `tracing` (its text and place, nothing of the
 /// message) and shown as [`crate::Crash::location`]; every other panic goes to the hook that was there
-/// before. Without this hook crashes are contained all the same, but their place is not known.
+/// before, or, once texts are withheld, is told in one line as [`withhold_panic_texts`] says. Without this hook crashes are contained all the same, but their place is not known.
 pub fn install_panic_hook() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
         let previous = take_hook();
         set_hook(Box::new(move |info| {
-            if !record(info) {
+            if record(info) {
+                return;
+            }
+            if WITHHELD.load(Ordering::Relaxed) {
+                tell_plainly(info);
+            } else {
+                // The hook of the standard library prints every text, formatted ones too.
                 previous(info);
             }
         }));
@@ -56,6 +63,25 @@ fn record(info: &PanicHookInfo<'_>) -> bool {
     .unwrap_or(false);
     // A thread that is being torn down has nobody left to read the place.
     seen && PLACE.try_with(|slot| slot.replace(location)).is_ok()
+}
+
+/// A panic of a thread that is no actor's, without what may have got into its text.
+fn tell_plainly(info: &PanicHookInfo<'_>) {
+    let thread = std::thread::current();
+    let thread = thread.name().unwrap_or("unnamed");
+    let panic = text_of(info.payload());
+    let location = info.location().map(place);
+    let location = location.as_deref().unwrap_or("unknown");
+    if tracing::dispatcher::has_been_set() {
+        tracing::error!(thread, panic, location, "a thread panicked");
+    } else {
+        // A command has no log. Nobody is left to hear that standard error is gone.
+        writeln!(
+            std::io::stderr(),
+            "thread {thread} panicked at {location}: {panic}"
+        )
+        .ok();
+    }
 }
 
 /// Forgets a place that an actor's own `catch_unwind` left behind.

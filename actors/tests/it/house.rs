@@ -1,7 +1,5 @@
-//! The host with one tenant, as the composition root would stand it up, and the test's hand on the clock.
-//!
-//! The clock stands until the test moves it, also while the journal's thread works: a job that waits for
-//! the end of the test keeps the runtime from moving it by itself.
+//! The host with one tenant, as the composition root would stand it up, and the test's hand on the clock. That stands
+//! until the test moves it, also while the journal's thread works: a job that waits for the test's end keeps it still.
 
 mod cloud;
 mod clouds;
@@ -48,15 +46,14 @@ use vyrox_domain::{
     webhook::AuthScheme,
 };
 
-use self::counted::Counted;
-use self::ledger::journal;
 pub(crate) use self::{
     cloud::{Answers, Cloud, Full, HOST},
     clouds::{Clouds, PolledCloud},
     people::Waits,
     services::{Model, Services},
-    world::world,
+    world::{DAY_MS, world},
 };
+use self::{counted::Counted, ledger::journal};
 
 pub(crate) const T0: Timestamp = Timestamp::from_s(1_768_473_000);
 pub(crate) const APPROVAL: Duration = Duration::from_mins(15);
@@ -85,10 +82,11 @@ pub(crate) struct Wish {
     pub(crate) queue: usize,
     /// How often its actors may fall within a minute; 0 for often.
     pub(crate) intensity: u32,
+    /// Evidence is kept for so many days; 0 for ever.
+    pub(crate) kept_days: u64,
 }
 
 impl Wish {
-    /// Nothing out of the ordinary.
     pub(crate) const PLAIN: Self = Self {
         llm: false,
         opted_in: false,
@@ -100,6 +98,7 @@ impl Wish {
         concurrent: 0,
         queue: 0,
         intensity: 0,
+        kept_days: 0,
     };
 }
 
@@ -174,6 +173,7 @@ impl House {
                 dedup_window_ms: 60 * 60 * 1000,
                 folding: Arc::default(),
             },
+            notary: None,
             on_poison: Arc::new(|why| panic!("the journal failed: {why}")),
         });
         let house = Self {
@@ -298,7 +298,7 @@ impl House {
         for _ in 0..600 {
             self.quiet().await;
             match answer.try_recv() {
-                Ok(accepted) => return accepted.expect("taken in")[0],
+                Ok(accepted) => return accepted.expect("taken in")[0].clone(),
                 Err(TryRecvError::Closed) => answer = self.send(alert.clone()).await,
                 Err(TryRecvError::Empty) => advance(Duration::from_millis(100)).await,
             }

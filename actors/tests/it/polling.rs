@@ -308,3 +308,29 @@ pub(crate) fn all_rise(entries: &[Value]) {
     let places: Vec<_> = entries.iter().map(|one| one["up_to_ms"].as_u64()).collect();
     assert!(places.is_sorted(), "{places:?}");
 }
+
+#[test]
+fn what_is_too_long_to_be_read_is_kept_once_as_far_as_it_goes() {
+    housed(POLLED, async |house| {
+        house.cloud(|cloud| {
+            cloud.alerts.push((at(-60), threat(1, "undefined")));
+            cloud
+                .cut
+                .push(br#"{"id":"2","threatInfo":{"storyline":"xxxx"#.to_vec());
+        });
+        house.credentials("acme", S1, &[1]);
+        house
+            .until("the third round", |house| {
+                house.cloud(|cloud| cloud.asked.len() >= 3)
+            })
+            .await;
+        house.has_each_once(1..2);
+        let rejected = house.entries("intake.rejected");
+        let [rejected] = rejected.as_slice() else {
+            panic!("kept once: {rejected:?}");
+        };
+        let detail = rejected["detail"].as_str().expect("a detail");
+        assert!(detail.contains("longer than is read"), "{rejected}");
+        house.verify();
+    });
+}

@@ -1,7 +1,6 @@
 //! A registry on a real journal and a real vault, that can be started again.
 
 use std::{
-    collections::BTreeMap,
     future::Future,
     sync::{
         Arc,
@@ -209,6 +208,8 @@ pub(super) fn world(lasting: &Lasting, clock: &Arc<SetClock>) -> World {
         policies: ArcSwap::from_pointee(Policies::compile(&[]).unwrap()),
         outside: Outside::default(),
         told: Arc::default(),
+        polls: Arc::default(),
+        integrity: Arc::default(),
         settings: CaseSettings {
             approval_ms: 1000,
             dry_run: true,
@@ -234,6 +235,7 @@ pub(super) fn world(lasting: &Lasting, clock: &Arc<SetClock>) -> World {
             bands: Bands::default(),
             dedup_window_ms: 1000,
             quota_bytes: None,
+            retention_ms: None,
             idle_passivate_ms: 1000,
             tenant_max: 8,
             tenant_queue: 8,
@@ -245,7 +247,6 @@ pub(super) fn world(lasting: &Lasting, clock: &Arc<SetClock>) -> World {
             budget: 16,
             slice_us: 1000,
         },
-        held: BTreeMap::new(),
     }
 }
 

@@ -38,6 +38,7 @@ impl Machine {
         };
         Gate {
             halted: keyring.halted || keys.is_some_and(|keys| keys.halted),
+            unproven: world.integrity.bars(self.name().as_str()),
             manner,
             limits: world.settings.containment,
         }

@@ -7,6 +7,7 @@ use vyrox_domain::{
     action::{
         ActionManifest, MANIFEST_VERSION, OnExpiry, Release,
         jws::{Approval, ApprovalKind},
+        same_target,
     },
     containment::{Acts, ContainmentLimits, Manner, Order, OutcomeKind, Stage, Withheld},
     digest::Digest,
@@ -246,7 +247,7 @@ fn in_force(state: &TenantState, manifest: &ActionManifest) -> Option<ActionId> 
                 }
             );
         let meant = act.manifest.action_type == manifest.action_type
-            && act.manifest.target_urn == manifest.target_urn;
+            && same_target(&act.manifest.target_urn, &manifest.target_urn);
         standing && meant && !act.is_release()
     });
     same.last().map(|(id, _)| id)

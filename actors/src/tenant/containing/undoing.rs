@@ -201,7 +201,7 @@ impl Machine {
             return;
         };
         let gate = self.gate(act.manifest.vendor, act.manifest.dry_run);
-        if gate.halted {
+        if gate.halted || gate.unproven {
             return;
         }
         let tries = self.acting.lifts.get(&id).map_or(0, |(tries, _)| *tries);

@@ -42,6 +42,8 @@ const IN_VAIN: Duration = Duration::from_mins(10);
 const LOOKS_AT_ONCE: usize = 8;
 /// A clock that is off by more was set.
 const JUMP_MS: u64 = 5 * 60 * 1000;
+/// A host that should have been let go so long ago is not let go without a question.
+const MISSED_MS: u64 = 60 * 60 * 1000;
 
 /// When what is looked at again.
 #[derive(Default)]
@@ -205,13 +207,17 @@ impl Machine {
         }
     }
 
-    /// Holds timers where the chain ends in the future: the clock was set back, or was ahead, while nobody watched
-    /// it. Called at a start.
+    /// Holds timers where nobody watched the clock and it cannot be believed: where the chain ends in the future, for
+    /// the clock was set back, or was ahead; and where a host should have been let go long ago, for the clock may have
+    /// been set ahead as well as nobody may have been there. Called at a start.
     pub(in super::super) fn compare_clock(&mut self, ctx: &SupervisedContext<Self>) {
         let Some(taker) = &self.taker else { return };
-        let (wall, last) = (self.parts.world.now(), taker.state.last_at);
-        let concerned = taker.state.acts.iter().next().is_some();
-        if let Some(last) = last.filter(|last| concerned && *last > wall.plus_ms(JUMP_MS)) {
+        let (wall, acts) = (self.parts.world.now(), &taker.state.acts);
+        let Some(last) = taker.state.last_at.filter(|_| acts.iter().next().is_some()) else {
+            return;
+        };
+        let missed = acts.next_lift().filter(|end| end.plus_ms(MISSED_MS) < wall);
+        if last > wall.plus_ms(JUMP_MS) || missed.is_some() {
             self.hold_timers(wall, last, ctx);
         }
     }

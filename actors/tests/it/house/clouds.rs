@@ -32,6 +32,8 @@ pub(crate) struct Clouds(Arc<Mutex<BTreeMap<(String, Vendor), PolledCloud>>>);
 pub(crate) struct PolledCloud {
     /// Alerts by the moment that the vendor gives them; and the one of their appearance, where it is later.
     pub(crate) alerts: Vec<(Timestamp, Vec<u8>)>,
+    /// Beginnings of what is longer than is read of an answer.
+    pub(crate) cut: Vec<Vec<u8>>,
     /// What each question is answered with, instead.
     pub(crate) fails: Option<EdrError>,
     /// So many questions make the one who asks fall.
@@ -199,6 +201,7 @@ impl PolledCloud {
         Said::Answer(Ok(Polled {
             alerts: found.into_iter().map(|(_, body)| body.clone()).collect(),
             up_to: last.unwrap_or(to),
+            cut: self.cut.clone(),
         }))
     }
 }

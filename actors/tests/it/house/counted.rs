@@ -7,7 +7,7 @@ use std::sync::{
 };
 
 use vyrox_actors::journal::{
-    Append, Done, Head, Journal, JournalError, Line, Lines, LocalJournal, Opened, Status,
+    Append, Done, Erased, Head, Journal, JournalError, Line, Lines, LocalJournal, Opened, Status,
     VerifyReport,
 };
 
@@ -94,6 +94,10 @@ impl Journal for Counted {
     fn evidence(&self, chain: &str, seq: u64) -> Result<Vec<Vec<u8>>, JournalError> {
         let _underway = self.begun();
         self.journal.evidence(chain, seq)
+    }
+
+    fn erase(&self, chain: &str, runs: &[(u64, u64)]) -> Result<Erased, JournalError> {
+        self.journal.erase(chain, runs)
     }
 
     fn chains(&self) -> Vec<String> {

@@ -140,6 +140,18 @@ impl House {
         answer.try_recv().expect("an answer").expect("durable")
     }
 
+    /// Ann takes an action back, and waits for no answer.
+    pub(crate) async fn press_roll_back(&self, action_id: ActionId) {
+        let (reply, _nobody_waits) = oneshot::channel();
+        let wish = RollBackAction {
+            action_id,
+            person: ann(),
+            via: by_token(),
+            reply,
+        };
+        self.machine().await.try_cast(wish).expect("room");
+    }
+
     /// Ann has an action driven again.
     pub(crate) async fn redrive(&self, action_id: ActionId) -> StepAnswer {
         let (reply, mut answer) = oneshot::channel();

@@ -1,6 +1,6 @@
 //! What the actors need of the world, as a configuration would give it.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 use tokio::time::Instant;
@@ -66,6 +66,8 @@ vyrox:
       - alert: {title: 'nothing'}
 ";
 
+pub(crate) const DAY_MS: u64 = 24 * 60 * 60 * 1000;
+
 struct Paused(Instant, Cloud);
 
 impl Clock for Paused {
@@ -112,9 +114,10 @@ pub(crate) fn world(
             },
         },
         told: Arc::default(),
+        polls: Arc::default(),
+        integrity: Arc::default(),
         settings: settings(wish),
         limits: limits(wish),
-        held: BTreeMap::new(),
     }
 }
 
@@ -128,6 +131,7 @@ fn limits(wish: Wish) -> Limits {
         bands: Bands::default(),
         dedup_window_ms: 60 * 60 * 1000,
         quota_bytes: None,
+        retention_ms: Some(wish.kept_days * DAY_MS).filter(|ms| *ms > 0),
         idle_passivate_ms: if wish.idle_ms > 0 {
             wish.idle_ms
         } else {

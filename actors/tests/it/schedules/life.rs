@@ -257,8 +257,9 @@ fn world(town: &Town, furniture: &Furniture) -> World {
             ..Outside::default()
         },
         told: Arc::default(),
+        polls: Arc::default(),
+        integrity: Arc::default(),
         settings,
         limits,
-        held: BTreeMap::new(),
     }
 }

@@ -1,0 +1,214 @@
+//! Whether the chains are what was signed of them. While they are not, nothing is done to hosts:
+//! who turned the chains back may have taken away a halt, a right or a limit that was used up.
+
+use std::{collections::BTreeMap, fmt, sync::Arc};
+
+use arc_swap::ArcSwap;
+use vyrox_domain::ids::HOST_CHAIN;
+
+use crate::held::owner;
+
+/// What was found last; read at memory speed.
+#[derive(Default)]
+pub struct Integrity(ArcSwap<Findings>);
+
+/// What is not as it was signed.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Findings {
+    /// What is wrong with all.
+    pub host: Option<HostFault>,
+    /// What is wrong with single chains.
+    pub chains: BTreeMap<Arc<str>, ChainFault>,
+}
+
+/// Why nothing can be said for any chain.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum HostFault {
+    /// Nobody has looked yet.
+    Unchecked,
+    /// The host's chain tells of a signed log, and there is none.
+    Lost,
+    /// The log that is there is not the one that the host's chain tells of.
+    Foreign,
+    /// The log does not open.
+    Unusable(String),
+}
+
+/// How a chain stands to what was signed of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ChainFault {
+    /// Entries that were signed are gone.
+    Truncated {
+        /// How many were signed.
+        signed: u64,
+        /// How many there are.
+        have: u64,
+    },
+    /// The entries are not those that were signed.
+    Forked {
+        /// How many were signed.
+        signed: u64,
+        /// How many there are.
+        have: u64,
+    },
+    /// The last entry that was signed cannot be read.
+    Unreadable {
+        /// How many were signed.
+        signed: u64,
+    },
+}
+
+impl Integrity {
+    /// Nobody has looked yet: everything is barred.
+    pub fn unchecked() -> Self {
+        let findings = Findings {
+            host: Some(HostFault::Unchecked),
+            chains: BTreeMap::new(),
+        };
+        Self(ArcSwap::from_pointee(findings))
+    }
+
+    /// Whether nothing may be done to this tenant's hosts.
+    pub fn bars(&self, tenant: &str) -> bool {
+        let findings = self.0.load();
+        let concerns = |chain: &Arc<str>| **chain == *HOST_CHAIN || owner(chain) == tenant;
+        findings.host.is_some() || findings.chains.keys().any(concerns)
+    }
+
+    /// What was found last.
+    pub fn findings(&self) -> Arc<Findings> {
+        self.0.load_full()
+    }
+
+    /// Puts other findings in the place of the last, and says in the log what is new in them.
+    pub(crate) fn found(&self, findings: Findings) {
+        findings.tell(&self.0.load());
+        self.0.store(Arc::new(findings));
+    }
+}
+
+impl Findings {
+    /// Whether everything is as it was signed.
+    pub fn is_whole(&self) -> bool {
+        self.host.is_none() && self.chains.is_empty()
+    }
+
+    fn tell(&self, before: &Self) {
+        if let Some(fault) = self.host.as_ref().filter(|_| self.host != before.host) {
+            tracing::error!(%fault, "containment is refused for all tenants");
+        }
+        let chains = self.chains.iter();
+        for (chain, fault) in
+            chains.filter(|(chain, fault)| before.chains.get(*chain) != Some(fault))
+        {
+            tell_of(chain, fault);
+        }
+        let was_bad = !before.is_whole() && before.host != Some(HostFault::Unchecked);
+        if self.is_whole() && was_bad {
+            tracing::warn!("every chain is what was signed of it again");
+        }
+    }
+}
+
+fn tell_of(chain: &str, fault: &ChainFault) {
+    let kind = fault.kind();
+    tracing::error!(chain, kind, %fault, "a chain is not what was signed of it; containment is refused");
+}
+
+impl HostFault {
+    /// The fault in a word.
+    pub const fn kind(&self) -> &'static str {
+        match self {
+            Self::Unchecked => "unchecked",
+            Self::Lost => "log_lost",
+            Self::Foreign => "log_foreign",
+            Self::Unusable(_) => "log_unusable",
+        }
+    }
+}
+
+impl fmt::Display for HostFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Unchecked => f.write_str("nobody has looked yet"),
+            Self::Lost => f.write_str("the signed log that the host's chain tells of is gone"),
+            Self::Foreign => {
+                f.write_str("the signed log is not the one that the host's chain tells of")
+            }
+            Self::Unusable(why) => write!(f, "the signed log does not open: {why}"),
+        }
+    }
+}
+
+impl ChainFault {
+    /// The fault in a word.
+    pub const fn kind(&self) -> &'static str {
+        match self {
+            Self::Truncated { .. } => "audit_truncated",
+            Self::Forked { .. } => "audit_forked",
+            Self::Unreadable { .. } => "audit_unreadable",
+        }
+    }
+
+    /// How many entries were signed, and how many there are, as far as that is known.
+    pub const fn counts(&self) -> (u64, Option<u64>) {
+        match *self {
+            Self::Truncated { signed, have } | Self::Forked { signed, have } => {
+                (signed, Some(have))
+            }
+            Self::Unreadable { signed } => (signed, None),
+        }
+    }
+}
+
+impl fmt::Display for ChainFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Truncated { signed, have } => {
+                write!(f, "{signed} entries were signed, and there are {have}")
+            }
+            Self::Forked { signed, .. } => {
+                write!(
+                    f,
+                    "the first {signed} entries are not those that were signed"
+                )
+            }
+            Self::Unreadable { signed } => {
+                write!(f, "the last of the {signed} signed entries cannot be read")
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn with(chain: &str) -> Integrity {
+        let fault = ChainFault::Truncated { signed: 9, have: 3 };
+        let integrity = Integrity::default();
+        integrity.found(Findings {
+            host: None,
+            chains: [(chain.into(), fault)].into(),
+        });
+        integrity
+    }
+
+    #[test]
+    fn a_fault_bars_whom_it_concerns() {
+        assert!(Integrity::unchecked().bars("acme"));
+        assert!(!Integrity::default().bars("acme"));
+        for (chain, acme, globex) in [
+            ("acme", true, false),
+            ("acme+held-7", true, false),
+            (HOST_CHAIN, true, true),
+        ] {
+            let integrity = with(chain);
+            assert_eq!(
+                (integrity.bars("acme"), integrity.bars("globex")),
+                (acme, globex),
+                "{chain}"
+            );
+        }
+    }
+}

@@ -1,0 +1,371 @@
+//! The notary's files and what it knows of the chains, for its thread and for whoever asks.
+
+use std::{
+    collections::{BTreeSet, HashMap},
+    io,
+    path::{Path, PathBuf},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use vyrox_domain::host_protocol::{AuditLog, AuditLogChange, AuditRebased};
+use vyrox_journal::{
+    Committed, Journal, JournalError,
+    proof::{Bundle, Notary, NotaryError, OpaqueId, Signer},
+};
+
+use super::{copying::copy_files, opaque};
+use crate::{
+    integrity::{Findings, HostFault, Integrity},
+    ports::Clock,
+};
+
+/// Lines that are shown to the notary under one lock.
+const AT_ONCE: usize = 512;
+/// How often a chain that is not as it was signed is looked at again: a repair may have restored it.
+const AGAIN_MS: u64 = 5_000;
+
+/// What the office is made of.
+pub struct OfficeParts {
+    /// The chains.
+    pub journal: Arc<dyn Journal>,
+    /// Where time comes from.
+    pub clock: Arc<dyn Clock>,
+    /// What was found.
+    pub integrity: Arc<Integrity>,
+    /// The private keys that there are.
+    pub keys: Vec<Arc<dyn Signer>>,
+    /// The directory of all that is signed.
+    pub folder: PathBuf,
+    /// How often the log is signed, in milliseconds.
+    pub publish_ms: u64,
+    /// How often all chains are held against what was signed, in milliseconds.
+    pub check_ms: u64,
+}
+
+/// The notary, shared.
+pub struct Office {
+    pub(super) parts: OfficeParts,
+    desk: Mutex<Desk>,
+}
+
+#[derive(Default)]
+pub(super) struct Desk {
+    pub(super) notary: Option<Notary>,
+    /// What the host's chain has of the log.
+    pub(super) known: Option<AuditLog>,
+    /// Each chain's id; `None` for a chain that cannot be signed.
+    ids: HashMap<Arc<str>, Option<OpaqueId>>,
+    /// The chains are to be read from where the notary is behind.
+    pub(super) behind: bool,
+    /// A rebase waits for its entry on the host's chain.
+    pub(super) rebasing: bool,
+    ended: bool,
+    published_at: u64,
+    pub(super) checked_at: u64,
+}
+
+impl Office {
+    /// An office with nothing open.
+    pub fn new(parts: OfficeParts) -> Self {
+        Self {
+            parts,
+            desk: Mutex::default(),
+        }
+    }
+
+    /// Opens the log, which must be the one that the host's chain tells of, and holds every chain
+    /// against what was signed. Gives what the host's chain is to be told, if anything. Blocks;
+    /// containment is possible only after it.
+    pub fn open(&self, known: Option<AuditLog>) -> Option<AuditLogChange> {
+        let mut desk = self.desk();
+        desk.known = known;
+        let opened = self.open_desk(&mut desk);
+        drop(desk);
+        self.check();
+        opened
+    }
+
+    fn open_desk(&self, desk: &mut Desk) -> Option<AuditLogChange> {
+        let (folder, known) = (&self.parts.folder, desk.known.clone());
+        let refused = |fault| {
+            let chains = self.parts.integrity.findings().chains.clone();
+            let host = Some(fault);
+            self.parts.integrity.found(Findings { host, chains });
+            None
+        };
+        if known.is_some() && !Notary::exists(folder) {
+            return refused(HostFault::Lost);
+        }
+        let notary = match Notary::open(folder, &self.parts.keys) {
+            Ok(notary) => notary,
+            Err(error) => return refused(HostFault::Unusable(error.to_string())),
+        };
+        let own = log_of(&notary);
+        let moved_on = |known: &AuditLog| {
+            let mut keys = notary.keys().iter();
+            keys.any(|key| key.key.to_string() == known.vkey)
+        };
+        let opened = match known {
+            None => Some(AuditLogChange::Begun(own.clone())),
+            Some(known) if known == own => None,
+            Some(known) if moved_on(&known) => Some(moved(known, &notary)),
+            Some(_) => return refused(HostFault::Foreign),
+        };
+        desk.known = Some(own);
+        desk.notary = Some(notary);
+        desk.behind = true;
+        opened
+    }
+
+    /// Shows the notary durable entries.
+    pub(super) fn observe(&self, entries: &[Arc<Committed>]) {
+        let mut gaps = BTreeSet::new();
+        for some in entries.chunks(AT_ONCE) {
+            let mut desk = self.desk();
+            for entry in some {
+                let shown = self.show(&mut desk, (&entry.chain, entry.seq), &entry.line);
+                if shown == Shown::TooEarly {
+                    gaps.insert(Arc::clone(&entry.chain));
+                }
+            }
+        }
+        for chain in gaps {
+            self.read_chain(&chain);
+        }
+    }
+
+    fn show(&self, desk: &mut Desk, (chain, seq): (&Arc<str>, u64), line: &[u8]) -> Shown {
+        if desk.notary.is_none() || self.accused(chain) {
+            return Shown::Passed;
+        }
+        let id = *desk.ids.entry(Arc::clone(chain)).or_insert_with(|| {
+            let id = opaque::of(&*self.parts.journal, chain);
+            if id.is_none() {
+                tracing::error!(
+                    chain = chain.as_ref(),
+                    "a chain without an id is not signed"
+                );
+            }
+            id
+        });
+        let (Some(notary), Some(id)) = (desk.notary.as_mut(), id) else {
+            return Shown::Passed;
+        };
+        match notary.observe(chain, id, seq, line) {
+            Ok(()) => Shown::Passed,
+            Err(NotaryError::Gap { .. }) => Shown::TooEarly,
+            Err(error) => {
+                tracing::error!(%error, "a chain is not signed any more");
+                desk.ids.insert(Arc::clone(chain), None);
+                Shown::Passed
+            }
+        }
+    }
+
+    fn accused(&self, chain: &str) -> bool {
+        self.parts.integrity.findings().chains.contains_key(chain)
+    }
+
+    /// Reads every chain from where the notary is behind. Blocks.
+    pub(super) fn read_on(&self) {
+        self.desk().behind = false;
+        for chain in self.parts.journal.chains() {
+            self.read_chain(&chain.into());
+        }
+    }
+
+    fn read_chain(&self, chain: &Arc<str>) {
+        if let Err(error) = self.try_read_chain(chain) {
+            tracing::error!(%error, "a chain cannot be read to be signed");
+        }
+    }
+
+    fn try_read_chain(&self, chain: &Arc<str>) -> Result<(), JournalError> {
+        let behind = self
+            .desk()
+            .notary
+            .as_ref()
+            .map(|notary| notary.behind(chain));
+        let head = self.parts.journal.head(chain).map(|head| head.seq);
+        let (Some(from), Some(to)) = (behind, head) else {
+            return Ok(());
+        };
+        if to < from {
+            return Ok(());
+        }
+        let mut lines = self.parts.journal.read(chain, from, Some(to))?;
+        loop {
+            let some: Vec<_> = lines.by_ref().take(AT_ONCE).collect::<Result<_, _>>()?;
+            if some.is_empty() {
+                return Ok(());
+            }
+            let mut desk = self.desk();
+            for line in &some {
+                self.show(&mut desk, (chain, line.seq), &line.bytes);
+            }
+        }
+    }
+
+    /// Whatever is due: signs, looks at the chains again, opens what failed.
+    pub(super) fn tend(&self) {
+        let due = self.due();
+        if due.reads {
+            self.read_on();
+        }
+        if due.publishes {
+            self.publish();
+        }
+        if due.checks {
+            self.check();
+        }
+    }
+
+    fn due(&self) -> Due {
+        let now = self.now_ms();
+        let mut desk = self.desk();
+        if desk.ended {
+            return Due::default();
+        }
+        let pause = if self.parts.integrity.findings().chains.is_empty() {
+            self.parts.check_ms
+        } else {
+            AGAIN_MS.min(self.parts.check_ms)
+        };
+        let publishes = now.saturating_sub(desk.published_at) >= self.parts.publish_ms;
+        let failed = desk.notary.is_none() && !desk.rebasing && self.may_open_again();
+        if failed && publishes {
+            desk.published_at = now;
+            self.open_desk(&mut desk);
+            desk.checked_at = 0;
+        }
+        Due {
+            reads: desk.behind,
+            publishes,
+            checks: now.saturating_sub(desk.checked_at) >= pause,
+        }
+    }
+
+    /// What keeps the log from being opened may pass; that it is gone or another one does not.
+    fn may_open_again(&self) -> bool {
+        let findings = self.parts.integrity.findings();
+        matches!(findings.host, None | Some(HostFault::Unusable(_)))
+    }
+
+    /// Signs what was shown, if anything was.
+    pub(super) fn publish(&self) {
+        let mut desk = self.desk();
+        let now = self.now_ms();
+        desk.published_at = now;
+        let Some(notary) = desk.notary.as_mut() else {
+            return;
+        };
+        if let Err(error) = notary.publish(now) {
+            tracing::error!(%error, "the log could not be signed; it is opened anew");
+            desk.notary = None;
+        }
+    }
+
+    /// Signs the last entries, and takes nothing more. Blocks; called when nobody writes any more and
+    /// before the journal is closed.
+    pub fn finish(&self) {
+        self.read_on();
+        self.publish();
+        let mut desk = self.desk();
+        desk.ended = true;
+        desk.notary = None;
+    }
+
+    /// A chain's newest checkpoint as a signed note. Blocks.
+    pub fn checkpoint(&self, chain: &str) -> Option<String> {
+        let desk = self.desk();
+        let point = desk.notary.as_ref()?.tenant_checkpoint(chain);
+        Some(point.ok()?.to_string())
+    }
+
+    /// All that an auditor needs beside the chain's file; none while nothing of it is signed. Blocks.
+    ///
+    /// # Errors
+    /// The log cannot be read.
+    pub fn bundle(&self, chain: &str) -> Result<Option<Bundle>, NotaryError> {
+        let desk = self.desk();
+        let Some(notary) = &desk.notary else {
+            return Ok(None);
+        };
+        match notary.bundle(chain) {
+            Ok(bundle) => Ok(Some(bundle)),
+            Err(NotaryError::NoChain(_)) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// The log's checkpoint, and its keys from the oldest to the one in force. Blocks.
+    pub fn log(&self) -> Option<(Option<String>, Vec<String>)> {
+        let desk = self.desk();
+        let notary = desk.notary.as_ref()?;
+        let checkpoint = notary.checkpoint().map(|point| point.to_string());
+        let keys = notary.keys().iter().map(|key| key.key.to_string());
+        Some((checkpoint, keys.collect()))
+    }
+
+    /// Copies all that is signed into a directory. Blocks.
+    ///
+    /// # Errors
+    /// Something could not be read or written.
+    pub fn back_up(&self, into: &Path) -> io::Result<()> {
+        let desk = self.desk();
+        match &desk.notary {
+            Some(notary) => notary.back_up(into).map_err(io::Error::other),
+            None => copy_files(&self.parts.folder, into),
+        }
+    }
+
+    /// How long the thread may wait for entries.
+    pub(super) fn pause(&self) -> Duration {
+        Duration::from_millis(self.parts.publish_ms.min(AGAIN_MS))
+    }
+
+    pub(super) fn desk(&self) -> MutexGuard<'_, Desk> {
+        self.desk.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn now_ms(&self) -> u64 {
+        self.parts.clock.now().ms()
+    }
+}
+
+/// What the thread has to do now.
+#[derive(Default)]
+struct Due {
+    reads: bool,
+    publishes: bool,
+    checks: bool,
+}
+
+#[derive(PartialEq, Eq)]
+enum Shown {
+    Passed,
+    TooEarly,
+}
+
+/// A log as the host's chain knows it.
+pub(super) fn log_of(notary: &Notary) -> AuditLog {
+    AuditLog {
+        deployment: notary.deployment().to_string(),
+        vkey: notary.key().to_string(),
+    }
+}
+
+/// The log was left for another, and the process ended before the host's chain had it.
+fn moved(before: AuditLog, notary: &Notary) -> AuditLogChange {
+    let newest = notary.keys().last();
+    AuditLogChange::Rebased(AuditRebased {
+        before: Some(before),
+        after: log_of(notary),
+        host: None,
+        chains: Vec::new(),
+        statement: newest.and_then(|key| key.statement.clone()),
+        reason: "found at the start".into(),
+        by: "system".into(),
+    })
+}

@@ -1,0 +1,113 @@
+//! What is there is accepted as the truth, by somebody's order.
+
+use std::{fs, io, sync::Arc};
+
+use vyrox_domain::{
+    host::{HALT_REASON_MAX, is_reason},
+    host_protocol::{AuditRebased, ChainRebased},
+};
+use vyrox_journal::proof::{Notary, NotaryError};
+
+use super::office::{Desk, Office, log_of};
+use crate::integrity::{Findings, HostFault};
+
+/// Why nothing was rebased.
+#[derive(Debug, thiserror::Error)]
+pub enum RebaseError {
+    /// There is nothing to accept.
+    #[error("everything is as it was signed")]
+    Whole,
+    /// A reason that says nothing, or too much.
+    #[error("a reason has 1 to {HALT_REASON_MAX} characters and no control characters")]
+    BadReason,
+    /// Nobody has looked yet.
+    #[error("the chains were not looked at yet")]
+    Unchecked,
+    /// The log.
+    #[error(transparent)]
+    Log(#[from] NotaryError),
+    /// The directory of what was signed could not be put aside.
+    #[error("what was signed could not be put aside: {0}")]
+    Aside(#[from] io::Error),
+}
+
+impl Office {
+    /// Leaves the log for a new one that has the chains as they are. Blocks.
+    ///
+    /// Containment stays barred until [`accept`](Self::accept), which is called when the order is on
+    /// the host's chain. A log that does not open is put aside, not removed: it is what the old state
+    /// was signed by.
+    ///
+    /// # Errors
+    /// [`RebaseError`]; everything is as it was, or the log has to be opened anew.
+    pub fn rebase(&self, reason: String, by: String) -> Result<AuditRebased, RebaseError> {
+        if !is_reason(&reason) {
+            return Err(RebaseError::BadReason);
+        }
+        let mut desk = self.desk();
+        let findings = self.parts.integrity.findings();
+        if findings.is_whole() {
+            return Err(RebaseError::Whole);
+        }
+        if findings.host == Some(HostFault::Unchecked) {
+            return Err(RebaseError::Unchecked);
+        }
+        let before = desk.known.clone();
+        let statement = self.leave(&mut desk, &findings)?;
+        let notary = desk.notary.as_ref();
+        let after = notary.map(log_of).ok_or(NotaryError::Failed)?;
+        (desk.behind, desk.rebasing) = (true, true);
+        Ok(AuditRebased {
+            before,
+            after,
+            host: findings.host.as_ref().map(|fault| fault.kind().to_owned()),
+            chains: chains(&findings),
+            statement,
+            reason,
+            by,
+        })
+    }
+
+    /// Begins the new log; gives the old key's word for it, where the old log was there.
+    fn leave(&self, desk: &mut Desk, findings: &Findings) -> Result<Option<String>, RebaseError> {
+        if let Some(notary) = desk.notary.as_mut() {
+            for chain in findings.chains.keys() {
+                notary.forget(chain)?;
+            }
+            let newest = notary.checkpoint();
+            let size = newest.map_or(0, |point| point.checkpoint().size);
+            let rebased = notary.rebase(size, self.now_ms())?;
+            return Ok(Some(rebased.statement.to_string()));
+        }
+        let folder = &self.parts.folder;
+        if folder.exists() {
+            let aside = format!("proof-left-{}", self.now_ms());
+            fs::rename(folder, folder.with_file_name(aside))?;
+        }
+        desk.notary = Some(Notary::open(folder, &self.parts.keys)?);
+        Ok(None)
+    }
+
+    /// The order is on the host's chain: containment is possible again. Blocks.
+    pub fn accept(&self, rebased: &AuditRebased) {
+        let mut desk = self.desk();
+        desk.known = Some(rebased.after.clone());
+        desk.rebasing = false;
+        drop(desk);
+        self.check();
+    }
+}
+
+fn chains(findings: &Findings) -> Vec<ChainRebased> {
+    let chains = findings.chains.iter();
+    let rebased = chains.map(|(chain, fault)| {
+        let (signed, have) = fault.counts();
+        ChainRebased {
+            chain: Arc::clone(chain).to_string(),
+            kind: fault.kind().to_owned(),
+            signed,
+            entries: have.unwrap_or_default(),
+        }
+    });
+    rebased.collect()
+}
