@@ -1,7 +1,10 @@
 //! The composition root: configuration -> ports -> tree -> servers. Nothing else wires.
 
+mod audit_log;
 mod descriptors;
 mod faults;
+pub(crate) mod hardening;
+pub(crate) mod offline;
 mod outside;
 mod playbooks;
 pub(crate) mod policies;
@@ -9,10 +12,11 @@ mod private;
 mod rules;
 mod serve;
 pub(crate) mod sources;
+pub(crate) mod stores;
 mod threads;
 mod tls;
 
-use std::{collections::BTreeMap, net::SocketAddr, path::Path, sync::Arc, time::Duration};
+use std::{net::SocketAddr, path::Path, sync::Arc, time::Duration};
 
 use anyhow::{Context as _, bail};
 use arc_swap::ArcSwap;
@@ -48,7 +52,12 @@ use crate::{
     telemetry,
 };
 
-use self::{outside::Connected, threads::Threads};
+use self::{
+    audit_log::AuditLog,
+    outside::Connected,
+    stores::{Proof, Stores},
+    threads::Threads,
+};
 
 /// How a server is run, beside its configuration.
 #[derive(Default)]
@@ -97,41 +106,53 @@ pub(crate) struct Standing {
     pub(crate) poisoned: Arc<tokio::sync::Notify>,
     /// The bot, where one is configured.
     pub(crate) discord: Option<Discord>,
+    /// What a backup is taken of.
+    pub(crate) stores: Stores,
+    /// What is signed of the chains.
+    pub(crate) audit_log: AuditLog,
     /// Looks as long as it is held.
     pub(crate) _watchdog: Watchdog,
 }
 
 /// Opens what lasts, in the order in which one leans on the other, and starts the actors.
+#[expect(
+    clippy::too_many_lines,
+    reason = "one thing after the other, each leaning on those before"
+)]
 pub(crate) fn stand(config: Config) -> anyhow::Result<Standing> {
     let storage = &config.storage;
     let dir = storage.data_dir.clone();
     private::directory(&dir)?;
-    let vault_path = dir.join("vault.redb");
     let feed = Arc::new(Feed::default());
-    // First of all, as it takes the lock that keeps a second process out.
-    let journal = Arc::new(open_journal(&config, &feed)?);
-    not_lost(&vault_path, journal.as_ref())?;
-    let key = Arc::new(host_key(storage, &vault_path)?);
-    let vault = Arc::new(open_vault(&vault_path, &key)?);
+    let lines = Arc::new(Feed::default());
+    let (journal, vault, key) = opened(&config, [&feed, &lines])?;
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let audit_log = AuditLog::new(&config, (&journal, &clock), lines)?;
+    let stores = Stores {
+        journal,
+        vault,
+        proof: Proof::Open(Arc::clone(&audit_log.office)),
+    };
     let token = BootstrapToken::load(&dir)?;
     let projections = Arc::new(open_projections(&dir, storage.projection_cache_bytes)?);
     let rules = rules(&config)?;
     let (playbooks, assets) = proposing(&config)?;
-    let policies = policies(&config)?;
     let connected = Connected::new(&config)?;
+    let journal = Arc::clone(&stores.journal);
     let projector = caught_up(&config, &journal, &projections, &feed)?;
     let world = Arc::new(World {
-        held: held_chains(journal.as_ref()),
-        clock: Arc::new(SystemClock),
+        clock,
         journal,
         projections,
         progress: Arc::clone(&projector.progress),
         rules: ArcSwap::from_pointee(rules),
         playbooks: ArcSwap::from_pointee(playbooks),
         assets,
-        policies: ArcSwap::from_pointee(policies),
+        policies: ArcSwap::from_pointee(policies(&config)?),
         outside: connected.outside.clone(),
         told: Arc::default(),
+        polls: Arc::default(),
+        integrity: Arc::clone(&audit_log.integrity),
         settings: cases(&config),
         keyring: ArcSwap::from_pointee(Keyring::default()),
         limits: limits(&config),
@@ -148,9 +169,10 @@ pub(crate) fn stand(config: Config) -> anyhow::Result<Standing> {
         audit_arbiter: threads.audit.clone(),
         host_arbiter: threads.host.clone(),
         tenant_arbiters: threads.tenants.clone(),
-        vault,
+        vault: Arc::clone(&stores.vault),
         host_key: key,
         projector,
+        notary: Some(audit_log.parts()),
         on_poison: Arc::new(move |_| tell.notify_one()),
     });
     Ok(Standing {
@@ -162,8 +184,25 @@ pub(crate) fn stand(config: Config) -> anyhow::Result<Standing> {
         threads,
         poisoned,
         discord: connected.discord,
+        stores,
+        audit_log,
         _watchdog: watchdog,
     })
+}
+
+/// What lasts and cannot be derived, and the key to it.
+fn opened(
+    config: &Config,
+    feeds: [&Arc<Feed>; 2],
+) -> anyhow::Result<(Arc<LocalJournal>, Arc<Vault>, Arc<HostKey>)> {
+    let storage = &config.storage;
+    let path = storage.data_dir.join("vault.redb");
+    // First of all, as it takes the lock that keeps a second process out.
+    let journal = Arc::new(open_journal(config, &feeds)?);
+    not_lost(&path, journal.as_ref())?;
+    let key = Arc::new(host_key(storage, &path)?);
+    let vault = Arc::new(open_vault(&path, &key)?);
+    Ok((journal, vault, key))
 }
 
 /// The projector's parts, once the projections are where the journal is.
@@ -241,20 +280,7 @@ fn proposing(config: &Config) -> anyhow::Result<(Playbooks, Assets)> {
     })
 }
 
-/// Chains whose end could not be proven, each with the first number that is in doubt.
-fn held_chains(journal: &LocalJournal) -> BTreeMap<String, u64> {
-    let recovered = journal.status().recovered.unwrap_or_default();
-    let told = recovered.held.into_iter().inspect(|(chain, from_seq)| {
-        tracing::error!(
-            chain,
-            from_seq,
-            "chain held: it was damaged, and its end can't be proven"
-        );
-    });
-    told.collect()
-}
-
-fn open_journal(config: &Config, feed: &Arc<Feed>) -> anyhow::Result<LocalJournal> {
+fn open_journal(config: &Config, feeds: &[&Arc<Feed>]) -> anyhow::Result<LocalJournal> {
     let storage = &config.storage;
     let options = Options {
         segment_bytes: storage.segment_bytes,
@@ -262,10 +288,16 @@ fn open_journal(config: &Config, feed: &Arc<Feed>) -> anyhow::Result<LocalJourna
         max_batch_bytes: storage.batch_bytes,
         queue_entries: storage.queue_entries,
         checkpoint_interval: Duration::from_millis(storage.checkpoint_ms),
+        scrub_bytes_per_s: storage.scrub_bytes_per_s,
+        scrub_pause: Duration::from_millis(storage.scrub_pause_ms),
         ..Options::default()
     };
-    let feed = Arc::clone(feed);
-    let on_commit = Box::new(move |batch: &vyrox_actors::journal::CommittedBatch| feed.push(batch));
+    let feeds: Vec<Arc<Feed>> = feeds.iter().map(|feed| Arc::clone(feed)).collect();
+    let on_commit = Box::new(move |batch: &vyrox_actors::journal::CommittedBatch| {
+        for feed in &feeds {
+            feed.push(batch);
+        }
+    });
     let journal = LocalJournal::open(&storage.data_dir.join("journal"), options, Some(on_commit))
         .with_context(|| {
         format!(
@@ -288,6 +320,13 @@ fn log_recovery(found: &RecoverySummary) {
         damaged,
         ..
     } = *found;
+    for (chain, from_seq) in &found.held {
+        tracing::error!(
+            chain,
+            from_seq,
+            "chain held: it was damaged, and its end can't be proven; see `vyrox audit repair`"
+        );
+    }
     let held = found.held.len();
     if damaged || held > 0 {
         tracing::error!(
@@ -346,6 +385,7 @@ fn limits(config: &Config) -> Limits {
         },
         dedup_window_ms: limits.dedup_window_s.saturating_mul(1000),
         quota_bytes: Some(limits.tenant_quota_bytes).filter(|bytes| *bytes > 0),
+        retention_ms: config.storage.evidence_retention_ms(),
         idle_passivate_ms: supervision.idle_passivate_s.saturating_mul(1000),
         tenant_max: limits.tenant_max,
         tenant_queue: limits.tenant_queue,

@@ -1,17 +1,20 @@
 //! The command line: a thin client of the server's own HTTP, and the two ways to start it.
 //!
 //! Nothing here knows more than any other client could: what a command shows, it asked the server
-//! for, except `audit verify FILE` and `policy`, which need no server at all.
+//! for, except `audit verify FILE` and `policy`, which need no server at all, and `rebuild`, `backup DIR`
+//! and `restore`, which work on a directory that no server runs on.
 
 use std::{path::PathBuf, process::ExitCode};
 
 use clap::{Args, CommandFactory as _, Parser, Subcommand};
 use secrecy::SecretString;
+use vyrox_actors::supervision::{install_panic_hook, withhold_panic_texts};
 
 pub mod action;
 pub mod alert;
 pub mod audit;
 pub mod backtest;
+pub mod backup;
 pub mod chain_name;
 pub mod chat;
 pub mod check;
@@ -21,18 +24,24 @@ pub mod dead_letter;
 pub mod decide;
 pub mod demo;
 pub mod export;
+pub mod export_all;
 pub mod failure;
 #[cfg(test)]
 mod fake_server;
 pub mod halt;
 pub mod incident;
 pub mod load;
+mod members;
 pub mod mock_edr;
 pub mod model;
 pub mod out;
 pub mod person;
 pub mod play;
 pub mod policy;
+pub mod proof;
+pub mod rebuild;
+pub mod repair;
+pub mod restore;
 pub mod secret;
 pub mod serve;
 pub mod settings;
@@ -45,9 +54,16 @@ pub mod vendor;
 pub mod verify;
 
 use self::{failure::Failure, out::Out, settings::Settings};
+use crate::app::hardening::withhold_memory;
 
 /// Reads the arguments, does what they say, and gives the exit code.
 pub fn main() -> ExitCode {
+    // Commands read secrets too, from standard input and from files.
+    install_panic_hook();
+    withhold_panic_texts();
+    if let Err(unguarded) = withhold_memory() {
+        return Failure::unreachable(unguarded.to_string()).report();
+    }
     if rustls::crypto::ring::default_provider()
         .install_default()
         .is_err()
@@ -187,6 +203,12 @@ pub enum Command {
     Audit(audit::AuditCommand),
     /// Hold changed rules against the alerts that are there, before they come in force
     Backtest(backtest::BacktestArgs),
+    /// Copy everything that lasts, while the server runs or while it does not
+    Backup(backup::BackupArgs),
+    /// Put a backup into an empty data directory
+    Restore(restore::RestoreArgs),
+    /// Build anew what is derived from the journal, and say what was different
+    Rebuild(rebuild::RebuildArgs),
     /// Check, look at and test the policies: who may do what
     #[command(subcommand)]
     Policy(policy::PolicyCommand),
@@ -208,6 +230,9 @@ fn run(command: Command, settings: &Settings, out: &mut Out) -> Result<(), Failu
         Command::Check => check::run(settings, out),
         Command::Policy(command) => policy::run(command, settings, out),
         Command::MockEdr(args) => mock_edr::run(args, out),
+        Command::Backup(args) => backup::run(&args, settings, out),
+        Command::Restore(args) => restore::run(&args, settings, out),
+        Command::Rebuild(args) => rebuild::run(&args, settings, out),
         Command::Completions(args) => completions::run(&args, Cli::command(), out),
         Command::Tenant(command) => wait_for(tenant::run(command, settings, out)),
         Command::Person(command) => wait_for(person::run(command, settings, out)),
@@ -249,135 +274,4 @@ fn secret(text: &str) -> Result<SecretString, std::convert::Infallible> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::{failure::Exit, *};
-
-    fn parsed(line: &str) -> Result<Cli, clap::Error> {
-        Cli::try_parse_from(line.split(' '))
-    }
-
-    #[test]
-    fn the_parse_tree_is_sound() {
-        Cli::command().debug_assert();
-    }
-
-    #[test]
-    fn every_documented_command_parses() {
-        let lines = [
-            "vyrox serve --data-dir d --listen 127.0.0.1:0 --demo",
-            "vyrox demo --keep",
-            "vyrox --config f.toml check",
-            "vyrox tenant add acme --vendor crowdstrike:vyrox-hmac --vendor sentinelone:bearer",
-            "vyrox tenant add acme --account crowdstrike:abc --secret-stdin --json",
-            "vyrox tenant list",
-            "vyrox tenant show acme",
-            "vyrox tenant update acme --account defender:x --remove-account defender:y",
-            "vyrox tenant rotate-secret acme --vendor generic --overlap 60 --secret-stdin",
-            "vyrox tenant update acme --llm on --chat-admin-role 42",
-            "vyrox tenant chat-code acme",
-            "vyrox tenant chat-release acme",
-            "vyrox person add alice",
-            "vyrox person add alice --tenant acme --tenant globex --role analyst --role approver",
-            "vyrox person list --json",
-            "vyrox person grant alice --tenant acme --role emergency_approver",
-            "vyrox person grant alice --tenant acme --none",
-            "vyrox person link alice --discord 42",
-            "vyrox person unlink alice --discord 42",
-            "vyrox person remove alice",
-            "vyrox person token alice --ttl 30m",
-            "vyrox token list",
-            "vyrox token revoke tok_1",
-            "vyrox chat set-token",
-            "vyrox simulate mimikatz --tenant acme --rate 50 --count 100 --vendor generic",
-            "vyrox simulate --list",
-            "vyrox alert list --tenant acme --limit 5",
-            "vyrox alert show 0190a2d4-0000-7000-8000-000000000000 --tenant acme",
-            "vyrox incident list --tenant acme --limit 5",
-            "vyrox incident show 0190a2d4-0000-7000-8000-000000000000 --tenant acme --json",
-            "vyrox approve 0190a2d4-0000-7000-8000-000000000000 --tenant acme --digest 5f0e",
-            "vyrox approve 0190a2d4-0000-7000-8000-000000000000 --break-glass 0190a2d4-0000-7000-8000-000000000001 --reason because",
-            "vyrox deny 0190a2d4-0000-7000-8000-000000000000 --digest 5f0e --reason no",
-            "vyrox audit verify acme",
-            "vyrox audit verify a.jsonl b.jsonl --json",
-            "vyrox audit export acme --format csv --from 3 --to 9 --output f.csv",
-            "vyrox audit verify _host",
-            "vyrox audit head acme --url http://127.0.0.1:1 --token t",
-            "vyrox backtest --rules d --since 30d",
-            "vyrox backtest --rules d --replace --tenant acme --since 12h --until 2026-01-31T00:00:00Z --limit-diffs 5 --fail-on-diff --json",
-            "vyrox policy check",
-            "vyrox policy check ./policies --json",
-            "vyrox policy show --dir d --cedar",
-            "vyrox policy test --dir d a.toml b.toml",
-            "vyrox dead-letter list",
-            "vyrox dead-letter list --tenant acme --json",
-            "vyrox dead-letter redrive 3 4",
-            "vyrox dead-letter redrive --all --tenant acme",
-            "vyrox dead-letter discard 3",
-            "vyrox top",
-            "vyrox top --interval 0.2 --sort restarts --filter acme",
-            "vyrox top --once --json --state suspended",
-            "vyrox completions fish",
-        ];
-        for line in lines {
-            assert!(parsed(line).is_ok(), "{line}: {:?}", parsed(line).err());
-        }
-    }
-
-    #[test]
-    fn nonsense_is_a_usage_error() {
-        let lines = [
-            "vyrox frobnicate",
-            "vyrox tenant add _host",
-            "vyrox tenant add acme --vendor nobody:bearer",
-            "vyrox tenant add acme --vendor crowdstrike",
-            "vyrox tenant update acme --llm maybe",
-            "vyrox person add A",
-            "vyrox person add alice --tenant acme",
-            "vyrox person add alice --role approver",
-            "vyrox person grant alice --tenant acme",
-            "vyrox person grant alice --tenant acme --role boss",
-            "vyrox person grant alice --tenant acme --none --role analyst",
-            "vyrox person link alice",
-            "vyrox person token alice --ttl 8d",
-            "vyrox chat set-token s3cret",
-            "vyrox simulate",
-            "vyrox simulate unheard-of",
-            "vyrox simulate mimikatz --rate 0",
-            "vyrox alert show not-a-uuid",
-            "vyrox alert list",
-            "vyrox deny 0190a2d4-0000-7000-8000-000000000000",
-            "vyrox approve 0190a2d4-0000-7000-8000-000000000000 --reason because",
-            "vyrox incident list",
-            "vyrox backtest",
-            "vyrox backtest --rules d --since yesterday",
-            "vyrox audit verify",
-            "vyrox audit export acme --format xml",
-            "vyrox dead-letter redrive",
-            "vyrox dead-letter redrive x",
-            "vyrox dead-letter redrive 3 --all",
-            "vyrox dead-letter redrive 3 --tenant acme",
-            "vyrox dead-letter discard",
-            "vyrox top --interval 0.1",
-            "vyrox top --interval NaN",
-            "vyrox top --state unwell",
-            "vyrox top --sort name",
-        ];
-        for line in lines {
-            let code = parsed(line).map_err(|error| error.exit_code()).err();
-            assert_eq!(code, Some(Exit::Usage as i32), "{line}");
-        }
-    }
-
-    #[test]
-    fn a_token_is_not_shown_by_debug() {
-        let cli = parsed("vyrox tenant list --token hunter2").unwrap();
-        assert!(!format!("{cli:?}").contains("hunter2"));
-    }
-
-    #[test]
-    fn help_teaches_by_example() {
-        let help = Cli::command().render_help().to_string();
-        assert!(help.contains("Examples:"));
-        assert!(help.contains("Exit codes:"));
-    }
-}
+mod tests;

@@ -20,10 +20,10 @@ pub use self::{
     report::{ConfigError, Origin, Warning},
     secret::{PLACEHOLDER_WORDS, Secret},
     sections::{
-        ActionsConfig, AssetsConfig, AuthConfig, Config, ContainmentConfig, DiscordConfig,
-        EdrConfig, EmailConfig, HostKeySource, LimitsConfig, LlmConfig, LogConfig, LogFormat,
-        MailTls, NotifyConfig, PagerdutyConfig, PlaybooksConfig, PolicyConfig, ServerConfig,
-        StorageConfig, SupervisionConfig, TriageConfig,
+        ActionsConfig, AssetsConfig, AuditConfig, AuthConfig, Config, ContainmentConfig,
+        DiscordConfig, EdrConfig, EmailConfig, HostKeySource, LimitsConfig, LlmConfig, LogConfig,
+        LogFormat, MailTls, NotifyConfig, PagerdutyConfig, PlaybooksConfig, PolicyConfig,
+        ServerConfig, StorageConfig, SupervisionConfig, TriageConfig,
     },
     short_names::short_names,
 };

@@ -3,6 +3,7 @@
 
 mod acting;
 pub(crate) mod chat;
+mod erasing;
 
 use std::{future::Future, sync::Arc, time::Duration};
 
@@ -40,8 +41,11 @@ pub(crate) enum NoAnswer {
     /// It is suspended: its alerts are kept, and nothing is decided.
     #[error("the tenant is suspended; nothing can be decided until it serves again")]
     Suspended,
-    /// Its chain's end can't be proven.
-    #[error("the tenant's chain is held; nothing can be decided until it is repaired")]
+    /// Its chain's end can't be proven, or that of the host's.
+    #[error(
+        "the tenant's chain is held since a damage; nothing can be decided until an operator repairs \
+         it: vyrox audit repair"
+    )]
     Held,
     /// It is busy, restarting, or stuck.
     #[error("the tenant gave no answer in time; what was asked may still happen")]
@@ -141,8 +145,10 @@ impl TenantDesk {
     }
 
     fn not_held(&self, tenant: &TenantId) -> Result<(), NoAnswer> {
-        let held = self.world.held.contains_key(tenant.as_str());
-        if held { Err(NoAnswer::Held) } else { Ok(()) }
+        if self.world.decides_nothing_for(tenant.as_str()) {
+            return Err(NoAnswer::Held);
+        }
+        Ok(())
     }
 
     /// A tenant's incidents, the last ones first; or one of them.
@@ -180,6 +186,7 @@ impl TenantDesk {
     async fn machine(&self, tenant: &TenantId) -> Result<Handle<Machine>, NoAnswer> {
         match self.route(tenant).await? {
             Route::Machine(machine) => Ok(machine),
+            Route::Intake(_) if self.world.is_held(tenant.as_str()) => Err(NoAnswer::Held),
             Route::Intake(_) => Err(NoAnswer::Suspended),
         }
     }

@@ -22,12 +22,18 @@ mod actions;
 mod admin;
 mod alerts;
 mod backtest;
+mod backups;
 mod chat;
 mod dead_letters;
 mod decisions;
+mod evidence;
 mod halt;
 mod incidents;
 mod people;
+mod proof;
+mod reading;
+mod removal;
+mod repair;
 mod secrets;
 
 mod health;
@@ -48,6 +54,7 @@ use actix_web::{
 use tokio::sync::Semaphore;
 use vyrox_actors::{
     directory::Directory,
+    notary::Office,
     ports::World,
     registry::Registry,
     router::Tenants,
@@ -60,6 +67,7 @@ use vyrox_domain::{
 
 use self::{
     admission::{Admission, Class},
+    audit::Places,
     interactions::ChatDoor,
     metrics::Metrics,
     problem::{Answer, method_not_allowed, not_found, path_errors},
@@ -67,7 +75,7 @@ use self::{
     tokens::{Caller, Personal, Scope, Tokens},
 };
 use crate::{
-    app::Standing,
+    app::{Standing, stores::Stores},
     config::Config,
     desk::{TenantDesk, chat::ChatDesk},
 };
@@ -92,6 +100,14 @@ pub(crate) struct Edge {
     pub(crate) fallback: Option<Keys>,
     /// The place of the one backtest that may run.
     pub(crate) backtests: Arc<Semaphore>,
+    /// What a backup is taken of.
+    pub(crate) stores: Stores,
+    /// What is signed of the chains.
+    pub(crate) office: Arc<Office>,
+    /// The place of the one backup that may run.
+    pub(crate) backups: Arc<Semaphore>,
+    /// The places of those who read whole chains.
+    pub(crate) places: Places,
     listening: OnceLock<SocketAddr>,
 }
 
@@ -130,6 +146,10 @@ impl Edge {
             }),
             service_key,
             backtests: Arc::new(Semaphore::new(1)),
+            stores: standing.stores.clone(),
+            office: Arc::clone(&standing.audit_log.office),
+            backups: Arc::new(Semaphore::new(1)),
+            places: Places::default(),
             listening: OnceLock::new(),
         }
     }
@@ -243,6 +263,28 @@ fn action_routes(service: &mut ServiceConfig) {
         ));
 }
 
+/// Tenants, and what is kept of them.
+fn tenant_routes(service: &mut ServiceConfig) {
+    service
+        .service(only_post("/onboard", post().to(admin::onboard)))
+        .service(only_get("/api/v1/tenants", get().to(admin::list)))
+        .service(
+            resource("/api/v1/tenants/{tenant}")
+                .route(get().to(admin::show))
+                .route(actix_web::web::patch().to(admin::update))
+                .route(delete().to(removal::remove))
+                .default_service(method_not_allowed("GET, PATCH, DELETE")),
+        )
+        .service(only_post(
+            "/api/v1/tenants/{tenant}/rotate-secret",
+            post().to(admin::rotate_secret),
+        ))
+        .service(only_delete(
+            "/api/v1/tenants/{tenant}/alerts/{alert}/evidence",
+            delete().to(evidence::erase),
+        ));
+}
+
 /// Every route.
 pub(crate) fn routes(service: &mut ServiceConfig) {
     service
@@ -257,22 +299,20 @@ pub(crate) fn routes(service: &mut ServiceConfig) {
         ))
         .service(only_post("/interactions", post().to(interactions::receive)))
         .service(only_post("/webhook", post().to(notify::receive)))
+        .service(only_get("/audit/chains", get().to(audit::chains)))
         .service(only_get("/audit/export", get().to(export::export)))
         .service(only_get("/audit/head", get().to(audit::head)))
-        .service(only_get("/audit/verify", get().to(audit::verify)))
-        .service(only_post("/onboard", post().to(admin::onboard)))
-        .service(only_get("/api/v1/tenants", get().to(admin::list)))
-        .service(
-            resource("/api/v1/tenants/{tenant}")
-                .route(get().to(admin::show))
-                .route(actix_web::web::patch().to(admin::update))
-                .default_service(method_not_allowed("GET, PATCH")),
-        )
-        .service(only_post(
-            "/api/v1/tenants/{tenant}/rotate-secret",
-            post().to(admin::rotate_secret),
+        .service(only_get("/audit/checkpoint", get().to(proof::checkpoint)))
+        .service(only_get("/audit/prove", get().to(proof::prove)))
+        .service(only_get("/audit/key", get().to(proof::key)))
+        .service(only_get(
+            "/api/v1/audit/integrity",
+            get().to(proof::integrity),
         ))
+        .service(only_post("/api/v1/audit/rebase", post().to(proof::rebase)))
+        .service(only_get("/audit/verify", get().to(audit::verify)))
         .service(only_post("/api/v1/backtest", post().to(backtest::run)))
+        .service(only_post("/api/v1/backups", post().to(backups::take)))
         .service(only_get(
             "/api/v1/dead-letters",
             get().to(dead_letters::list),
@@ -295,6 +335,7 @@ pub(crate) fn routes(service: &mut ServiceConfig) {
             get().to(health::tenant),
         ))
         .service(only_get("/metrics", get().to(metrics::scrape)))
+        .configure(tenant_routes)
         .configure(case_routes)
         .configure(action_routes)
         .configure(people_and_chat)

@@ -5,18 +5,24 @@ use std::{
     io::{self, Read as _, Write as _},
     os::unix::fs::{MetadataExt as _, OpenOptionsExt as _},
     path::{Path, PathBuf},
+    sync::Arc,
 };
 
 use nix::unistd::geteuid;
 use sha2::{Digest as _, Sha256};
 use subtle::ConstantTimeEq as _;
 use vyrox_actors::{
-    journal::seal::{HostKey, HostKeyError},
-    ports::fresh_secret,
+    journal::{
+        proof::Signer,
+        seal::{HostKey, HostKeyError},
+    },
+    notary::LogSigner,
+    ports::{fresh_secret, fresh_seed},
 };
+use vyrox_domain::log_key::LogKey;
 use zeroize::Zeroizing;
 
-use crate::config::{HostKeySource, StorageConfig};
+use crate::config::{AuditConfig, HostKeySource, StorageConfig};
 
 /// A secret file could not be read or made.
 #[derive(Debug, thiserror::Error)]
@@ -54,6 +60,12 @@ pub enum KeyError {
         place: String,
         /// Why.
         source: HostKeyError,
+    },
+    /// It holds no key that a log can be signed with.
+    #[error("{path}: neither 64 hex digits nor PKCS #8 in PEM of an Ed25519 key")]
+    NoLogKey {
+        /// Which file.
+        path: PathBuf,
     },
     /// The key is gone while things lie sealed under it.
     #[error(
@@ -98,6 +110,25 @@ fn key_file(path: PathBuf, vault: &Path) -> Result<HostKey, KeyError> {
     write_secret_file(&path, &key.to_hex())?;
     tracing::info!(path = %path.display(), key_id = key.id(), "host key made; back it up apart from the data");
     Ok(key)
+}
+
+/// The key that the log over all chains is signed with, read from its file, which the first start
+/// makes. A log that was signed with another key does not open with it, and says so.
+///
+/// # Errors
+/// [`KeyError`] where the file cannot be read or made, is not ours alone, or holds no key.
+pub fn log_key(audit: &AuditConfig, data_dir: &Path) -> Result<Arc<dyn Signer>, KeyError> {
+    let given = audit.signing_key_file.clone();
+    let path = given.unwrap_or_else(|| data_dir.join("checkpoint.key"));
+    if let Some(text) = read_secret_file(&path)? {
+        let key = LogKey::from_text(&text).map_err(|_neither| KeyError::NoLogKey { path })?;
+        return Ok(Arc::new(LogSigner(key)));
+    }
+    let seed = fresh_seed();
+    write_secret_file(&path, &Zeroizing::new(hex::encode(*seed)))?;
+    let path = path.display();
+    tracing::info!(%path, "key to sign the audit log made; back it up apart from the data");
+    Ok(Arc::new(LogSigner(LogKey::from_seed(&seed))))
 }
 
 /// The token that administers this host until people have their own. Only its digest is kept.
@@ -222,6 +253,26 @@ mod tests {
             BootstrapToken::load(dir.path()),
             Err(KeyError::TooOpen { .. })
         ));
+    }
+
+    #[test]
+    fn the_log_s_key_is_made_once_and_read_again() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let audit = AuditConfig {
+            signing_key_file: None,
+            checkpoint_ms: 1000,
+            check_s: 3600,
+        };
+        let made = log_key(&audit, dir.path()).expect("made").public_key();
+        assert_eq!(
+            log_key(&audit, dir.path()).expect("read").public_key(),
+            made
+        );
+        let path = dir.path().join("checkpoint.key");
+        assert_eq!(fs::metadata(&path).expect("there").mode() & 0o777, 0o600);
+        fs::write(&path, "no key").expect("written");
+        let refused = log_key(&audit, dir.path()).err();
+        assert!(matches!(refused, Some(KeyError::NoLogKey { .. })));
     }
 
     #[test]

@@ -1,19 +1,22 @@
 //! The life of a server: doors open, signals, drain, end.
 
-use std::{net::SocketAddr, sync::Arc, time::Duration};
+use std::{collections::BTreeSet, net::SocketAddr, sync::Arc, time::Duration};
 
 use actix_web::{App, HttpServer, dev::ServerHandle, middleware::ErrorHandlers, web::Data};
 use anyhow::Context as _;
 use tokio::task::JoinHandle;
 use vyrox_actors::{
+    journal::{Fault, Journal, Part},
     ports::World,
     projector::owing,
-    registry::{NoteRecovery, NoteRules, NoteToken, Ready},
+    registry::{NoteDamage, NoteRecovery, NoteRules, NoteToken, Ready, Registry},
     router::{Activate, Tenants},
     supervision::{Exit, Handle, ShutdownReport},
 };
 use vyrox_domain::{
-    host_protocol::{HeldChain, JournalRecovered, TokenIssued},
+    host_protocol::{
+        DamagedPart, HeldChain, JournalDamaged, JournalRecovered, LogRead, TokenIssued,
+    },
     ids::TenantId,
 };
 
@@ -33,6 +36,9 @@ const TOLD: Duration = Duration::from_secs(5);
 /// Time for one tenant to be woken at the start.
 const WAKE: Duration = Duration::from_secs(10);
 
+/// Between two looks at what changes slowly.
+const SWEEP: Duration = Duration::from_secs(5);
+
 /// Time for the host's own chain to be read.
 const START: Duration = Duration::from_mins(1);
 
@@ -42,6 +48,7 @@ pub(super) async fn serve(config: Config, options: RunOptions) -> anyhow::Result
     let tls = tls::config(&config.server)?;
     let standing = stand(config)?;
     host_known(&standing).await?;
+    standing.audit_log.open(&standing.host).await?;
     let edge = Data::new(Edge::new(&standing));
     let (server, address) = open_doors(&standing.config, &edge, tls)?;
     let handle = server.handle();
@@ -78,13 +85,40 @@ async fn host_known(standing: &Standing) -> anyhow::Result<()> {
     ready.context("the host's own chain can't be read; the log says why")
 }
 
+/// What was found damaged at rest and is on the host's chain, as far as this run knows.
+#[derive(Default)]
+struct Damages(BTreeSet<Fault>);
+
+impl Damages {
+    /// Has what is new written down. What finds no room is told the next time.
+    fn note(&mut self, journal: &dyn Journal, registry: &Handle<Registry>) {
+        for fault in journal.status().scrubbed.faults {
+            if self.0.contains(&fault) {
+                continue;
+            }
+            let damaged = JournalDamaged {
+                tenant_id: fault.chain.clone(),
+                from_seq: fault.from_seq,
+                what: match fault.part {
+                    Part::Lines => DamagedPart::Lines,
+                    Part::Evidence => DamagedPart::Evidence,
+                },
+            };
+            if registry.try_cast(NoteDamage(damaged)).is_ok() {
+                self.0.insert(fault);
+            }
+        }
+    }
+}
+
 enum End {
     Drain(Signals),
     Poisoned(String),
 }
 
 async fn wait(mut signals: Signals, standing: &Standing, edge: &Data<Edge>) -> End {
-    let mut sweep = tokio::time::interval(Duration::from_secs(5));
+    let mut sweep = tokio::time::interval(SWEEP);
+    let mut damages = Damages::default();
     loop {
         tokio::select! {
             event = signals.next() => match event {
@@ -95,7 +129,10 @@ async fn wait(mut signals: Signals, standing: &Standing, edge: &Data<Edge>) -> E
                 let why = standing.world.journal.status().poisoned.unwrap_or_default();
                 return End::Poisoned(why);
             }
-            _ = sweep.tick() => edge.admission.sweep(),
+            _ = sweep.tick() => {
+                edge.admission.sweep();
+                damages.note(&*standing.world.journal, &standing.host.registry);
+            }
         }
     }
 }
@@ -133,7 +170,7 @@ fn reload(standing: &Standing) {
     }
 }
 
-/// What the start cut or found damaged; nothing after an orderly end.
+/// What the start found in the journal; nothing after an orderly end.
 fn not_as_left(standing: &Standing) -> Option<JournalRecovered> {
     let found = standing.world.journal.status().recovered?;
     let held = found.held.into_iter();
@@ -143,9 +180,20 @@ fn not_as_left(standing: &Standing) -> Option<JournalRecovered> {
         held: held
             .map(|(chain, from_seq)| HeldChain { chain, from_seq })
             .collect(),
+        unknown_chains_held: found.unknown_chains_held,
+        read: Some(LogRead {
+            segments: found.segments,
+            batches: found.batches,
+            entries: found.entries,
+        }),
     };
-    let worth_it = recovered.cut || recovered.damaged || !recovered.held.is_empty();
-    worth_it.then_some(recovered)
+    // An orderly end leaves every chain's own file complete.
+    let as_left = !recovered.cut
+        && !recovered.damaged
+        && recovered.held.is_empty()
+        && !recovered.unknown_chains_held
+        && found.entries == 0;
+    (!as_left).then_some(recovered)
 }
 
 /// Notes what is in force, and begins to wake the tenants that are owed something.
@@ -254,7 +302,12 @@ async fn drain(standing: Standing, server: ServerHandle, edge: &Edge) -> anyhow:
     tell(&report);
     standing.feed.close();
     let world = Arc::clone(&standing.world);
-    let closed = tokio::task::spawn_blocking(move || close(&world)).await;
+    let audit_log = standing.audit_log;
+    let closed = tokio::task::spawn_blocking(move || {
+        audit_log.finish();
+        close(&world)
+    })
+    .await;
     standing.threads.stop();
     closed.context("the journal's thread fell")?
 }

@@ -15,6 +15,7 @@ use super::{
     client::Client,
     decide::own_tenant,
     failure::{Exit, Failure},
+    members::{items, text},
     out::{Line, Out, Tone},
     settings::Settings,
 };
@@ -160,7 +161,7 @@ pub async fn timers(
     if out.is_json() {
         return Ok(out.json(&answer)?);
     }
-    let released = answer.get("status").and_then(Value::as_str) == Some("released");
+    let released = text(&answer, "status") == "released";
     Ok(out.line(if released {
         Line::new()
             .tone(Tone::Good, "released")
@@ -199,9 +200,7 @@ async fn step(client: &Client, args: &StepArgs, verb: &str, out: &mut Out) -> Re
     let tenant = tenant(client, args.tenant.as_ref()).await?;
     let path = ["api", "v1", "actions", &args.action.to_string(), verb];
     let answer: Value = client.post(&path, &json!({ "tenant_id": tenant })).await?;
-    let id = answer.get("action_id").and_then(Value::as_str);
-    let id: Option<ActionId> = id.and_then(|id| id.parse().ok());
-    let Some(id) = id else {
+    let Ok(id) = text(&answer, "action_id").parse::<ActionId>() else {
         return Err(Failure::unreachable("the server names no action"));
     };
     let wait = Duration::from_secs(args.wait);
@@ -228,8 +227,7 @@ fn list(answer: &Value, out: &mut Out) -> Result<(), Failure> {
     if out.is_json() {
         return Ok(out.json(answer)?);
     }
-    let actions = answer.get("actions").and_then(Value::as_array);
-    let actions = actions.map_or(&[][..], Vec::as_slice);
+    let actions = items(answer, "actions");
     if actions.is_empty() {
         return Ok(out.line("no actions; `vyrox incident list` shows what is proposed")?);
     }

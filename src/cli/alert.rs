@@ -1,5 +1,7 @@
 //! `vyrox alert`: what came in, and what it is worth.
 
+mod erase;
+
 use std::time::Duration;
 
 use clap::{Args, Subcommand};
@@ -28,6 +30,9 @@ pub enum AlertCommand {
     /// Show one alert: verdict, reasons, history
     #[command(after_help = SHOW_EXAMPLES)]
     Show(ShowArgs),
+    /// Erase an alert's evidence for ever; the chain stays and verifies
+    #[command(after_help = erase::EXAMPLES)]
+    Erase(erase::EraseArgs),
 }
 
 const LIST_EXAMPLES: &str = "\
@@ -81,6 +86,7 @@ pub async fn run(command: AlertCommand, settings: &Settings, out: &mut Out) -> R
     match command {
         AlertCommand::List(args) => list(&client, &args, out).await,
         AlertCommand::Show(args) => show(&client, &args, out).await,
+        AlertCommand::Erase(args) => erase::run(&client, &args, out).await,
     }
 }
 

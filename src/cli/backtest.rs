@@ -119,7 +119,7 @@ fn named(sources: &[(String, String)]) -> Vec<Value> {
 }
 
 /// Hands over the answer's lines as they come. None is ever held but the one that is coming in.
-async fn follow(
+pub(super) async fn follow(
     client: &Client,
     mut response: Response,
     mut take: impl FnMut(&Value) -> Result<(), Failure>,

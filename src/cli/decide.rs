@@ -11,6 +11,7 @@ use super::{
     action::Act,
     client::Client,
     failure::Failure,
+    members::{text, texts},
     out::{Line, Out, Tone},
     settings::Settings,
 };
@@ -232,15 +233,5 @@ async fn tell(
 }
 
 fn by(answer: &Value) -> String {
-    let names = answer.get("by").and_then(Value::as_array);
-    let names: Vec<_> = names
-        .into_iter()
-        .flatten()
-        .filter_map(Value::as_str)
-        .collect();
-    format!(" by {}", names.join(" and "))
-}
-
-fn text<'a>(value: &'a Value, name: &str) -> &'a str {
-    value.get(name).and_then(Value::as_str).unwrap_or_default()
+    format!(" by {}", texts(answer, "by").join(" and "))
 }

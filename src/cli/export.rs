@@ -10,14 +10,17 @@ use clap::{Args, ValueEnum};
 use indicatif::{ProgressBar, ProgressStyle};
 use reqwest::Response;
 
-use super::{chain_name::ChainName, client::Client, failure::Failure, out::Out};
+use super::{chain_name::ChainName, client::Client, export_all, failure::Failure, out::Out};
+
+/// In which the server says how many entries come.
+const ENTRIES_HEADER: &str = "X-Vyrox-Entries";
 
 /// Arguments of `audit export`.
 #[derive(Debug, Args)]
 pub struct ExportArgs {
     /// The tenant, or _host
-    #[arg(value_name = "TENANT")]
-    pub tenant: ChainName,
+    #[arg(value_name = "TENANT", required_unless_present = "all")]
+    pub tenant: Option<ChainName>,
     /// What to write; jsonl is the chain itself, line by line
     #[arg(long, value_enum, default_value_t = Format::Jsonl)]
     pub format: Format,
@@ -27,6 +30,12 @@ pub struct ExportArgs {
     /// The last entry; to the end if left out
     #[arg(long, value_name = "SEQ")]
     pub to: Option<u64>,
+    /// Keep copies of all chains instead: what is new is added to them, once they were compared
+    #[arg(long, requires = "into", conflicts_with_all = ["tenant", "format", "from", "to", "output"])]
+    pub all: bool,
+    /// The directory of these copies
+    #[arg(long, value_name = "DIR", requires = "all", conflicts_with = "tenant")]
+    pub into: Option<PathBuf>,
     /// Write to this file instead of standard output; it appears only when it is complete
     #[arg(long, short, value_name = "FILE")]
     pub output: Option<PathBuf>,
@@ -55,12 +64,17 @@ impl Format {
 
 /// Streams the chain out.
 pub async fn run(client: &Client, args: &ExportArgs, out: &mut Out) -> Result<(), Failure> {
+    let tenant = match (&args.tenant, &args.into) {
+        (Some(tenant), _) => tenant,
+        (None, Some(directory)) => return export_all::run(client, directory, out).await,
+        (None, None) => return Err(Failure::usage("name a tenant, or --all --into DIR")),
+    };
     let (from, to) = (
         args.from.map(|seq| seq.to_string()),
         args.to.map(|seq| seq.to_string()),
     );
     let mut query = vec![
-        ("tenant_id", args.tenant.as_str()),
+        ("tenant_id", tenant.as_str()),
         ("format", args.format.as_str()),
     ];
     query.extend(from.as_deref().map(|seq| ("from_seq", seq)));
@@ -82,13 +96,15 @@ async fn to_stdout(client: &Client, mut response: Response, out: &mut Out) -> Re
 /// Writes beside the target and renames at the end, so that a broken export never looks whole.
 async fn to_file(client: &Client, mut response: Response, path: &Path) -> Result<(), Failure> {
     let mut draft = Draft::beside(path).map_err(|error| cannot_write(path, &error))?;
-    let progress = progress_bar();
+    let progress = progress_bar(entries(&response));
     while let Some(chunk) = client.next_chunk(&mut response).await? {
         draft
             .file
             .write_all(&chunk)
             .map_err(|error| cannot_write(path, &error))?;
-        progress.inc(chunk.len() as u64);
+        // Every format begins a line with each entry, and no entry has a line end in it.
+        let lines = chunk.split(|byte| *byte == b'\n').skip(1).count();
+        progress.inc(lines as u64);
     }
     progress.finish_and_clear();
     draft
@@ -128,10 +144,25 @@ fn cannot_write(path: &Path, error: &io::Error) -> Failure {
     Failure::unreachable(format!("cannot write {}: {error}", path.display()))
 }
 
+/// How many entries the server said there are.
+fn entries(response: &Response) -> Option<u64> {
+    let header = response.headers().get(ENTRIES_HEADER)?;
+    header.to_str().ok()?.parse().ok()
+}
+
 /// Shown on standard error, and only if that is a terminal.
-fn progress_bar() -> ProgressBar {
-    let progress = ProgressBar::new_spinner();
-    match ProgressStyle::with_template("{spinner} {bytes} exported, {bytes_per_sec}") {
+fn progress_bar(entries: Option<u64>) -> ProgressBar {
+    let (progress, template) = match entries {
+        Some(entries) => (
+            ProgressBar::new(entries),
+            "{bar:30} {human_pos} of {human_len} entries exported, {eta} left",
+        ),
+        None => (
+            ProgressBar::new_spinner(),
+            "{spinner} {human_pos} entries exported",
+        ),
+    };
+    match ProgressStyle::with_template(template) {
         Ok(style) => progress.with_style(style),
         Err(_) => progress,
     }
@@ -150,7 +181,9 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let target = dir.path().join("acme.jsonl");
         let mut args = ExportArgs {
-            tenant: "acme".parse().unwrap(),
+            tenant: Some("acme".parse().unwrap()),
+            all: false,
+            into: None,
             format: Format::Jsonl,
             from: Some(3),
             to: None,

@@ -11,6 +11,7 @@ use super::{
     alert::verdict_tone,
     decide::show_proposal,
     failure::Failure,
+    members::{items, number, text, texts},
     out::{Line, Out, Tone},
     settings::Settings,
 };
@@ -104,7 +105,7 @@ fn list(answer: &Value, out: &mut Out) -> Result<(), Failure> {
                 text(one, "level").to_owned(),
             ),
             (Tone::Plain, number(one, "alerts").to_string()),
-            (Tone::Plain, list_of(one, "hosts")),
+            (Tone::Plain, texts(one, "hosts").join(", ")),
             (Tone::Plain, waiting.to_string()),
             (Tone::Plain, text(one, "title").to_owned()),
         ]
@@ -124,7 +125,7 @@ fn show(one: &Value, out: &mut Out) -> Result<(), Failure> {
     out.line(Line::named("incident").tone(Tone::Strong, text(one, "incident_id")))?;
     out.line(Line::named("level").tone(verdict_tone(level), level))?;
     out.line(Line::item("title", text(one, "title")))?;
-    out.line(Line::item("hosts", list_of(one, "hosts")))?;
+    out.line(Line::item("hosts", texts(one, "hosts").join(", ")))?;
     let (alerts, folded) = (number(one, "alerts"), number(one, "folded"));
     let counts = format!("{alerts}, {folded} of them without a message of their own");
     out.line(Line::item("alerts", counts))?;
@@ -134,7 +135,7 @@ fn show(one: &Value, out: &mut Out) -> Result<(), Failure> {
         ("tactics", "tactics"),
         ("ATT&CK", "techniques"),
     ] {
-        let items = list_of(one, member);
+        let items = texts(one, member).join(", ");
         if !items.is_empty() {
             out.line(Line::item(name, items))?;
         }
@@ -150,27 +151,4 @@ fn show(one: &Value, out: &mut Out) -> Result<(), Failure> {
         out.line(Line::item("alert", text(proposal, "alert_id")))?;
     }
     Ok(())
-}
-
-fn items<'a>(value: &'a Value, name: &str) -> &'a [Value] {
-    value
-        .get(name)
-        .and_then(Value::as_array)
-        .map_or(&[], Vec::as_slice)
-}
-
-fn list_of(value: &Value, name: &str) -> String {
-    let texts: Vec<_> = items(value, name)
-        .iter()
-        .filter_map(Value::as_str)
-        .collect();
-    texts.join(", ")
-}
-
-fn text<'a>(value: &'a Value, name: &str) -> &'a str {
-    value.get(name).and_then(Value::as_str).unwrap_or_default()
-}
-
-fn number(value: &Value, name: &str) -> u64 {
-    value.get(name).and_then(Value::as_u64).unwrap_or_default()
 }

@@ -176,6 +176,8 @@ pub struct Verification {
     pub kind: Option<String>,
     /// The first bad entry.
     pub divergent_seq: Option<u64>,
+    /// Where the forgery may have begun, if that is not where it was found.
+    pub not_before_seq: Option<u64>,
     /// The hash that should stand there.
     pub expected_hash: Option<String>,
     /// The hash that stands there.

@@ -6,6 +6,7 @@ use serde_json::{Map, Value, json};
 use vyrox_domain::{ids::TenantId, time::Timestamp, vendor::Vendor};
 
 mod chat;
+mod removal;
 mod show;
 pub mod spec;
 
@@ -41,6 +42,9 @@ pub enum TenantCommand {
     /// Replace a webhook's secret; the old one stays valid for an overlap
     #[command(after_help = ROTATE_EXAMPLES)]
     RotateSecret(RotateArgs),
+    /// Serve a tenant no more; its chain stays
+    #[command(after_help = removal::EXAMPLES)]
+    Remove(removal::RemoveArgs),
     /// Make a one-time code that ties a Discord channel to a tenant
     #[command(after_help = CHAT_CODE_HELP)]
     ChatCode {
@@ -169,6 +173,7 @@ pub async fn run(
         TenantCommand::Show { tenant } => show(&client, &tenant, out).await,
         TenantCommand::Update(args) => update(&client, args, out).await,
         TenantCommand::RotateSecret(args) => rotate(&client, args, out).await,
+        TenantCommand::Remove(args) => removal::run(&client, &args, out).await,
         TenantCommand::ChatCode { tenant } => chat::code(&client, &tenant, out).await,
         TenantCommand::ChatRelease { tenant } => chat::release(&client, &tenant, out).await,
     }

@@ -1,12 +1,8 @@
 //! `vyrox audit verify`: chains of the server, and files without one.
 
-use std::{
-    fmt,
-    path::{Path, PathBuf},
-};
+use std::{fmt, path::PathBuf};
 
-use serde_json::{Value, json};
-use vyrox_actors::journal::verify_file;
+use serde_json::Value;
 
 use super::{
     chain_name::ChainName,
@@ -15,6 +11,11 @@ use super::{
     out::{Line, Out, Tone},
     settings::Settings,
 };
+
+pub use self::copy::Beside;
+use self::copy::EMPTY;
+
+mod copy;
 
 /// What to verify.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -49,22 +50,41 @@ impl fmt::Display for Target {
 }
 
 /// Verifies all targets and says of each how it is; the failure says only that one was not whole.
-pub async fn run(targets: &[Target], settings: &Settings, out: &mut Out) -> Result<(), Failure> {
+/// What is held beside a file is for one file alone.
+pub async fn run(
+    targets: &[Target],
+    beside: &Beside,
+    settings: &Settings,
+    out: &mut Out,
+) -> Result<(), Failure> {
+    if !(beside.is_nothing() || matches!(targets, [Target::File(_)])) {
+        return Err(Failure::usage(
+            "--receipt, --mirror, --checkpoint and --bundle need one file to be held against",
+        ));
+    }
     let mut all_whole = true;
     for target in targets {
         let answer = match target {
-            Target::File(path) => file(path)?,
+            Target::File(path) => copy::verified(path, beside)?,
             Target::Chain(chain) => {
                 let query = [("tenant_id", chain.as_str())];
                 settings.client()?.get(&["audit", "verify"], &query).await?
             }
         };
         let found: Verification = view(&answer);
-        all_whole &= found.ok;
+        let mirror = answer.get("mirror").map(view::<Verification>);
+        all_whole &= found.ok && mirror.as_ref().is_none_or(|mirror| mirror.ok);
+        let signed = answer.pointer("/checkpoint/size").and_then(Value::as_u64);
         if out.is_json() {
             out.json(&named(answer, target, targets.len() > 1))?;
-        } else {
-            show(&target.to_string(), &found, out)?;
+            continue;
+        }
+        show(&target.to_string(), &found, out)?;
+        if let Some(size) = signed.filter(|_| found.ok) {
+            out.line(Line::item("signed", format!("the first {size} entries")))?;
+        }
+        if let (Some(path), Some(mirror)) = (&beside.mirror, &mirror) {
+            show(&format!("mirror {}", path.display()), mirror, out)?;
         }
     }
     if all_whole {
@@ -80,29 +100,6 @@ fn named(mut answer: Value, target: &Target, several: bool) -> Value {
         members.insert("target".into(), target.to_string().into());
     }
     answer
-}
-
-/// What is said of a file in which there is no entry: that nothing is wrong in it shows nothing.
-const EMPTY: &str = "empty";
-
-/// Checks a file with nothing but the file. One without entries is not whole: a chain has at least
-/// its first entry, and an export that came to nothing must not pass for one that was checked.
-fn file(path: &Path) -> Result<Value, Failure> {
-    let report = verify_file(path).map_err(|error| {
-        Failure::unreachable(format!("cannot read {}: {error}", path.display()))
-    })?;
-    if report.ok && report.entries == 0 {
-        return Ok(json!({
-            "ok": false,
-            "entries": 0,
-            "head": null,
-            "kind": EMPTY,
-            "divergent_seq": 0,
-            "expected_hash": null,
-            "observed_hash": null,
-        }));
-    }
-    Ok(report.to_json())
 }
 
 /// One chain's verdict in a line or four.
@@ -125,6 +122,11 @@ pub(super) fn show(name: &str, found: &Verification, out: &mut Out) -> Result<()
     let kind = found.kind.as_deref().unwrap_or("unknown");
     let place = match found.divergent_seq {
         _ if kind == EMPTY => "there is not one entry in it".to_owned(),
+        // The forgery may begin earlier: this is the first place at which anything was known.
+        Some(seq) if found.not_before_seq.is_some_and(|from| from < seq) => {
+            let from = found.not_before_seq.unwrap_or_default();
+            format!("first bad seq from {from} to {seq}")
+        }
         Some(seq) => format!("first bad seq {seq}"),
         None => "no seq can be named".to_owned(),
     };
@@ -145,138 +147,4 @@ pub(super) fn show(name: &str, found: &Verification, out: &mut Out) -> Result<()
 }
 
 #[cfg(test)]
-mod tests {
-    use vyrox_domain::digest::Digest;
-
-    use super::{
-        super::{Global, out::tests::Paper},
-        *,
-    };
-
-    #[test]
-    fn an_existing_file_goes_before_a_tenant_of_that_name() {
-        let dir = tempfile::tempdir().unwrap();
-        let file = dir.path().join("acme");
-        assert!(Target::new(file.clone()).is_err());
-        std::fs::write(&file, "").unwrap();
-        assert_eq!(Target::new(file.clone()).unwrap(), Target::File(file));
-        assert_eq!(
-            Target::new("no-such-file-here".into()).unwrap(),
-            Target::Chain("no-such-file-here".parse().unwrap())
-        );
-    }
-
-    /// Three good entries, as any writer of the documented format would make them.
-    fn chain() -> String {
-        let mut previous = "0".repeat(64);
-        let mut lines = String::new();
-        for seq in 0..3 {
-            let entry = json!({
-                "actor": "system", "event": "alert.received", "event_version": 1, "payload": {},
-                "previous_hash": previous, "seq": seq, "tenant_id": "acme",
-                "timestamp": 1_768_473_000, "timestamp_ms": 1_768_473_000_000_u64,
-            });
-            let entry = entry.to_string();
-            previous = Digest::of(format!("{previous}|{entry}").as_bytes()).to_hex();
-            let hash = format!("\"hash\":\"{previous}\",\"payload\"");
-            lines = format!("{lines}{}\n", entry.replacen("\"payload\"", &hash, 1));
-        }
-        lines
-    }
-
-    async fn verified(contents: &str, json: bool) -> (Option<Exit>, String) {
-        let dir = tempfile::tempdir().unwrap();
-        let file = dir.path().join("acme.jsonl");
-        std::fs::write(&file, contents).unwrap();
-        let paper = Paper::default();
-        let targets = [Target::new(file).unwrap()];
-        let ended = run(
-            &targets,
-            &Settings::new(Global::default()),
-            &mut paper.out(json),
-        )
-        .await;
-        (ended.err().map(|failure| failure.exit()), paper.text())
-    }
-
-    #[tokio::test]
-    async fn a_whole_file_is_verified_without_a_server() {
-        let (exit, text) = verified(&chain(), false).await;
-        assert_eq!(exit, None, "{text}");
-        assert!(text.contains("3 entries"), "{text}");
-        let (_, json) = verified(&chain(), true).await;
-        let found: Verification = serde_json::from_str(&json).unwrap();
-        assert!(found.ok);
-        assert_eq!(
-            (found.entries, found.head.map(|head| head.seq)),
-            (Some(3), Some(2))
-        );
-    }
-
-    #[tokio::test]
-    async fn a_changed_byte_is_found_and_its_seq_is_named() {
-        let forged = chain().replacen(
-            "\"seq\":1,\"tenant_id\":\"acme\",\"timestamp\":1768473000",
-            "\"seq\":1,\"tenant_id\":\"acme\",\"timestamp\":1768473001",
-            1,
-        );
-        let (exit, text) = verified(&forged, false).await;
-        assert_eq!(exit, Some(Exit::NotSo));
-        assert!(text.contains("first bad seq 1 (chain)"), "{text}");
-        let (exit, json) = verified(&forged, true).await;
-        assert_eq!(exit, Some(Exit::NotSo));
-        assert!(json.contains("\"divergent_seq\":1"), "{json}");
-    }
-
-    #[tokio::test]
-    async fn a_half_line_is_found() {
-        let whole = chain();
-        let (exit, text) = verified(whole.trim_end(), false).await;
-        assert_eq!(exit, Some(Exit::NotSo));
-        assert!(text.contains("first bad seq 2 (half_line)"), "{text}");
-    }
-
-    #[tokio::test]
-    async fn an_empty_file_is_no_chain() {
-        let (exit, text) = verified("", false).await;
-        assert_eq!(exit, Some(Exit::NotSo));
-        assert!(text.starts_with("NOT OK"), "{text}");
-        assert!(
-            text.ends_with(": there is not one entry in it (empty)\n"),
-            "{text}"
-        );
-        let (exit, json) = verified("", true).await;
-        assert_eq!(exit, Some(Exit::NotSo));
-        let found: Value = serde_json::from_str(&json).unwrap();
-        assert_eq!(found["ok"], false);
-        assert_eq!(found["kind"], "empty");
-        assert_eq!(found["entries"], 0);
-    }
-
-    #[test]
-    fn the_first_bad_seq_is_named_with_both_hashes() {
-        let found = Verification {
-            kind: Some("chain".into()),
-            divergent_seq: Some(7),
-            expected_hash: Some("aa".into()),
-            observed_hash: Some("bb".into()),
-            ..Verification::default()
-        };
-        let paper = Paper::default();
-        show("acme", &found, &mut paper.out(false)).unwrap();
-        let expected = "\
-NOT OK    acme: first bad seq 7 (chain)
-expected  aa
-observed  bb
-";
-        assert_eq!(paper.text(), expected);
-    }
-
-    #[test]
-    fn several_targets_are_told_apart() {
-        let target = Target::Chain("acme".parse().unwrap());
-        let answer = json!({"ok": true});
-        assert_eq!(named(answer.clone(), &target, false), answer);
-        assert_eq!(named(answer, &target, true)["target"], "acme");
-    }
-}
+mod tests;

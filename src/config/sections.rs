@@ -21,6 +21,8 @@ pub struct Config {
     pub server: ServerConfig,
     /// What lasts, and where.
     pub storage: StorageConfig,
+    /// What is signed of the chains.
+    pub audit: AuditConfig,
     /// Rates, bounds and quotas.
     pub limits: LimitsConfig,
     /// Verdicts.
@@ -116,6 +118,8 @@ pub struct StorageConfig {
     /// The host key itself, 64 hex characters.
     #[serde(deserialize_with = "secret_or_unset")]
     pub host_key: Option<Secret>,
+    /// Days after which evidence is erased; 0 keeps it for ever.
+    pub evidence_retention_days: u64,
     /// Size of a log segment.
     pub segment_bytes: u64,
     /// Entries of one group commit at most.
@@ -126,8 +130,15 @@ pub struct StorageConfig {
     pub queue_entries: usize,
     /// Pause between checkpoints.
     pub checkpoint_ms: u64,
+    /// Bytes a second that are read again of the chains' files; 0 reads none.
+    pub scrub_bytes_per_s: u64,
+    /// Pause between two rounds of that.
+    pub scrub_pause_ms: u64,
     /// Page cache of the projections.
     pub projection_cache_bytes: usize,
+    /// Where the server writes backups, if it does.
+    #[serde(deserialize_with = "path_or_unset")]
+    pub backup_dir: Option<PathBuf>,
 }
 
 /// Where the host key comes from.
@@ -140,6 +151,13 @@ pub enum HostKeySource {
 }
 
 impl StorageConfig {
+    /// How long evidence is kept, in milliseconds; `None` for ever.
+    pub fn evidence_retention_ms(&self) -> Option<u64> {
+        const DAY_MS: u64 = 24 * 60 * 60 * 1000;
+        let days = Some(self.evidence_retention_days).filter(|days| *days > 0);
+        days.map(|days| days.saturating_mul(DAY_MS))
+    }
+
     /// Where the host key comes from: given, else the named file, else `host.key` in `data_dir`.
     pub fn host_key_source(&self) -> HostKeySource {
         match (&self.host_key, &self.host_key_file) {
@@ -148,6 +166,19 @@ impl StorageConfig {
             (None, None) => HostKeySource::File(self.data_dir.join("host.key")),
         }
     }
+}
+
+/// `[audit]`
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AuditConfig {
+    /// File of the key that the log is signed with; `checkpoint.key` in `data_dir` if not set.
+    #[serde(deserialize_with = "path_or_unset")]
+    pub signing_key_file: Option<PathBuf>,
+    /// Pause between signatures.
+    pub checkpoint_ms: u64,
+    /// Pause between comparisons of all chains with what was signed.
+    pub check_s: u64,
 }
 
 /// `[limits]`

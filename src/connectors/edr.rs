@@ -18,6 +18,8 @@ mod retry_after;
 mod token;
 mod wire;
 
+#[cfg(test)]
+mod approved;
 mod id;
 mod reading;
 #[cfg(test)]

@@ -56,22 +56,46 @@ pub enum BodyError {
 ///
 /// # Errors
 /// It is too long, or does not come to its end.
-pub async fn body(mut response: Response, limit: usize) -> Result<Vec<u8>, BodyError> {
-    let announced = response.content_length().unwrap_or(0);
-    if usize::try_from(announced).map_or(true, |announced| announced > limit) {
+pub async fn body(response: Response, limit: usize) -> Result<Vec<u8>, BodyError> {
+    if is_announced_longer(&response, limit) {
         return Err(BodyError::TooLong(limit));
     }
+    match beginning(response, limit, 0).await? {
+        (body, true) => Ok(body),
+        (_, false) => Err(BodyError::TooLong(limit)),
+    }
+}
+
+/// Reads a body of at most `limit` bytes, or the first `kept` bytes of a longer one, and says whether it is
+/// whole. Of one that says it is longer no more than that is read.
+///
+/// # Errors
+/// It does not come so far.
+pub async fn beginning(
+    mut response: Response,
+    limit: usize,
+    kept: usize,
+) -> Result<(Vec<u8>, bool), BodyError> {
+    let is_longer = is_announced_longer(&response, limit);
+    let most = if is_longer { kept } else { limit };
     let mut body = Vec::new();
     loop {
         match response.chunk().await {
-            Ok(Some(chunk)) if chunk.len() > limit.saturating_sub(body.len()) => {
-                return Err(BodyError::TooLong(limit));
+            Ok(Some(chunk)) if chunk.len() > most.saturating_sub(body.len()) => {
+                body.extend_from_slice(&chunk);
+                body.truncate(kept);
+                return Ok((body, false));
             }
             Ok(Some(chunk)) => body.extend_from_slice(&chunk),
-            Ok(None) => return Ok(body),
+            Ok(None) => return Ok((body, !is_longer)),
             Err(error) => return Err(BodyError::BrokenOff(root_cause(&error))),
         }
     }
+}
+
+fn is_announced_longer(response: &Response, limit: usize) -> bool {
+    let announced = response.content_length().unwrap_or(0);
+    usize::try_from(announced).map_or(true, |announced| announced > limit)
 }
 
 /// The innermost error. Unlike the outer ones it names no address, and with it no secret that somebody put

@@ -6,7 +6,6 @@ use actix_web::{
     HttpRequest, HttpResponse,
     web::{Path, Payload},
 };
-use serde::Deserialize;
 use serde_json::json;
 use vyrox_actors::messages::StepAnswer;
 use vyrox_domain::{
@@ -19,39 +18,18 @@ pub(super) use self::shown::Became;
 use self::shown::Shown;
 use super::{
     Edge, Shared,
-    admin::{caller, readable},
     decisions::{no_answer, own},
     execute::withheld,
     input,
     problem::{Answer, Code, Problem},
-    tokens::{Personal, Scope},
+    reading::{self, Of},
+    tokens::Personal,
 };
 use crate::desk::NoAnswer;
 
-/// A listing's length where none is asked for.
-const PAGE: usize = 50;
-/// The longest listing.
-const PAGE_MAX: usize = 200;
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct List {
-    tenant_id: String,
-    limit: Option<usize>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Of {
-    tenant_id: String,
-}
-
 /// `GET /api/v1/actions?tenant_id=T[&limit=N]`: the last ones first.
 pub(super) async fn list(request: HttpRequest, edge: Shared) -> Answer<HttpResponse> {
-    let caller = caller(&request, &edge, Scope::AlertsRead)?;
-    let query: List = input::query(&request)?;
-    let tenant = readable(&edge, &caller, &query.tenant_id)?;
-    let limit = input::length(query.limit, PAGE, PAGE_MAX)?;
+    let (tenant, limit) = reading::many(&request, &edge)?;
     let acts = edge.desk().actions(&tenant, None, limit).await;
     let acts = acts.map_err(|why| no_answer(&why))?;
     let shown: Vec<_> = acts.iter().map(|(id, act)| Shown::of(*id, act)).collect();
@@ -64,9 +42,7 @@ pub(super) async fn show(
     edge: Shared,
     action: Path<String>,
 ) -> Answer<HttpResponse> {
-    let caller = caller(&request, &edge, Scope::AlertsRead)?;
-    let query: Of = input::query(&request)?;
-    let tenant = readable(&edge, &caller, &query.tenant_id)?;
+    let tenant = reading::one(&request, &edge)?;
     let id = action_id(&action)?;
     let acts = edge.desk().actions(&tenant, Some(id), 1).await;
     let acts = acts.map_err(|why| no_answer(&why))?;

@@ -121,10 +121,19 @@ fn is_settled(bytes: &[u8]) -> bool {
     serde_json::from_slice(bytes).is_ok_and(|view: AlertView| view.status != Status::Received)
 }
 
+/// Looks on the tenant's own chain first, then on those that stand in for it while it is held.
 fn find(edge: &Edge, chain: Option<&str>, alert_id: AlertId) -> Answer<Option<Vec<u8>>> {
     let (projections, id) = (&edge.world.projections, alert_id.0.as_bytes());
     let found = match chain {
-        Some(chain) => projections.alert(chain, id),
+        Some(chain) => match (projections.alert(chain, id), edge.world.stand_ins(chain)) {
+            (Ok(None), Some(held)) => held
+                .chains
+                .iter()
+                .map(|chain| projections.alert(chain, id))
+                .find(|found| !matches!(found, Ok(None)))
+                .unwrap_or(Ok(None)),
+            (found, _) => found,
+        },
         None => projections
             .find_alert(id)
             .map(|found| found.map(|(_, bytes)| bytes)),

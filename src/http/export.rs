@@ -1,23 +1,35 @@
 //! A chain as a download: streamed, in the exact bytes of its lines (`json`, `jsonl`) or as a table
 //! (`csv`).
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use actix_web::{HttpRequest, HttpResponse, http::header, web::Bytes};
 use serde::Deserialize;
-use tokio::sync::mpsc;
-use vyrox_actors::journal::JournalError;
+use tokio::{
+    runtime::Handle,
+    sync::mpsc::{self, error::SendTimeoutError},
+    task::spawn_blocking,
+};
+use vyrox_actors::journal::{JournalError, Lines};
 
 use super::{
     Shared,
-    audit::{admitted, journal_problem},
+    audit::{Place, admitted, journal_problem},
     problem::{Answer, Code, Problem},
 };
 
 /// Bytes that are sent at a time, about.
 const CHUNK_BYTES: usize = 64 * 1024;
+/// Room for the entry that fills a chunk; a longer one takes more.
+const ROOM_BYTES: usize = 8 * 1024;
 /// Chunks that wait for a slow reader.
-const CHUNKS: usize = 8;
+const CHUNKS: usize = 2;
+/// How long a thread waits for a reader; one who takes longer is waited for without it.
+const BRIEFLY: Duration = Duration::from_millis(250);
+/// How long a reader may take nothing at all before the download is broken off.
+const PATIENCE: Duration = Duration::from_mins(1);
+/// How many entries an export has, so that a reader can say how far it is.
+const ENTRIES_HEADER: &str = "X-Vyrox-Entries";
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -52,28 +64,26 @@ pub(super) async fn export(request: HttpRequest, edge: Shared) -> Answer<HttpRes
     if to_seq.is_some_and(|to| to < from) {
         return Err(Problem::new(Code::InvalidQuery).detail("to_seq lies before from_seq"));
     }
+    let place = edge.places.export(&chain).ok_or_else(|| {
+        Problem::new(Code::RateLimited).detail("Too many exports of this chain are under way.")
+    })?;
     let journal = Arc::clone(&edge.world.journal);
     let name = chain.clone();
     let head = journal.head(&chain).map(|head| head.seq);
-    let to = to_seq.into_iter().chain(head).min();
-    let (send, receive) = mpsc::channel(CHUNKS);
+    let range = to_seq.into_iter().chain(head).min();
+    let range = range
+        .zip(head)
+        .and_then(|(to, head)| (from <= head).then_some((from, to)));
     // Opened before the answer begins, so that what fails at once is an error and no cut download.
-    let (opened, open) = tokio::sync::oneshot::channel();
-    tokio::task::spawn_blocking(move || {
-        let lines = match (head, to) {
-            (Some(head), Some(to)) if from <= head => journal.read(&name, from, Some(to)),
-            _ => Ok(Box::new(std::iter::empty()) as _),
-        };
-        match lines {
-            Ok(lines) => {
-                opened.send(Ok(())).ok();
-                pour(lines, format, &send);
-            }
-            Err(error) => drop(opened.send(Err(error))),
-        }
+    let lines = spawn_blocking(move || match range {
+        Some((from, to)) => journal.read(&name, from, Some(to)),
+        None => Ok(Box::new(std::iter::empty()) as Lines),
     });
-    let begun = open.await.map_err(|_fell| Problem::new(Code::Internal))?;
-    begun.map_err(|error: JournalError| journal_problem(&error))?;
+    let lines = lines.await.map_err(|_fell| Problem::new(Code::Internal))?;
+    let lines = lines.map_err(|error| journal_problem(&error))?;
+    let entries = range.map_or(0, |(from, to)| to - from + 1);
+    let (send, receive) = mpsc::channel(CHUNKS);
+    actix_web::rt::spawn(pour(Pouring::new(lines, format, place), send, PATIENCE));
     Ok(HttpResponse::Ok()
         .insert_header((header::CONTENT_TYPE, format.media_type()))
         .insert_header((
@@ -84,10 +94,80 @@ pub(super) async fn export(request: HttpRequest, edge: Shared) -> Answer<HttpRes
             ),
         ))
         .insert_header((header::CACHE_CONTROL, "no-store"))
+        .insert_header((ENTRIES_HEADER, entries))
         .streaming(stream(receive)))
 }
 
-type Chunk = Result<Bytes, Cut>;
+/// A chain on its way out, between two chunks.
+struct Pouring {
+    lines: Lines,
+    format: Format,
+    /// Nothing was read yet.
+    first: bool,
+    /// Given back when this is dropped, be it on the thread that reads.
+    _place: Place,
+}
+
+impl Pouring {
+    fn new(lines: Lines, format: Format, place: Place) -> Self {
+        Self {
+            lines,
+            format,
+            first: true,
+            _place: place,
+        }
+    }
+
+    /// Reads chunks for as long as the reader takes them in good time.
+    fn run(mut self, send: &mpsc::Sender<Piece>, runtime: &Handle) -> Result<Pause, JournalError> {
+        loop {
+            let (chunk, over) = self.next_chunk()?;
+            let taken = send.send_timeout(Piece::Chunk(chunk), BRIEFLY);
+            match runtime.block_on(taken) {
+                Ok(()) if over => return Ok(Pause::Over),
+                Ok(()) => {}
+                Err(SendTimeoutError::Closed(_)) => return Ok(Pause::Left),
+                Err(SendTimeoutError::Timeout(piece)) => {
+                    return Ok(Pause::Full(piece, (!over).then_some(self)));
+                }
+            }
+        }
+    }
+
+    /// The next chunk, and whether it is the last one.
+    fn next_chunk(&mut self) -> Result<(Bytes, bool), JournalError> {
+        let mut chunk = self.format.opening();
+        if !self.first {
+            chunk.clear();
+        }
+        chunk.reserve(CHUNK_BYTES + ROOM_BYTES);
+        for line in self.lines.by_ref() {
+            self.format.entry(&mut chunk, &line?.bytes, self.first);
+            self.first = false;
+            if chunk.len() >= CHUNK_BYTES {
+                return Ok((chunk.into(), false));
+            }
+        }
+        chunk.extend_from_slice(self.format.closing());
+        Ok((chunk.into(), true))
+    }
+}
+
+/// Why a thread reads on no more.
+enum Pause {
+    /// All is sent.
+    Over,
+    /// Nobody takes it any more.
+    Left,
+    /// The reader takes his time: this is to be sent next, and then what is left, if anything is.
+    Full(Piece, Option<Pouring>),
+}
+
+/// A piece of the download, or its proper end.
+enum Piece {
+    Chunk(Bytes),
+    End,
+}
 
 /// The download broke off; the connection is closed without its proper end, so that no reader takes
 /// a part for the whole.
@@ -95,35 +175,50 @@ type Chunk = Result<Bytes, Cut>;
 #[error("the chain could not be read to its end")]
 struct Cut;
 
-fn stream(receive: mpsc::Receiver<Chunk>) -> impl futures_util::Stream<Item = Result<Bytes, Cut>> {
-    futures_util::stream::unfold(receive, |mut receive| async move {
-        receive.recv().await.map(|chunk| (chunk, receive))
-    })
-}
-
-fn pour(lines: vyrox_actors::journal::Lines, format: Format, send: &mpsc::Sender<Chunk>) {
-    let mut chunk = format.opening();
-    let mut first = true;
-    for line in lines {
-        let line = match line {
-            Ok(line) => line,
-            Err(error) => {
-                tracing::error!(%error, "an export broke off");
-                drop(send.blocking_send(Err(Cut)));
-                return;
+/// Reads a little ahead of the reader. A thread is taken only while chunks go out, and a reader who
+/// goes away, or takes nothing for too long, holds neither the chain's file nor its place any more.
+async fn pour(pouring: Pouring, send: mpsc::Sender<Piece>, patience: Duration) {
+    let mut next = Some(pouring);
+    while let Some(pouring) = next {
+        match run(pouring, send.clone()).await {
+            Some(Pause::Over) => break,
+            Some(Pause::Full(piece, more)) => {
+                if send.send_timeout(piece, patience).await.is_err() {
+                    tracing::warn!("an export was broken off: its reader took nothing any more");
+                    return;
+                }
+                next = more;
             }
-        };
-        format.entry(&mut chunk, &line.bytes, first);
-        first = false;
-        if chunk.len() >= CHUNK_BYTES {
-            let full = Bytes::from(std::mem::take(&mut chunk));
-            if send.blocking_send(Ok(full)).is_err() {
-                return;
-            }
+            Some(Pause::Left) | None => return,
         }
     }
-    chunk.extend_from_slice(format.closing());
-    drop(send.blocking_send(Ok(chunk.into())));
+    // Whoever went away needs no end.
+    send.send_timeout(Piece::End, patience).await.ok();
+}
+
+/// Sends chunks until a pause; `None` if the chain cannot be read on.
+async fn run(pouring: Pouring, send: mpsc::Sender<Piece>) -> Option<Pause> {
+    let runtime = Handle::current();
+    let error = match spawn_blocking(move || pouring.run(&send, &runtime)).await {
+        Ok(Ok(pause)) => return Some(pause),
+        Ok(Err(error)) => error.to_string(),
+        Err(fell) => fell.to_string(),
+    };
+    tracing::error!(error, "an export broke off");
+    None
+}
+
+/// The pieces as they are taken. One who pours and stops without saying that this was the end has
+/// broken off.
+fn stream(receive: mpsc::Receiver<Piece>) -> impl futures_util::Stream<Item = Result<Bytes, Cut>> {
+    futures_util::stream::unfold(Some(receive), |receive| async move {
+        let mut receive = receive?;
+        match receive.recv().await {
+            Some(Piece::Chunk(chunk)) => Some((Ok(chunk), Some(receive))),
+            Some(Piece::End) => None,
+            None => Some((Err(Cut), None)),
+        }
+    })
 }
 
 const COLUMNS: [&str; 15] = [
@@ -216,20 +311,4 @@ fn row(chunk: &mut Vec<u8>, line: &[u8]) {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_cell_is_quoted_and_never_a_formula() {
-        let mut out = Vec::new();
-        row(
-            &mut out,
-            br#"{"seq":3,"host":"=cmd()","actor":"a\"b,c","payload":{"k":1}}"#,
-        );
-        let text = String::from_utf8(out).expect("text");
-        assert_eq!(
-            text,
-            "\"3\",,,,,,\"a\"\"b,c\",,,\"'=cmd()\",,,\"{\"\"k\"\":1}\",,\r\n"
-        );
-    }
-}
+mod tests;

@@ -1,5 +1,9 @@
 //! The switch that stops all containment, of one tenant or of all.
 
+mod under_way;
+
+use std::collections::BTreeMap;
+
 use actix_web::{HttpRequest, HttpResponse, web::Payload};
 use serde::{Deserialize, Serialize};
 use vyrox_actors::registry::ChangeHalt;
@@ -65,7 +69,7 @@ pub(super) async fn lift(request: HttpRequest, edge: Shared) -> Answer<HttpRespo
 /// `GET /api/v1/halt`
 pub(super) async fn show(request: HttpRequest, edge: Shared) -> Answer<HttpResponse> {
     caller(&request, &edge, Scope::TenantsRead)?;
-    Ok(HttpResponse::Ok().json(standing(&edge)))
+    Ok(HttpResponse::Ok().json(standing(&edge).await))
 }
 
 fn of(edge: &Edge, name: Option<&str>) -> Answer<Option<TenantId>> {
@@ -79,7 +83,7 @@ async fn throw(edge: &Edge, which: HaltChange) -> Answer<HttpResponse> {
         reply,
     })
     .await?;
-    Ok(HttpResponse::Ok().json(standing(edge)))
+    Ok(HttpResponse::Ok().json(standing(edge).await))
 }
 
 #[derive(Serialize)]
@@ -89,6 +93,8 @@ struct Standing {
     halt: Option<HaltBody>,
     /// Those that are halted by themselves.
     tenants: Vec<TenantHalt>,
+    /// What was begun and has no outcome yet: a halt lets it come to its end.
+    under_way: BTreeMap<TenantId, usize>,
 }
 
 #[derive(Serialize)]
@@ -115,7 +121,8 @@ impl HaltBody {
     }
 }
 
-fn standing(edge: &Edge) -> Standing {
+async fn standing(edge: &Edge) -> Standing {
+    let under_way = under_way::counts(edge).await;
     let view = edge.view.load();
     let tenants = view.tenants.iter().filter_map(|(id, record)| {
         Some(TenantHalt {
@@ -127,5 +134,6 @@ fn standing(edge: &Edge) -> Standing {
         halted: view.halted.is_some(),
         halt: view.halted.as_ref().map(HaltBody::of),
         tenants: tenants.collect(),
+        under_way,
     }
 }

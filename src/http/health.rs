@@ -8,7 +8,7 @@ use actix_web::{
     web::Path,
 };
 use serde::{Deserialize, Serialize};
-use serde_json::json;
+use serde_json::{Value, json};
 use vyrox_actors::supervision::{Node, Stalls, State, ThreadNode};
 use vyrox_domain::{host::TenantRecord, ids::TenantId};
 
@@ -26,13 +26,16 @@ pub(super) async fn live() -> HttpResponse {
 }
 
 /// `GET /health/ready`: 200, or 503 with the reasons. A stuck thread is none, for its actors move to
-/// another one; whoever asks is told of it.
+/// another one, nor are bytes of a chain's file that turned bad, for the chain goes on; whoever asks is
+/// told of both.
 pub(super) async fn ready(edge: Shared) -> HttpResponse {
     let mut reasons = Vec::new();
-    if edge.world.journal.status().poisoned.is_some() {
+    let journal = edge.world.journal.status();
+    let damaged = journal.scrubbed.faults.len();
+    if journal.poisoned.is_some() {
         reasons.push("journal_poisoned");
     }
-    for actor in ["audit_writer", "registry", "tenants", "projector"] {
+    for actor in ["audit_writer", "registry", "tenants", "projector", "notary"] {
         if !edge.tree.state_of(actor).is_some_and(serves) {
             reasons.push(actor);
         }
@@ -49,6 +52,8 @@ pub(super) async fn ready(edge: Shared) -> HttpResponse {
         status,
         reasons,
         threads_stuck: (stuck > 0).then_some(stuck),
+        audit_integrity: (!edge.world.integrity.findings().is_whole()).then_some("failed"),
+        files_damaged: (damaged > 0).then_some(damaged),
     })
 }
 
@@ -59,6 +64,11 @@ struct Readiness {
     reasons: Vec<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     threads_stuck: Option<usize>,
+    /// Containment is refused for somebody, and alerts are taken all the same.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    audit_integrity: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    files_damaged: Option<usize>,
 }
 
 const fn serves(state: State) -> bool {
@@ -158,6 +168,7 @@ pub(super) async fn tenant(
         .get(&id)
         .ok_or_else(|| Problem::new(Code::TenantNotFound))?;
     let node = edge.tree.find(&format!("tenant/{id}"));
+    let stands_in = edge.world.stand_ins(id.as_str());
     let why: Vec<_> = node
         .iter()
         .flat_map(|node| &node.children)
@@ -169,7 +180,10 @@ pub(super) async fn tenant(
         "state": tenant_state(&edge, &id, record),
         "why": why,
         "projections_stuck": edge.world.progress.stuck(id.as_str()),
-        "held_from_seq": edge.world.held.get(id.as_str()),
+        "damaged": damaged(&edge, &id),
+        "held_from_seq": edge.world.journal.hold(id.as_str()).map(|hold| hold.from_seq),
+        "containment_barred": edge.world.integrity.bars(id.as_str()),
+        "stands_in": stands_in.as_ref().and_then(|held| held.chains.last()),
         "suspended_since_ms": record.suspended_since,
         "next_probe_at_ms": node.as_ref().and_then(|node| node.next_restart_at_ms),
         "head_seq": edge.world.journal.head(id.as_str()).map(|head| head.seq),
@@ -177,26 +191,36 @@ pub(super) async fn tenant(
     })))
 }
 
+/// What turned bad of the tenant's files while nobody looked.
+fn damaged(edge: &Edge, id: &TenantId) -> Vec<Value> {
+    let damaged = edge.world.journal.damaged(id.as_str()).into_iter();
+    damaged
+        .map(|(part, from_seq)| json!({ "what": part.name(), "from_seq": from_seq }))
+        .collect()
+}
+
 /// `serving`, `degraded`, `suspended`, `held` or `passive`.
 pub(super) fn tenant_state(edge: &Edge, id: &TenantId, record: &TenantRecord) -> &'static str {
-    if edge.world.held.contains_key(id.as_str()) {
+    if edge.world.is_held(id.as_str()) {
         return "held";
     }
+    let whole = edge.world.journal.damaged(id.as_str()).is_empty();
+    let asleep = if whole { "passive" } else { "degraded" };
     let Some(node) = edge.tree.find(&format!("tenant/{id}")) else {
-        return "passive";
+        return asleep;
     };
     if node.state == State::Suspended || record.suspended_since.is_some() {
         return "suspended";
     }
     if node.state == State::Passive || node.children.is_empty() {
-        return "passive";
+        return asleep;
     }
     let well = node
         .children
         .iter()
         .all(|child| child.state == State::Running);
     let readable = edge.world.progress.stuck(id.as_str()).is_none();
-    if well && readable {
+    if well && readable && whole {
         "serving"
     } else {
         "degraded"

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use actix_web::{HttpRequest, HttpResponse, web::Path};
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use vyrox_domain::{
     action::short,
     ids::{ActionId, AlertId, IncidentId, TenantId},
@@ -13,38 +13,15 @@ use vyrox_domain::{
 use super::{
     Shared,
     actions::Became,
-    admin::{caller, readable},
     decisions::no_answer,
-    input,
     problem::{Answer, Code, Problem},
-    tokens::Scope,
+    reading,
 };
-
-/// A listing's length where none is asked for.
-const PAGE: usize = 50;
-/// The longest listing.
-const PAGE_MAX: usize = 200;
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct List {
-    tenant_id: String,
-    limit: Option<usize>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Show {
-    tenant_id: String,
-}
 
 /// `GET /api/v1/incidents?tenant_id=T[&limit=N]`: those that people had to hear of and that are open,
 /// the last ones first.
 pub(super) async fn list(request: HttpRequest, edge: Shared) -> Answer<HttpResponse> {
-    let caller = caller(&request, &edge, Scope::AlertsRead)?;
-    let query: List = input::query(&request)?;
-    let tenant = readable(&edge, &caller, &query.tenant_id)?;
-    let limit = input::length(query.limit, PAGE, PAGE_MAX)?;
+    let (tenant, limit) = reading::many(&request, &edge)?;
     let notices = edge.desk().incidents(&tenant, None, limit).await;
     let notices = notices.map_err(|why| no_answer(&why))?;
     let incidents: Vec<_> = notices.iter().map(Incident::of).collect();
@@ -57,9 +34,7 @@ pub(super) async fn show(
     edge: Shared,
     incident: Path<String>,
 ) -> Answer<HttpResponse> {
-    let caller = caller(&request, &edge, Scope::AlertsRead)?;
-    let query: Show = input::query(&request)?;
-    let tenant = readable(&edge, &caller, &query.tenant_id)?;
+    let tenant = reading::one(&request, &edge)?;
     let missing = || Problem::new(Code::IncidentNotFound);
     let id: IncidentId = incident.parse().map_err(|_not_one| missing())?;
     let notices = edge.desk().incidents(&tenant, Some(id), 1).await;

@@ -6,6 +6,7 @@
 mod exposition;
 mod family;
 mod ledger;
+mod polling;
 mod tenants;
 mod tree;
 mod watch;
@@ -19,13 +20,15 @@ use prometheus_client::{
     registry::{Registry, Unit},
 };
 use vyrox_actors::{
-    journal::Status, messages::Accepted, ports::World, supervision::Tree as ActorTree,
+    integrity::Findings, journal::Status, messages::Accepted, ports::World,
+    supervision::Tree as ActorTree,
 };
 use vyrox_domain::{ids::TenantId, webhook::Verification};
 
 use self::{
     exposition::Format,
     family::{Family, Look, Readings, level},
+    polling::Polls,
     tenants::Labels,
     tree::Tree,
     watch::{LETTERS, Letters, WATCH, Watch},
@@ -80,17 +83,22 @@ impl Metrics {
             refused: Counter::default(),
         };
         metrics.register_own();
+        let polls = Polls::of(Arc::clone(&world), Arc::clone(&labels));
+        let integrity = Arc::clone(&world.integrity);
+        let integrity = Readings::new(move || integrity.findings(), INTEGRITY);
         let journal = Readings::new(move || world.journal.status(), JOURNAL);
         let gates = Readings::new(move || admission.usage(), GATES);
         let (watched, lettered) = (tree.clone(), tree.clone());
         let watch = Readings::new(move || Watch::over(&watched), WATCH);
         let letters = Readings::new(move || Letters::of(&lettered), LETTERS);
         let actors = Tree::new(move || tree.snapshot(), labels);
+        metrics.registry.register_collector(Box::new(integrity));
         metrics.registry.register_collector(Box::new(journal));
         metrics.registry.register_collector(Box::new(gates));
         metrics.registry.register_collector(Box::new(watch));
         metrics.registry.register_collector(Box::new(letters));
         metrics.registry.register_collector(Box::new(actors));
+        metrics.registry.register_collector(Box::new(polls));
         metrics
     }
 
@@ -183,9 +191,37 @@ const JOURNAL: &[Family<Status>] = &[
         look: Look::Gauge(|status| status.checkpoint_failures),
     },
     Family {
+        name: "journal_bytes_scrubbed",
+        help: "Bytes of the chains' files that were read again.",
+        look: Look::Counter(|status| status.scrubbed.bytes),
+    },
+    Family {
+        name: "journal_scrub_rounds",
+        help: "How often all of the chains' files were read again.",
+        look: Look::Counter(|status| status.scrubbed.rounds),
+    },
+    Family {
+        name: "journal_files_damaged",
+        help: "Files of chains in which bytes turned bad at rest.",
+        look: Look::Gauge(|status| level(status.scrubbed.faults.len())),
+    },
+    Family {
         name: "journal_poisoned",
         help: "1 once the journal failed.",
         look: Look::Gauge(|status| status.poisoned.is_some().into()),
+    },
+];
+
+const INTEGRITY: &[Family<Arc<Findings>>] = &[
+    Family {
+        name: "audit_chains_failed",
+        help: "Chains that are not what was signed of them.",
+        look: Look::Gauge(|findings| level(findings.chains.len())),
+    },
+    Family {
+        name: "audit_integrity_failed",
+        help: "1 while containment is refused for all tenants.",
+        look: Look::Gauge(|findings| findings.host.is_some().into()),
     },
 ];
 

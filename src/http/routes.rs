@@ -5,9 +5,10 @@ use actix_web::{
     web::{ServiceConfig, delete, get, post, put, resource},
 };
 
-use super::{halt, problem::method_not_allowed, secrets};
+use super::{halt, problem::method_not_allowed, repair, secrets};
 
-/// Those about what EDRs know tenants by, and about the switch that stops all containment.
+/// Those about what EDRs know tenants by, about held chains, and about the switch that stops all
+/// containment.
 pub(super) fn containment_routes(service: &mut ServiceConfig) {
     service
         .service(only_get(
@@ -29,6 +30,12 @@ pub(super) fn containment_routes(service: &mut ServiceConfig) {
                 .route(put().to(secrets::set_action_secret))
                 .route(delete().to(secrets::remove_action_secret))
                 .default_service(method_not_allowed("PUT, DELETE")),
+        )
+        .service(
+            resource("/api/v1/tenants/{tenant}/repair")
+                .route(get().to(repair::show))
+                .route(post().to(repair::order))
+                .default_service(method_not_allowed("GET, POST")),
         )
         .service(
             resource("/api/v1/halt")

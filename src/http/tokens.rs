@@ -44,6 +44,8 @@ pub(crate) enum Scope {
     ContainmentHalt,
     /// Hold changed rules against the alerts that are there.
     BacktestRun,
+    /// Have everything that lasts copied to the server's own place for backups.
+    BackupTake,
     /// Order faults, in builds that have them.
     #[cfg(feature = "fault-injection")]
     FaultsWrite,
@@ -296,6 +298,7 @@ mod tests {
             Scope::DeadLettersWrite,
             Scope::ContainmentHalt,
             Scope::BacktestRun,
+            Scope::BackupTake,
         ] {
             let refused = admit(PERSONAL, scope).map(|caller| caller.actor);
             assert_eq!(refused, Err(Code::InsufficientScope), "{scope:?}");

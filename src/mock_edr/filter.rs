@@ -1,10 +1,11 @@
 //! The little of each vendor's filter language that a client needs: comparisons, all of which must hold.
 
-use vyrox_domain::time::Timestamp;
+use serde_json::Value;
+use vyrox_domain::{time::Timestamp, vendor::Vendor};
 
 use super::{
     shape::{Wrong, contract},
-    world::Alert,
+    world::{Alert, Block},
 };
 
 /// One comparison.
@@ -96,6 +97,26 @@ pub(super) fn odata(text: &str, fields: &[&str]) -> Result<Vec<Clause>, Wrong> {
         clauses.push(clause(field, than, value, fields)?);
     }
     Ok(clauses)
+}
+
+/// The blocked hashes of a vendor that fit. They are looked for by what they are equal to alone.
+pub(super) fn blocks<'a>(
+    all: &'a [Block],
+    vendor: Vendor,
+    clauses: &[Clause],
+) -> Result<Vec<&'a Block>, Wrong> {
+    if clauses.iter().any(|clause| clause.than != Than::Equal) {
+        return contract("an indicator is looked for by what it is equal to");
+    }
+    let fits = |block: &&Block| {
+        let mut clauses = clauses.iter();
+        block.vendor == vendor
+            && clauses.all(|clause| {
+                let member = block.body.get(&clause.field);
+                member.and_then(Value::as_str) == Some(&clause.value)
+            })
+    };
+    Ok(all.iter().filter(fits).collect())
 }
 
 fn clause(field: &str, than: Than, value: &str, fields: &[&str]) -> Result<Clause, Wrong> {

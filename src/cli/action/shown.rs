@@ -6,6 +6,7 @@ use vyrox_domain::{containment::Withheld, time::Timestamp};
 
 use crate::cli::{
     failure::Failure,
+    members,
     out::{Line, Out, Tone},
 };
 
@@ -141,7 +142,7 @@ impl Act<'_> {
     }
 
     fn text(&self, name: &str) -> &str {
-        self.0.get(name).and_then(Value::as_str).unwrap_or_default()
+        members::text(self.0, name)
     }
 
     fn is(&self, name: &str) -> bool {

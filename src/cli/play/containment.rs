@@ -15,6 +15,7 @@ use super::super::{
     action::ended,
     client::{Client, Credentials},
     failure::Failure,
+    members::text,
     out::{Line, Out, Tone},
     simulate::Told,
 };
@@ -292,10 +293,6 @@ fn keeps_to_the_contracts(edr: &MockEdr, out: &mut Out) -> Result<(), Failure> {
 
 fn query(tenant: &TenantId) -> [(&'static str, &str); 1] {
     [("tenant_id", tenant.as_str())]
-}
-
-fn text<'a>(value: &'a Value, name: &str) -> &'a str {
-    value.get(name).and_then(Value::as_str).unwrap_or_default()
 }
 
 #[cfg(test)]

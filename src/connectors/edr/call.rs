@@ -13,6 +13,11 @@ use zeroize::Zeroizing;
 
 use super::{never, not_now, pacing::Purpose};
 
+/// What is read of an answer: an action's, a device's, an indicator's are a few KiB long.
+const ANSWER_MAX_BYTES: usize = 256 << 10;
+/// The same of a list: of alerts, or of all that was ever done on a machine.
+pub(super) const LIST_MAX_BYTES: usize = 8 << 20;
+
 /// What is sent. Not `Debug`: a form may hold a secret.
 pub(crate) struct Call {
     pub(super) method: Method,
@@ -25,6 +30,8 @@ pub(crate) struct Call {
     /// Asked right before it leaves.
     guard: Option<Guard>,
     pub(super) purpose: Purpose,
+    /// What is read of its answer, in bytes.
+    pub(super) answer_max: usize,
 }
 
 /// A body with its type.
@@ -62,6 +69,7 @@ impl Call {
             changes: false,
             guard: None,
             purpose: Purpose::Containing,
+            answer_max: ANSWER_MAX_BYTES,
         }
     }
 
@@ -117,10 +125,17 @@ impl Call {
         lost(self.changes, None, why)
     }
 
-    /// It looks for alerts, and leaves room for what contains.
+    /// It looks for alerts, and leaves room for what contains. Look at [`Answer::is_cut`].
     #[must_use]
     pub(crate) fn looking(mut self) -> Self {
         self.purpose = Purpose::Looking;
+        self.long()
+    }
+
+    /// It is answered with a list that nobody can ask for in pieces.
+    #[must_use]
+    pub(crate) fn long(mut self) -> Self {
+        self.answer_max = LIST_MAX_BYTES;
         self
     }
 }
@@ -130,9 +145,11 @@ pub(crate) struct Answer {
     /// 200 to 299, or 400 to 499 without 401, 408 and 429.
     pub(crate) status: u16,
     pub(super) headers: HeaderMap,
-    /// At most 8 MiB.
+    /// At most what its call allows; of a longer answer to what looks for alerts, its beginning.
     pub(super) body: Vec<u8>,
     pub(super) changes: bool,
+    /// It goes on where its body ends.
+    pub(super) cut: bool,
 }
 
 impl Answer {
@@ -141,12 +158,19 @@ impl Answer {
         (200..300).contains(&self.status)
     }
 
+    /// Whether it is longer than is read of an answer, so that no more than its beginning is here. That is
+    /// an answer for what looks for alerts alone: less can be asked for.
+    pub(crate) fn is_cut(&self) -> bool {
+        self.cut
+    }
+
     /// The body, of whatever status. An empty one is `null`.
     ///
     /// # Errors
     /// It is no JSON of this shape: after a change nobody can tell what became of that.
     pub(crate) fn json<T: DeserializeOwned>(&self) -> Result<T, EdrError> {
         let parsed = match self.body.as_slice() {
+            _ if self.cut => None,
             [] => serde_json::from_value(Value::Null).ok(),
             body if self.is_json() => serde_json::from_slice(body).ok(),
             _ => None,

@@ -250,7 +250,8 @@ impl Centre {
         until: Instant,
     ) -> Result<(Vec<MachineAction>, Answer), EdrError> {
         let filter = equals("machineId", wanted.machine.as_str());
-        let call = Call::get(MACHINE_ACTIONS).query("$filter", filter);
+        // All that was done on it in months: nobody says in which order, so no part of it will do.
+        let call = Call::get(MACHINE_ACTIONS).query("$filter", filter).long();
         let answer = self.api.exchange(&call, until).await?;
         let list: List<MachineAction> = read(&answer)?;
         Ok((list.value, answer))

@@ -9,13 +9,13 @@ mod task;
 
 mod agent;
 mod blocklist;
+mod polling;
 mod threat;
 
 use std::sync::Arc;
 
 use futures_util::{FutureExt as _, future::BoxFuture};
 use serde::de::DeserializeOwned;
-use serde_json::value::RawValue;
 use tokio::time::Instant;
 use vyrox_actors::edr::{
     Checked, Edr, EdrCredential, EdrError, EdrSetupError, EffectSeen, Guard, LineState, Polled,
@@ -43,16 +43,13 @@ const THREATS: &str = "web/api/v2.1/threats";
 const MITIGATE: &str = "web/api/v2.1/threats/mitigate";
 const RESTRICTIONS: &str = "web/api/v2.1/restrictions";
 
-/// Threats on one page of a poll: even long ones stay below what is read of an answer.
-const PAGE_MAX: usize = 100;
-
 /// One tenant's SentinelOne.
 pub(super) struct Sentinelone(Arc<Console>);
 
 /// A console as one token sees it.
 struct Console {
     api: Api,
-    /// Where blocklists are kept; everywhere where there is none.
+    /// The site whose agents, threats and blocklist are meant; all that the token reaches where there is none.
     site: Option<Id>,
 }
 
@@ -127,7 +124,7 @@ impl Edr for Sentinelone {
         limit: usize,
     ) -> BoxFuture<'static, Result<Polled, EdrError>> {
         let console = Arc::clone(&self.0);
-        async move { console.poll((from, to), limit).await }.boxed()
+        async move { polling::poll(&console, (from, to), limit).await }.boxed()
     }
 
     fn alert(
@@ -138,7 +135,7 @@ impl Edr for Sentinelone {
         let id = Id::parse(vendor_alert_id);
         async move {
             match id {
-                Some(id) => console.alert(&id).await,
+                Some(id) => polling::alert(&console, &id).await,
                 None => Ok(None),
             }
         }
@@ -159,7 +156,7 @@ impl Console {
     ) -> Result<Reading, EdrError> {
         match &task.goal {
             Goal::OffNetwork(agent) => {
-                let call = Call::get(AGENTS).query("ids", agent.as_str());
+                let call = self.get(AGENTS).query("ids", agent.as_str());
                 let answer = self.api.exchange(&call, until).await?;
                 let agents: Vec<Agent> = data(&answer)?;
                 agent::network(&agents, agent, task.undo).ok_or_else(|| says_nothing(&answer))
@@ -187,7 +184,7 @@ impl Console {
         until: Instant,
         of: impl FnOnce(Found<'_>) -> T,
     ) -> Result<T, EdrError> {
-        let call = Call::get(THREATS).query("ids", wanted.threat.as_str());
+        let call = self.get(THREATS).query("ids", wanted.threat.as_str());
         let answer = self.api.exchange(&call, until).await?;
         let threats: Vec<Threat> = data(&answer)?;
         threat::find(&threats, wanted)
@@ -214,7 +211,9 @@ impl Console {
             Goal::OffNetwork(agent) => {
                 let verb = if task.undo { "connect" } else { "disconnect" };
                 let call = Call::post(AGENT_ACTIONS).segment(verb);
-                let call = call.json(&task::one(agent)).changing(guard);
+                let call = call
+                    .json(&task::one(agent, self.site.as_ref()))
+                    .changing(guard);
                 self.change(&call, task, None, until).await
             }
             Goal::Mitigated(wanted) => self.mitigate(task, wanted, (guard, until)).await,
@@ -261,7 +260,9 @@ impl Console {
         };
         let verb = verb.ok_or_else(|| never("SentinelOne cannot take this back"))?;
         let call = Call::post(MITIGATE).segment(verb);
-        let call = call.json(&task::one(&wanted.threat)).changing(guard);
+        let call = call
+            .json(&task::one(&wanted.threat, self.site.as_ref()))
+            .changing(guard);
         self.change(&call, task, Some(since), until).await
     }
 
@@ -308,7 +309,7 @@ impl Console {
     }
 
     async fn check(&self) -> Result<Checked, EdrError> {
-        let call = Call::get(AGENTS).query("limit", "1");
+        let call = self.get(AGENTS).query("limit", "1");
         let answer = self.api.exchange(&call, self.api.deadline()).await?;
         let agents: Envelope<Vec<Agent>> = open(&answer)?;
         let total = agents.pagination.and_then(|page| page.total_items);
@@ -319,59 +320,14 @@ impl Console {
         Ok(Checked { note })
     }
 
-    async fn poll(
-        &self,
-        (from, to): (Timestamp, Timestamp),
-        limit: usize,
-    ) -> Result<Polled, EdrError> {
-        let until = self.api.deadline();
-        let mut polled = Polled {
-            alerts: Vec::new(),
-            up_to: to,
-        };
-        let mut cursor = None;
-        loop {
-            let room = limit.saturating_sub(polled.alerts.len());
-            let mut call = Call::get(THREATS)
-                .query("createdAt__gte", from.to_string())
-                .query("createdAt__lt", to.to_string())
-                .query("sortBy", "createdAt")
-                .query("sortOrder", "asc")
-                .query("limit", room.min(PAGE_MAX).to_string())
-                .looking();
-            if let Some(cursor) = cursor {
-                call = call.query("cursor", cursor);
-            }
-            let answer = self.api.exchange(&call, until).await?;
-            let page: Envelope<Vec<Box<RawValue>>> = open(&answer)?;
-            let last_at = threat::last_created(&page.data);
-            let is_empty = page.data.is_empty();
-            polled.alerts.extend(page.data.into_iter().map(bytes));
-            let next = page.pagination.and_then(|page| page.next_cursor);
-            cursor = next.filter(|next| !next.is_empty() && !is_empty);
-            if cursor.is_none() {
-                return Ok(polled);
-            }
-            if polled.alerts.len() >= limit {
-                polled.up_to = last_at.ok_or_else(|| says_nothing(&answer))?;
-                return Ok(polled);
-            }
+    /// A request that reads, of what the site has.
+    fn get(&self, path: &'static str) -> Call {
+        let call = Call::get(path);
+        match &self.site {
+            Some(site) => call.query("siteIds", site.as_str()),
+            None => call,
         }
     }
-
-    async fn alert(&self, id: &Id) -> Result<Option<Vec<u8>>, EdrError> {
-        let call = Call::get(THREATS).query("ids", id.as_str());
-        let threats: Vec<Box<RawValue>> = self.ask(call, self.api.deadline()).await?;
-        let is_it = |one: &RawValue| {
-            let threat: Result<Threat, _> = serde_json::from_str(one.get());
-            threat.is_ok_and(|threat| threat.is(id))
-        };
-        Ok(threats.into_iter().find(|one| is_it(one)).map(bytes))
-    }
-}
-
-fn bytes(one: Box<RawValue>) -> Vec<u8> {
-    String::from(Box::<str>::from(one)).into_bytes()
 }
 
 #[cfg(test)]

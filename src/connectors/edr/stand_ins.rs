@@ -19,8 +19,9 @@ use vyrox_domain::{
 
 use super::{
     Line, Pace,
+    approved::{manifest, signed},
     defender::Defender,
-    scripted::{manifest, settings, signed},
+    scripted::settings,
     sentinelone::Sentinelone,
     unguarded,
 };

@@ -13,15 +13,17 @@ use vyrox_actors::edr::{EdrError, EdrSetupError};
 use super::{
     call::{Answer, Body, Call, lost, unsendable},
     egress::{self, PublicOnly, is_public},
-    not_now, retry_after,
+    not_now,
+    pacing::Purpose,
+    retry_after,
 };
 use crate::{
     clock,
     connectors::http::{self, BodyError},
 };
 
-/// No answer is read further.
-const ANSWER_MAX_BYTES: usize = 8 << 20;
+/// What is kept of an answer that is longer than is read, where that is an answer.
+const KEPT_BYTES: usize = 64 << 10;
 /// The longest time for a connection, its name and its TLS.
 const CONNECT_MAX: Duration = Duration::from_secs(5);
 
@@ -116,7 +118,7 @@ impl Wire {
         }
         let request = self.request(call, authorization)?;
         call.permitted()?;
-        match timeout_at(until, exchange(request, call.changes)).await {
+        match timeout_at(until, exchange(request, call)).await {
             Ok(answer) => answer,
             Err(_) => Err(lost(call.changes, None, "no answer in time")),
         }
@@ -169,7 +171,8 @@ impl Wire {
     }
 }
 
-async fn exchange(request: RequestBuilder, changes: bool) -> Result<Answer, EdrError> {
+async fn exchange(request: RequestBuilder, call: &Call) -> Result<Answer, EdrError> {
+    let changes = call.changes;
     let response = request
         .send()
         .await
@@ -179,8 +182,14 @@ async fn exchange(request: RequestBuilder, changes: bool) -> Result<Answer, EdrE
     judge(status, changes, || {
         retry_after::retry_at(&headers, clock::now())
     })?;
-    let body = http::body(response, ANSWER_MAX_BYTES).await;
-    let body = body.map_err(|error| {
+    let read = match call.purpose {
+        Purpose::Containing => {
+            let body = http::body(response, call.answer_max).await;
+            body.map(|body| (body, true))
+        }
+        Purpose::Looking => http::beginning(response, call.answer_max, KEPT_BYTES).await,
+    };
+    let (body, is_whole) = read.map_err(|error| {
         let why = match error {
             BodyError::TooLong(_) => "the answer is too long",
             BodyError::BrokenOff(_) => "the answer broke off",
@@ -192,6 +201,7 @@ async fn exchange(request: RequestBuilder, changes: bool) -> Result<Answer, EdrE
         headers,
         body,
         changes,
+        cut: !is_whole,
     })
 }
 

@@ -11,6 +11,7 @@ pub(super) fn registry_problem(error: &RegistryError) -> Problem {
         RegistryError::WeakSecret(_) => Code::InvalidSecret,
         RegistryError::TooManyTries => Code::RateLimited,
         RegistryError::NoRoom => Code::Overloaded,
+        RegistryError::Held => Code::ChainHeld,
         RegistryError::NotDurable(why) => {
             tracing::error!(why, "a change of the host came to nothing");
             return Code::JournalUnavailable.into();
@@ -22,6 +23,7 @@ pub(super) fn registry_problem(error: &RegistryError) -> Problem {
 fn code_of(refusal: &HostRefusal) -> Code {
     match refusal {
         HostRefusal::TenantExists => Code::TenantExists,
+        HostRefusal::TenantWasRemoved => Code::TenantRemoved,
         HostRefusal::UnknownTenant => Code::TenantNotFound,
         HostRefusal::AccountTaken(_) | HostRefusal::GuildTaken => Code::AccountTaken,
         HostRefusal::TooManyTenants(_) => Code::TenantLimit,

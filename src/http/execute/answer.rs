@@ -79,6 +79,7 @@ fn done(direction: Direction, outcome: OutcomeKind) -> Answer<&'static str> {
 pub(in crate::http) fn withheld(why: Withheld) -> Problem {
     let (code, wait) = match why {
         Withheld::Halted => (Code::ContainmentHalted, None),
+        Withheld::Unproven => (Code::AuditIntegrityFailed, None),
         Withheld::HourBudget | Withheld::DayBudget => {
             (Code::ContainmentBudget, Some(BUDGET_RETRY_AFTER))
         }

@@ -142,6 +142,15 @@ codes! {
     /// Somebody has stopped containment.
     ContainmentHalted "containment_halted" FORBIDDEN "Containment halted"
         "Containment is halted, for this tenant or for all.";
+    /// The chains are not what was signed of them.
+    AuditIntegrityFailed "audit_integrity_failed" SERVICE_UNAVAILABLE "Audit integrity failed"
+        "The audit log is not what was signed of it, so nothing is done to hosts until somebody has looked.";
+    /// Nothing of the chain is signed.
+    NothingSigned "nothing_signed" NOT_FOUND "Nothing signed"
+        "Nothing of this chain is signed yet.";
+    /// Everything is as it was signed.
+    IntegrityIsWhole "integrity_is_whole" CONFLICT "Integrity is whole"
+        "Everything is as it was signed: there is nothing to accept.";
     /// The digest is not that of what waits.
     DigestMismatch "digest_mismatch" CONFLICT "Digest mismatch"
         "What was shown is not what waits for a decision.";
@@ -193,6 +202,18 @@ codes! {
     /// The client was too slow.
     RequestTimeout "request_timeout" REQUEST_TIMEOUT "Request timeout"
         "The request took too long to arrive.";
+    /// Somebody is still to decide by it.
+    EvidenceInUse "evidence_in_use" CONFLICT "Evidence in use"
+        "The alert waits for a verdict, a decision or an outcome, and keeps its evidence until then.";
+    /// It is that of other alerts as well.
+    EvidenceShared "evidence_shared" CONFLICT "Evidence shared"
+        "The alert came in one body with others; say shared=true to erase the evidence of all of them.";
+    /// Something would be left without anybody to see to it.
+    TenantInUse "tenant_in_use" CONFLICT "Tenant in use"
+        "Actions of this tenant are under way or hold hosts; the member actions names them.";
+    /// The tenant was there, and its chain still is.
+    TenantRemoved "tenant_removed" CONFLICT "Tenant removed"
+        "A tenant of that name was removed; its chain stays, so the name is not given again.";
     /// The tenant is there already.
     TenantExists "tenant_exists" CONFLICT "Tenant exists"
         "There is a tenant of that name.";
@@ -223,6 +244,9 @@ codes! {
     /// One is under way.
     BacktestRunning "backtest_running" CONFLICT "Backtest running"
         "There is one backtest at a time, and one is under way.";
+    /// One is under way.
+    BackupRunning "backup_running" CONFLICT "Backup running"
+        "There is one backup at a time, and one is under way.";
     /// Only the record of the message is there.
     DeadLetterNotKept "dead_letter_not_kept" CONFLICT "Dead letter not kept"
         "Only the record of this dead letter was kept, not its message.";
@@ -268,15 +292,27 @@ codes! {
     /// The vendor could not be asked whether it accepts the credential.
     CredentialUnchecked "credential_unchecked" BAD_GATEWAY "Credential unchecked"
         "The vendor could not be asked whether it accepts the credential.";
+    /// There is nowhere to write a backup to.
+    BackupNotProvisioned "backup_not_provisioned" NOT_IMPLEMENTED "Backup not provisioned"
+        "This server has no directory to write backups to.";
     /// No secret of trusted services is there for the tenant.
     ExecuteNotProvisioned "execute_not_provisioned" NOT_IMPLEMENTED "Containment by request not provisioned"
         "There is no secret that trusted services could sign this tenant's actions with.";
     /// The vendor's API has no such action.
     UnsupportedAction "unsupported_action" NOT_IMPLEMENTED "Unsupported action"
         "The vendor's API has no such action. It is not replaced by another one.";
+    /// There is nothing to repair.
+    ChainNotHeld "chain_not_held" CONFLICT "Chain not held"
+        "The chain is not held: there is nothing to repair.";
+    /// A line that was to be restored is none of the chain, or does not follow its proven end.
+    TailRefused "tail_refused" CONFLICT "Tail refused"
+        "A line cannot be restored; nothing of this request was.";
+    /// Entries are known to be missing, and nobody has accepted that.
+    LossNotAccepted "loss_not_accepted" CONFLICT "Loss not accepted"
+        "Entries that the chain once had are still missing.";
     /// The end of the tenant's chain can't be proven since a damage.
     ChainHeld "chain_held" SERVICE_UNAVAILABLE "Chain held"
-        "The tenant's chain was damaged and its end can't be proven; nothing was accepted.";
+        "The tenant's chain was damaged and its end can't be proven; nothing was accepted. `vyrox audit repair` says what to do.";
     /// Too many requests altogether, or one of the queues is full.
     Overloaded "overloaded" SERVICE_UNAVAILABLE "Overloaded"
         "The server is busy; try again after the time in Retry-After.";

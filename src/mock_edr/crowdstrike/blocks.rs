@@ -5,7 +5,7 @@ use vyrox_domain::time::Timestamp;
 
 use super::{
     super::{
-        filter::{self, Than},
+        filter,
         http::{Reply, Request},
         route::Route,
         shape::{
@@ -129,17 +129,8 @@ fn find(world: &World, request: &Request) -> Result<Reply, Wrong> {
     )?;
     let fields = ["value", "type", "source", "action"];
     let clauses = filter::falcon(needed(request, "filter")?, &fields)?;
-    if clauses.iter().any(|clause| clause.than != Than::Equal) {
-        return contract("an indicator is looked for by what it is equal to");
-    }
-    let fits = |block: &&Block| {
-        block.vendor == VENDOR
-            && clauses.iter().all(|clause| {
-                block.body.get(&clause.field).and_then(Value::as_str) == Some(&clause.value)
-            })
-    };
-    let found = world.blocks.iter().filter(fits);
-    let ids: Vec<_> = found.map(|block| json!(block.id)).collect();
+    let found = filter::blocks(&world.blocks, VENDOR, &clauses)?;
+    let ids: Vec<_> = found.iter().map(|block| json!(block.id)).collect();
     Ok(falcon(200, &ids))
 }
 

@@ -5,7 +5,7 @@ use vyrox_domain::time::Timestamp;
 
 use super::{
     super::{
-        filter::{self, Than},
+        filter,
         http::{Reply, Request},
         route::Route,
         shape::{Wrong, contract, is_hex, object, query, text, word},
@@ -128,21 +128,8 @@ fn find(world: &World, request: &Request) -> Result<Reply, Wrong> {
         Some(text) => filter::odata(text, &fields)?,
         None => Vec::new(),
     };
-    if clauses.iter().any(|clause| clause.than != Than::Equal) {
-        return contract("an indicator is looked for by what it is equal to");
-    }
-    let fits = |block: &&Block| {
-        block.vendor == VENDOR
-            && clauses.iter().all(|clause| {
-                block.body.get(&clause.field).and_then(Value::as_str) == Some(&clause.value)
-            })
-    };
-    let found: Vec<_> = world
-        .blocks
-        .iter()
-        .filter(fits)
-        .map(|block| block.body.clone())
-        .collect();
+    let found = filter::blocks(&world.blocks, VENDOR, &clauses)?;
+    let found: Vec<_> = found.iter().map(|block| block.body.clone()).collect();
     Ok(collection("Indicators", &found))
 }
 

@@ -57,6 +57,7 @@ pub(super) async fn poll(
     Ok(Polled {
         alerts: found.into_iter().map(bytes).collect(),
         up_to,
+        cut: Vec::new(),
     })
 }
 

@@ -13,9 +13,9 @@ use vyrox_domain::{
 };
 
 use super::{
-    super::scripted::{
-        Reply, Scripted, credential, manifest as any_manifest, own_mark, raw, reply, settings,
-        signed,
+    super::{
+        approved::{manifest as any_manifest, signed},
+        scripted::{Reply, Scripted, credential, own_mark, raw, reply, settings},
     },
     *,
 };

@@ -20,8 +20,15 @@ pub(super) struct Envelope<T> {
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Pagination {
-    pub(super) next_cursor: Option<String>,
+    next_cursor: Option<String>,
     pub(super) total_items: Option<u64>,
+}
+
+impl Pagination {
+    /// Where the list goes on; `None` at its end.
+    pub(super) fn next(self) -> Option<String> {
+        self.next_cursor.filter(|next| !next.is_empty())
+    }
 }
 
 /// How much a request changed.

@@ -135,9 +135,13 @@ impl Measure {
 }
 
 /// The body of a request about one agent or one threat. A filter without ids would mean everything in the
-/// token's scope; this is the only place that writes one, and it takes exactly one id.
-pub(super) fn one(id: &Id) -> Value {
-    json!({ "filter": { "ids": [id.as_str()] } })
+/// token's scope; this is the only place that writes one, and it takes exactly one id. One of another site
+/// than the given one is not affected.
+pub(super) fn one(id: &Id, site: Option<&Id>) -> Value {
+    match site {
+        Some(site) => json!({ "filter": { "ids": [id.as_str()], "siteIds": [site.as_str()] } }),
+        None => json!({ "filter": { "ids": [id.as_str()] } }),
+    }
 }
 
 impl Block {

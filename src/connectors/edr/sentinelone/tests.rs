@@ -12,9 +12,9 @@ use vyrox_domain::{
 };
 
 use super::{
-    super::scripted::{
-        Reply, Scripted, credential, manifest as any_manifest, own_mark, raw, reply, settings,
-        signed,
+    super::{
+        approved::{manifest as any_manifest, signed},
+        scripted::{Reply, Scripted, credential, own_mark, raw, reply, settings},
     },
     *,
 };
@@ -338,8 +338,8 @@ proptest! {
         let site = site.as_deref().and_then(Id::parse);
         if let Ok(task) = Task::of(&manifest, site.as_ref()) {
             let body = match task.goal {
-                Goal::OffNetwork(agent) => task::one(&agent),
-                Goal::Mitigated(wanted) => task::one(&wanted.threat),
+                Goal::OffNetwork(agent) => task::one(&agent, None),
+                Goal::Mitigated(wanted) => task::one(&wanted.threat, None),
                 Goal::Blocked(block) => block.addition(),
             };
             prop_assert!(filter_is_explicit(&body), "{}", body);

@@ -96,11 +96,17 @@ impl Threat {
     }
 }
 
-/// When the last of a page came to be; `None` where the page does not say it of all, or is not in that order.
-pub(super) fn last_created(page: &[Box<RawValue>]) -> Option<Timestamp> {
-    page.iter().try_fold(EPOCH, |before, one| {
+/// When the last of a page came to be that follows on `before`, and how many so far have that very moment;
+/// `None` where the page does not say it of all, or is not in that order.
+pub(super) fn last_created(
+    page: &[Box<RawValue>],
+    before: (Timestamp, usize),
+) -> Option<(Timestamp, usize)> {
+    page.iter().try_fold(before, |(before, count), one| {
         let threat: Threat = serde_json::from_str(one.get()).ok()?;
-        threat.created_at().filter(|at| *at >= before)
+        let at = threat.created_at().filter(|at| *at >= before)?;
+        let count = if at == before { count } else { 0 };
+        Some((at, count.saturating_add(1)))
     })
 }
 

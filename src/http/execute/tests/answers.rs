@@ -93,6 +93,7 @@ fn every_refusal_has_its_code() {
         ),
         (ExecuteAnswer::Unsupported, 501, "unsupported_action"),
         (withheld(Withheld::Halted), 403, "containment_halted"),
+        (withheld(Withheld::Unproven), 503, "audit_integrity_failed"),
         (
             withheld(Withheld::ContainedHosts),
             403,

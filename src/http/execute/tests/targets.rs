@@ -47,7 +47,7 @@ fn the_machine_of_the_alert_is_meant_by_its_name_or_its_id_and_by_nothing_else()
     for host in ["WS-1", "ws-1", "0a1b2c"] {
         let target = of_alert(&seen, &asked("HOST_ISOLATION", host), Execute, &assets);
         let target = target.unwrap().unwrap();
-        assert_eq!(target.target_urn, "urn:edr:crowdstrike:0A1B2C");
+        assert_eq!(target.target_urn, "urn:edr:crowdstrike:0a1b2c");
         assert_eq!(target.host.as_deref(), Some("WS-1"));
         assert_eq!(target.verdict, Some(Verdict::High));
         assert_eq!(target.protected, None);

@@ -38,6 +38,94 @@ async fn a_stretch_with_more_than_a_page_is_asked_for_again_by_half() {
     assert_eq!(lines(&vendor), [asked("11%3A00"), asked("10%3A30")]);
 }
 
+fn alert_at(id: &str, second: u32) -> Value {
+    let at = format!("2026-01-15T10:00:{second:02}.1234567Z");
+    json!({ "id": id, "alertCreationTime": at })
+}
+
+fn too_long() -> Reply {
+    let filling = "x".repeat(8 << 20);
+    raw(
+        200,
+        &format!(r#"{{"value":[{{"id":"b","title":"{filling}"}}]}}"#),
+    )
+}
+
+/// What was asked for in a poll: up to which second, and whether with evidence; or which alert.
+fn pieces(vendor: &Scripted) -> Vec<String> {
+    let piece = |line: String| match line.split_once("lt+2026-01-15T10%3A") {
+        Some((_, rest)) => {
+            let evidence = if rest.contains("expand") { "" } else { " bare" };
+            format!("{}{evidence}", rest.split('Z').next().unwrap_or_default())
+        }
+        None => line,
+    };
+    lines(vendor).into_iter().map(piece).collect()
+}
+
+/// A list of alerts with much evidence was longer than is read of an answer. Each round asked for the same
+/// list, and that tenant's alerts were seen no more.
+#[tokio::test]
+async fn a_list_that_is_too_long_is_asked_for_in_pieces() {
+    let moment = |text: &str| Timestamp::from_rfc3339(text).unwrap();
+    let (from, to) = (
+        moment("2026-01-15T10:00:00Z"),
+        moment("2026-01-15T10:30:00Z"),
+    );
+    let seconds = [("a", 1), ("b", 2), ("c", 3), ("d", 4)];
+    let bare = || list(&json!(seconds.map(|(id, second)| alert_at(id, second))));
+
+    // Half of them will do.
+    let full = list(&json!([alert_at("a", 1), alert_at("b", 2)]));
+    let (vendor, edr) = centre(vec![too_long(), bare(), full]).await;
+    let polled = edr.poll(from, to, 9).await.unwrap();
+    assert_eq!(polled.alerts.len(), 2);
+    assert_eq!(polled.up_to, moment("2026-01-15T10:00:03.123Z"));
+    let asked = ["30%3A00.000", "30%3A00.000 bare", "00%3A03.123"];
+    assert_eq!(pieces(&vendor), asked);
+
+    // The first by itself is too long: it is taken without its evidence, and the next poll goes on behind it.
+    let replies = vec![too_long(), bare(), too_long(), too_long(), too_long()];
+    let (vendor, edr) = centre(replies).await;
+    let polled = edr.poll(from, to, 9).await.unwrap();
+    assert_eq!(polled.alerts, [alert_at("a", 1).to_string().into_bytes()]);
+    assert_eq!(polled.up_to, moment("2026-01-15T10:00:02.123Z"));
+    assert_eq!(polled.cut, Vec::<Vec<u8>>::new());
+    let asked = [
+        "30%3A00.000",
+        "30%3A00.000 bare",
+        "00%3A03.123",
+        "00%3A02.123",
+        "GET /api/alerts/a?%24expand=evidence",
+    ];
+    assert_eq!(pieces(&vendor), asked);
+}
+
+/// Even without evidence it is too long, down to one millisecond: what there is of it is kept.
+#[tokio::test]
+async fn a_moment_that_is_too_long_is_passed_over() {
+    let (from, to) = (Timestamp::from_ms(1_000), Timestamp::from_ms(1_002));
+    let (vendor, edr) = centre(vec![too_long(), too_long(), too_long()]).await;
+    let polled = edr.poll(from, to, 9).await.unwrap();
+    assert_eq!((polled.alerts.len(), polled.up_to.ms()), (0, 1_001));
+    assert!(polled.cut[0].starts_with(br#"{"value":[{"id":"b""#));
+    assert_eq!((polled.cut[0].len(), vendor.left()), (64 << 10, 0));
+}
+
+/// A vendor that gives more than it is asked for, and all there is, has given all.
+#[tokio::test]
+async fn a_page_that_is_longer_than_asked_for_is_taken() {
+    let (from, to) = (Timestamp::from_ms(1_000), Timestamp::from_ms(9_000));
+    let all = list(&json!([
+        alert_at("a", 1),
+        alert_at("b", 2),
+        alert_at("c", 3)
+    ]));
+    let (_vendor, edr) = centre(vec![all]).await;
+    let polled = edr.poll(from, to, 2).await.unwrap();
+    assert_eq!((polled.alerts.len(), polled.up_to), (3, to));
+}
+
 #[tokio::test]
 async fn one_alert_is_looked_up_as_it_is_or_not_at_all() {
     let found = reply(200, &json!({ "id": "da63_1", "evidence": [] }));

@@ -1,0 +1,185 @@
+//! `vyrox audit prove`, `key`, `integrity` and `rebase`: what is signed of the chains, and what to do
+//! when they are not what was signed.
+
+use std::{fs, path::PathBuf};
+
+use clap::Args;
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::{
+    chain_name::ChainName,
+    client::Client,
+    failure::Failure,
+    model::view,
+    out::{Line, Out, Tone},
+};
+
+/// What a bundle is for.
+pub const PROVE_HELP: &str = "\
+The bundle is what an auditor needs beside a copy of the chain: the tenant's signed checkpoint, the proof
+that it is in the host's log, and that log's own checkpoint. It proves nothing to whoever has the key from
+the same place: get the key (`vyrox audit key`) on another way, once, and keep it.
+
+Examples:
+  vyrox audit prove acme --output acme.bundle
+  vyrox audit export acme --output acme.jsonl
+  vyrox audit verify acme.jsonl --bundle acme.bundle --vkey 'NAME+ID+KEY'";
+
+/// What a rebase means.
+pub const REBASE_HELP: &str = "\
+While a chain is not what was signed of it, nothing is done to the hosts of its tenant; while the log itself
+is gone or another one, to nobody's. `vyrox audit integrity` says what is wrong.
+
+Find out why first. Whoever restored an old backup knows; otherwise somebody has turned the chains back or
+written them anew, and what is missing may be a halt, a right that was taken, or the traces of both. A copy
+of the chain from elsewhere (`vyrox audit export --all`) shows what it was.
+
+This command accepts what is there as the truth: a new log begins under a new name and a new key name, the
+host's chain says who ordered it and what was signed before, and containment goes on.
+
+Examples:
+  vyrox audit integrity
+  vyrox audit rebase --reason 'restored the backup of Monday'";
+
+/// Arguments of `audit prove`.
+#[derive(Debug, Args)]
+pub struct ProveArgs {
+    /// The tenant, or _host
+    #[arg(value_name = "TENANT")]
+    pub tenant: ChainName,
+    /// Write it to this file instead of standard output
+    #[arg(long, short, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+}
+
+/// Arguments of `audit rebase`.
+#[derive(Debug, Args)]
+pub struct RebaseArgs {
+    /// Why, 1 to 500 characters
+    #[arg(long, value_name = "TEXT")]
+    pub reason: String,
+}
+
+/// What is not as it was signed.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Shown {
+    status: String,
+    host: Option<Fault>,
+    chains: Vec<Fault>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Fault {
+    chain: Option<String>,
+    kind: String,
+    detail: String,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Rebased {
+    rebased: Log,
+    integrity: Shown,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Log {
+    vkey: String,
+}
+
+/// Writes a tenant's bundle.
+pub async fn prove(client: &Client, args: &ProveArgs, out: &mut Out) -> Result<(), Failure> {
+    let query = [("tenant_id", args.tenant.as_str())];
+    let mut response = client.open(&["audit", "prove"], &query).await?;
+    let mut bundle = Vec::new();
+    while let Some(chunk) = client.next_chunk(&mut response).await? {
+        bundle.extend_from_slice(&chunk);
+    }
+    let Some(path) = &args.output else {
+        out.bytes(&bundle)?;
+        return Ok(out.flush()?);
+    };
+    fs::write(path, &bundle)
+        .map_err(|error| Failure::unreachable(format!("cannot write {}: {error}", path.display())))
+}
+
+/// Shows the key that the log is signed with.
+pub async fn key(client: &Client, out: &mut Out) -> Result<(), Failure> {
+    let answer: Value = client.get(&["audit", "key"], &[]).await?;
+    if out.is_json() {
+        return Ok(out.json(&answer)?);
+    }
+    let log: Log = view(&answer);
+    Ok(out.line(Line::from(log.vkey))?)
+}
+
+/// Shows whether the chains are what was signed of them.
+pub async fn integrity(client: &Client, out: &mut Out) -> Result<(), Failure> {
+    let answer: Value = client
+        .get(&["api", "v1", "audit", "integrity"], &[])
+        .await?;
+    if out.is_json() {
+        return Ok(out.json(&answer)?);
+    }
+    show(&view(&answer), out)
+}
+
+/// Accepts what is there.
+pub async fn rebase(client: &Client, args: &RebaseArgs, out: &mut Out) -> Result<(), Failure> {
+    let order = json!({ "reason": args.reason });
+    let answer: Value = client
+        .post(&["api", "v1", "audit", "rebase"], &order)
+        .await?;
+    if out.is_json() {
+        return Ok(out.json(&answer)?);
+    }
+    let rebased: Rebased = view(&answer);
+    out.line(Line::item("new key", rebased.rebased.vkey))?;
+    show(&rebased.integrity, out)
+}
+
+fn show(shown: &Shown, out: &mut Out) -> Result<(), Failure> {
+    if shown.status == "whole" {
+        let well = "every chain is what was signed of it";
+        return Ok(out.line(Line::new().tone(Tone::Good, well))?);
+    }
+    let row = |fault: &Fault| {
+        let whose = fault.chain.clone();
+        vec![
+            (Tone::Bad, whose.unwrap_or_else(|| "all chains".into())),
+            (Tone::Plain, fault.kind.clone()),
+            (Tone::Plain, fault.detail.clone()),
+        ]
+    };
+    let rows: Vec<_> = shown.host.iter().chain(&shown.chains).map(row).collect();
+    Ok(out.table(&["CHAIN", "KIND", "WHAT"], &rows)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{
+        super::{fake_server::FakeServer, out::tests::Paper},
+        *,
+    };
+
+    #[tokio::test]
+    async fn what_is_wrong_is_shown_by_chain() {
+        let answer = json!({
+            "status": "failed",
+            "chains": [{ "chain": "acme", "kind": "audit_truncated", "detail": "9 entries were signed, and there are 3" }],
+        });
+        let server = FakeServer::new(move |_| (200, answer.to_string()));
+        let paper = Paper::default();
+        integrity(&server.client(), &mut paper.out(false))
+            .await
+            .unwrap();
+        let shown = paper.text();
+        for part in ["acme", "audit_truncated", "there are 3"] {
+            assert!(shown.contains(part), "{shown}");
+        }
+    }
+}

@@ -1,0 +1,227 @@
+//! `vyrox audit repair`: lets a tenant's held chain go on.
+
+use std::{
+    fs::File,
+    io::{BufRead as _, BufReader},
+    path::{Path, PathBuf},
+};
+
+use clap::Args;
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::{
+    chain_name::ChainName,
+    client::Client,
+    failure::Failure,
+    model::view,
+    out::{Line, Out, Tone},
+    settings::Settings,
+};
+
+/// What to do about a held tenant.
+pub const REPAIR_HELP: &str = "\
+A tenant is held when its chain was damaged and the end of it can't be proven any more. Its alerts are
+kept on another chain meanwhile and nothing is decided for it. Without an option this command changes
+nothing: it says from which entry on something may be missing, and what waits.
+
+  --from FILE     a mirror or an export (jsonl) that goes beyond the proven end. Every line of it that
+                  is in doubt is held against the chain; what follows is put back as it was.
+  --accept-loss   there is no copy of what is missing. It is given up for good: receipts of those
+                  entries match no longer, and their numbers are given to others.
+
+Either way the chain's next entry says who did this and what was restored, the alerts that were kept
+follow with their own ids and times, and the tenant is served again at once.
+
+Examples:
+  vyrox audit repair acme
+  vyrox audit repair acme --from /mnt/mirror/acme.jsonl
+  vyrox audit repair acme --from acme-monday.jsonl --accept-loss
+  vyrox audit repair acme --accept-loss";
+
+/// Lines that are sent with one request, in bytes; the server takes four times as much.
+const PORTION_BYTES: usize = 1 << 20;
+
+/// Arguments of `audit repair`.
+#[derive(Debug, Args)]
+pub struct RepairArgs {
+    /// The tenant, or _host
+    #[arg(value_name = "TENANT")]
+    pub tenant: ChainName,
+    /// Put back what this copy of the chain has (jsonl)
+    #[arg(long, value_name = "FILE")]
+    pub from: Option<PathBuf>,
+    /// Give up what is still missing
+    #[arg(long)]
+    pub accept_loss: bool,
+}
+
+/// What the server knows of a chain.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Shown {
+    status: String,
+    from_seq: Option<u64>,
+    proven: Option<End>,
+    known_to_seq: Option<u64>,
+    stood_in: Vec<StandIn>,
+    waiting: u64,
+    next: Option<String>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct End {
+    seq: u64,
+    hash: String,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct StandIn {
+    chain: String,
+    waiting: u64,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Repaired {
+    restored: u64,
+    head: Option<End>,
+}
+
+/// Does what was asked.
+pub async fn run(args: RepairArgs, settings: &Settings, out: &mut Out) -> Result<(), Failure> {
+    let client = settings.client()?;
+    let path = ["api", "v1", "tenants", args.tenant.as_str(), "repair"];
+    let answer: Value = client.get(&path, &[]).await?;
+    if args.from.is_none() && !args.accept_loss {
+        if out.is_json() {
+            return Ok(out.json(&answer)?);
+        }
+        return show(&args, &view(&answer), out);
+    }
+    let known: Shown = view(&answer);
+    let Some(from_seq) = known.from_seq else {
+        let tenant = &args.tenant;
+        return Err(Failure::not_so(format!(
+            "the chain of {tenant} is not held"
+        )));
+    };
+    // What was restored since it is held is in doubt too: an earlier copy may have been a forged one.
+    let first = from_seq.saturating_sub(1);
+    let tail = match &args.from {
+        Some(file) => send(&client, &path, file, first).await?,
+        None => Vec::new(),
+    };
+    let order = json!({ "tail": tail, "accept_loss": args.accept_loss });
+    let answer: Value = client.post(&path, &order).await?;
+    if out.is_json() {
+        return Ok(out.json(&answer)?);
+    }
+    let repaired: Repaired = view(&answer);
+    let restored = format!("{} entries restored", repaired.restored);
+    out.line(
+        Line::new()
+            .tone(Tone::Good, "repaired")
+            .text(format!(": {restored}")),
+    )?;
+    if let Some(head) = repaired.head {
+        out.line(Line::item(
+            "goes on",
+            format!("behind entry {} {}", head.seq, head.hash),
+        ))?;
+    }
+    Ok(out.line(Line::item(
+        "taken over",
+        format!("{} entries are taken over", known.waiting),
+    ))?)
+}
+
+/// Sends the lines from number `first` on, in portions; gives the last one, which decides.
+async fn send(
+    client: &Client,
+    path: &[&str],
+    file: &Path,
+    first: u64,
+) -> Result<Vec<String>, Failure> {
+    let cannot = |error: &dyn std::fmt::Display| {
+        Failure::unreachable(format!("cannot read {}: {error}", file.display()))
+    };
+    let lines = BufReader::new(File::open(file).map_err(|error| cannot(&error))?).lines();
+    let (mut portion, mut bytes) = (Vec::new(), 0);
+    for line in lines {
+        let line = line.map_err(|error| cannot(&error))?;
+        let seq = seq_of(&line).ok_or_else(|| {
+            Failure::not_so(format!(
+                "{} is no chain: a line of it is no entry",
+                file.display()
+            ))
+            .hint("give a copy in the form jsonl, one entry a line")
+        })?;
+        if seq < first {
+            continue;
+        }
+        if bytes + line.len() > PORTION_BYTES && !portion.is_empty() {
+            let order = json!({ "tail": std::mem::take(&mut portion), "more": true });
+            let _restoring: Value = client.post(path, &order).await?;
+            bytes = 0;
+        }
+        bytes += line.len();
+        portion.push(line);
+    }
+    Ok(portion)
+}
+
+/// The number of an entry; `None` for what is none.
+fn seq_of(line: &str) -> Option<u64> {
+    #[derive(Deserialize)]
+    struct Numbered {
+        seq: u64,
+    }
+    let numbered: Numbered = serde_json::from_str(line).ok()?;
+    Some(numbered.seq)
+}
+
+fn show(args: &RepairArgs, known: &Shown, out: &mut Out) -> Result<(), Failure> {
+    let tenant = &args.tenant;
+    let Some(from_seq) = known.from_seq else {
+        let well = format!("the chain of {tenant} is not held: there is nothing to repair");
+        return Ok(out.line(Line::new().tone(Tone::Good, well))?);
+    };
+    out.line(Line::named("status").tone(Tone::Bad, &known.status))?;
+    out.line(Line::item("in doubt", format!("from entry {from_seq} on")))?;
+    let proven = match &known.proven {
+        Some(end) => format!("up to entry {} {}", end.seq, end.hash),
+        None => "nothing".to_owned(),
+    };
+    out.line(Line::item("proven", proven))?;
+    let spoken = known.known_to_seq.filter(|seq| *seq >= from_seq);
+    if let Some(seq) = spoken {
+        out.line(Line::item("once had", format!("entry {seq}, perhaps more")))?;
+    }
+    for one in &known.stood_in {
+        let kept = format!("{} entries wait on {}", one.waiting, one.chain);
+        out.line(Line::item("kept", kept))?;
+    }
+    match &known.next {
+        Some(next) => {
+            out.gap()?;
+            Ok(out.line(Line::from(next.replace("TENANT", tenant.as_str())))?)
+        }
+        None => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_has_a_number_or_is_no_entry() {
+        assert_eq!(seq_of(r#"{"event":"x","seq":17}"#), Some(17));
+        for none in ["", "[]", r#"{"seq":-1}"#, r#"[{"seq":1}]"#] {
+            assert_eq!(seq_of(none), None, "{none}");
+        }
+    }
+}

@@ -1,0 +1,166 @@
+//! What is signed of the chains, for whoever may read them; and whether they are what was signed.
+
+use std::sync::Arc;
+
+use actix_web::{
+    HttpRequest, HttpResponse,
+    http::header::{CONTENT_TYPE, ContentType},
+    web::Payload,
+};
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+use tokio::task::spawn_blocking;
+use vyrox_actors::{
+    integrity::Findings,
+    notary::{Office, RebaseError},
+    registry::ChangeAuditLog,
+};
+use vyrox_domain::host_protocol::AuditLogChange;
+
+use super::{
+    Edge, Shared,
+    admin::{caller, change},
+    audit::{Alone, admitted},
+    input,
+    problem::{Answer, Code, Problem},
+    tokens::Scope,
+};
+
+/// A chain's newest checkpoint as a signed note.
+pub(super) async fn checkpoint_of(edge: &Edge, chain: String) -> Answer<Option<String>> {
+    asked(edge, move |office| office.checkpoint(&chain)).await
+}
+
+/// `GET /audit/checkpoint`: the note as it was signed, byte for byte.
+pub(super) async fn checkpoint(request: HttpRequest, edge: Shared) -> Answer<HttpResponse> {
+    let (chain, Alone { .. }) = admitted(&request, &edge)?;
+    let note = checkpoint_of(&edge, chain).await?;
+    let note = note.ok_or_else(|| Problem::new(Code::NothingSigned))?;
+    Ok(HttpResponse::Ok()
+        .content_type(ContentType::plaintext())
+        .body(note))
+}
+
+/// `GET /audit/prove`: all that an auditor needs beside the chain's file.
+pub(super) async fn prove(request: HttpRequest, edge: Shared) -> Answer<HttpResponse> {
+    let (chain, Alone { .. }) = admitted(&request, &edge)?;
+    let bundle = asked(&edge, move |office| office.bundle(&chain)).await?;
+    let bundle = bundle.map_err(|error| {
+        tracing::error!(%error, "a proof could not be made");
+        Problem::new(Code::JournalUnavailable).detail("The log could not be read; see the log.")
+    })?;
+    let bundle = bundle.ok_or_else(|| Problem::new(Code::NothingSigned))?;
+    Ok(HttpResponse::Ok()
+        .insert_header((CONTENT_TYPE, "application/json"))
+        .body(bundle.to_json()))
+}
+
+/// `GET /audit/key`: the key that the log is signed with, those before it, and the log's checkpoint.
+pub(super) async fn key(request: HttpRequest, edge: Shared) -> Answer<HttpResponse> {
+    caller(&request, &edge, Scope::AuditRead)?;
+    let log = asked(&edge, Office::log).await?;
+    let (checkpoint, keys) = log.ok_or_else(|| Problem::new(Code::NothingSigned))?;
+    let answer = json!({ "vkey": keys.last(), "keys": keys, "checkpoint": checkpoint });
+    Ok(HttpResponse::Ok().json(answer))
+}
+
+/// `GET /api/v1/audit/integrity`
+pub(super) async fn integrity(request: HttpRequest, edge: Shared) -> Answer<HttpResponse> {
+    caller(&request, &edge, Scope::AuditRead)?;
+    let findings = edge.world.integrity.findings();
+    Ok(HttpResponse::Ok().json(Shown::of(&findings)))
+}
+
+#[derive(Serialize)]
+struct Shown {
+    status: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    host: Option<Fault>,
+    chains: Vec<Fault>,
+}
+
+#[derive(Serialize)]
+struct Fault {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    chain: Option<Arc<str>>,
+    kind: &'static str,
+    detail: String,
+}
+
+impl Shown {
+    fn of(findings: &Findings) -> Self {
+        let host = findings.host.as_ref().map(|fault| Fault {
+            chain: None,
+            kind: fault.kind(),
+            detail: fault.to_string(),
+        });
+        let chains = findings.chains.iter().map(|(chain, fault)| Fault {
+            chain: Some(Arc::clone(chain)),
+            kind: fault.kind(),
+            detail: fault.to_string(),
+        });
+        Self {
+            status: if findings.is_whole() {
+                "whole"
+            } else {
+                "failed"
+            },
+            host,
+            chains: chains.collect(),
+        }
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Rebase {
+    reason: String,
+}
+
+/// `POST /api/v1/audit/rebase`: what is there is the truth from now on. Answered when it is on the
+/// host's chain.
+pub(super) async fn rebase(
+    request: HttpRequest,
+    edge: Shared,
+    payload: Payload,
+) -> Answer<HttpResponse> {
+    let by = caller(&request, &edge, Scope::TenantsWrite)?.actor;
+    let Rebase { reason } = input::json(&request, payload, edge.body_patience()).await?;
+    let reason = reason.trim().to_owned();
+    let rebased = asked(&edge, move |office| office.rebase(reason, by)).await?;
+    let rebased = rebased.map_err(|error| refused(&error))?;
+    let order = AuditLogChange::Rebased(rebased.clone());
+    change(&edge, |reply| ChangeAuditLog {
+        change: order,
+        reply,
+    })
+    .await?;
+    let accepted = rebased.clone();
+    asked(&edge, move |office| office.accept(&accepted)).await?;
+    let findings = edge.world.integrity.findings();
+    let answer = json!({ "rebased": rebased, "integrity": Shown::of(&findings) });
+    Ok(HttpResponse::Ok().json(answer))
+}
+
+fn refused(error: &RebaseError) -> Problem {
+    match error {
+        RebaseError::Whole => Code::IntegrityIsWhole.into(),
+        RebaseError::BadReason => Problem::new(Code::InvalidRequest)
+            .detail("A reason has 1 to 500 characters and no control characters."),
+        RebaseError::Unchecked => Code::Unavailable.into(),
+        RebaseError::Log(_) | RebaseError::Aside(_) => {
+            tracing::error!(%error, "nothing was rebased");
+            Problem::new(Code::JournalUnavailable).detail("The log could not be left; see the log.")
+        }
+    }
+}
+
+/// Asks the office, which may be busy with a disk.
+async fn asked<T: Send + 'static>(
+    edge: &Edge,
+    ask: impl FnOnce(&Office) -> T + Send + 'static,
+) -> Answer<T> {
+    let office = Arc::clone(&edge.office);
+    let answer = spawn_blocking(move || ask(&office)).await;
+    answer.map_err(|_fell| Problem::new(Code::Internal))
+}
