@@ -7,7 +7,11 @@ use sha2::Sha256;
 /// Length of every body.
 pub(crate) const BODY_BYTES: usize = 1024;
 
+/// Machines that the alerts are about.
+const HOSTS: usize = 500;
+
 /// Who sends, and under which secret.
+#[derive(Clone)]
 pub(crate) struct Tenant {
     pub(crate) id: String,
     pub(crate) secret: String,
@@ -20,6 +24,20 @@ pub(crate) struct Prepared {
 }
 
 impl Prepared {
+    /// A JSON body, signed with `secret`.
+    pub(crate) fn post(path: &str, secret: &str, body: &str) -> Self {
+        let head = format!(
+            "POST {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n\
+             Content-Length: {}\r\nX-Vyrox-Signature: sha256={}\r\n\r\n",
+            body.len(),
+            signature(secret, body.as_bytes()),
+        );
+        let mut bytes = head.into_bytes();
+        let head_len = bytes.len();
+        bytes.extend_from_slice(body.as_bytes());
+        Self { bytes, head_len }
+    }
+
     pub(crate) fn bytes(&self) -> &[u8] {
         &self.bytes
     }
@@ -27,6 +45,11 @@ impl Prepared {
     pub(crate) fn body(&self) -> &[u8] {
         self.bytes.get(self.head_len..).unwrap_or_default()
     }
+}
+
+/// Where the alert of this number was seen.
+pub(crate) fn hostname(number: usize) -> String {
+    format!("WS-{:04}", number % HOSTS)
 }
 
 /// Never makes the same alert twice.
@@ -42,11 +65,16 @@ impl Alerts {
 
     /// Makes so many new ones, one tenant after the other.
     pub(crate) fn prepare(&mut self, count: usize) -> Vec<Prepared> {
+        self.prepare_for(self.tenants.len(), count)
+    }
+
+    /// Makes so many new ones of the first so many tenants.
+    pub(crate) fn prepare_for(&mut self, tenants: usize, count: usize) -> Vec<Prepared> {
         let first = self.made;
         self.made += count;
         let numbers = first..self.made;
         numbers
-            .zip(self.tenants.iter().cycle())
+            .zip(self.tenants.iter().take(tenants).cycle())
             .map(|(n, tenant)| request(tenant, n))
             .collect()
     }
@@ -54,16 +82,7 @@ impl Alerts {
 
 fn request(tenant: &Tenant, number: usize) -> Prepared {
     let body = body(&tenant.id, number);
-    let head = format!(
-        "POST /webhook/crowdstrike HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n\
-         Content-Length: {}\r\nX-Vyrox-Signature: sha256={}\r\n\r\n",
-        body.len(),
-        signature(&tenant.secret, body.as_bytes()),
-    );
-    let mut bytes = head.into_bytes();
-    let head_len = bytes.len();
-    bytes.extend_from_slice(body.as_bytes());
-    Prepared { bytes, head_len }
+    Prepared::post("/webhook/crowdstrike", &tenant.secret, &body)
 }
 
 fn signature(secret: &str, body: &[u8]) -> String {
@@ -133,7 +152,7 @@ fn body(tenant: &str, number: usize) -> String {
 
 /// CrowdStrike's short form.
 fn body_with(tenant: &str, number: usize, kind: &Kind, command_line: &str) -> String {
-    let host = number % 500;
+    let host = number % HOSTS;
     json!({
         "detect_id": format!("ldt:bench:{number:012}"),
         "customer_id": tenant,
@@ -141,7 +160,7 @@ fn body_with(tenant: &str, number: usize, kind: &Kind, command_line: &str) -> St
         "severity": kind.severity,
         "tactic": kind.tactic,
         "technique": kind.technique,
-        "sensor": { "hostname": format!("WS-{host:04}"), "agent_id": format!("{host:032x}") },
+        "sensor": { "hostname": hostname(number), "agent_id": format!("{host:032x}") },
         "process": {
             "user_name": kind.user,
             "file_name": kind.file,

@@ -5,6 +5,7 @@ use std::{
     env,
     fs::{File, OpenOptions},
     io::{self, Read as _, Write as _},
+    os::unix::fs::FileExt as _,
     path::PathBuf,
     process::Command,
     sync::{Arc, Mutex, PoisonError},
@@ -16,6 +17,7 @@ use actix_web::{
     web::{self, Bytes, Data},
 };
 use anyhow::Context as _;
+use futures_util::stream;
 
 use crate::{
     child::{Child, LISTENING},
@@ -27,6 +29,9 @@ pub(crate) const ARGUMENT: &str = "--serve-baseline";
 /// The file that bodies are appended to.
 pub(crate) const FILE_ARGUMENT: &str = "--file";
 
+/// Bytes that are streamed at a time.
+const PIECE: usize = 64 * 1024;
+
 /// Which one.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Baseline {
@@ -36,6 +41,8 @@ pub(crate) enum Baseline {
     Serial,
     /// The same, but each request on a thread of its own.
     Parallel,
+    /// Streams the file, in pieces as large as Vyrox sends.
+    Stream,
 }
 
 /// A baseline that is told what to do.
@@ -51,13 +58,14 @@ struct Disk {
 }
 
 impl Baseline {
-    const ALL: [Self; 3] = [Self::Echo, Self::Serial, Self::Parallel];
+    const ALL: [Self; 4] = [Self::Echo, Self::Serial, Self::Parallel, Self::Stream];
 
     fn name(self) -> &'static str {
         match self {
             Self::Echo => "echo",
             Self::Serial => "serial",
             Self::Parallel => "parallel",
+            Self::Stream => "stream",
         }
     }
 
@@ -76,7 +84,12 @@ impl Baseline {
         let baseline = all
             .find(|one| one.name() == name)
             .context("no such baseline")?;
-        let open = |path| OpenOptions::new().append(true).create(true).open(path);
+        let open = |path| match baseline {
+            Self::Stream => File::open(path),
+            Self::Echo | Self::Serial | Self::Parallel => {
+                OpenOptions::new().append(true).create(true).open(path)
+            }
+        };
         let file = file.map(open).transpose()?;
         let turn = (baseline == Self::Serial).then(Arc::default);
         let disk = file.map(|file| Disk {
@@ -92,7 +105,10 @@ impl Serving {
     pub(crate) fn serve(self) -> anyhow::Result<()> {
         let app = move || match (self.baseline, self.disk.clone()) {
             (Baseline::Echo, _) | (_, None) => App::new().default_service(web::to(echo)),
-            (_, Some(disk)) => App::new()
+            (Baseline::Stream, Some(disk)) => App::new()
+                .app_data(Data::new(disk))
+                .default_service(web::to(file)),
+            (Baseline::Serial | Baseline::Parallel, Some(disk)) => App::new()
                 .app_data(Data::new(disk))
                 .default_service(web::to(durable_echo)),
         };
@@ -119,7 +135,26 @@ async fn durable_echo(body: Bytes, disk: Data<Disk>) -> actix_web::Result<HttpRe
     Ok(HttpResponse::Ok().body(body))
 }
 
+/// The whole file, a piece at a time.
+async fn file(disk: Data<Disk>) -> HttpResponse {
+    let pieces = stream::try_unfold((disk, 0), |(disk, at)| async move {
+        let from = disk.clone();
+        let piece = web::block(move || from.piece(at)).await;
+        let piece = piece.map_err(io::Error::other)??;
+        let next = at + u64::try_from(piece.len()).unwrap_or_default();
+        Ok::<_, io::Error>((!piece.is_empty()).then_some((piece, (disk, next))))
+    });
+    HttpResponse::Ok().streaming(pieces)
+}
+
 impl Disk {
+    fn piece(&self, at: u64) -> io::Result<Bytes> {
+        let mut bytes = vec![0; PIECE];
+        let read = self.file.read_at(&mut bytes, at)?;
+        bytes.truncate(read);
+        Ok(bytes.into())
+    }
+
     fn keep(&self, bytes: &[u8]) -> io::Result<()> {
         let turn = self.turn.as_deref();
         let _turn = turn.map(|turn| turn.lock().unwrap_or_else(PoisonError::into_inner));

@@ -51,6 +51,29 @@ impl Child {
         self.address
     }
 
+    /// Memory that it holds, in KiB.
+    pub(crate) fn resident_kib(&self) -> anyhow::Result<u64> {
+        self.memory("VmRSS:")
+    }
+
+    /// The most memory that it has held since [`forget_peak`](Self::forget_peak), in KiB.
+    pub(crate) fn peak_kib(&self) -> anyhow::Result<u64> {
+        self.memory("VmHWM:")
+    }
+
+    /// From here on the peak is counted anew.
+    pub(crate) fn forget_peak(&self) -> anyhow::Result<()> {
+        let path = format!("/proc/{}/clear_refs", self.process.id());
+        fs::write(&path, "5").with_context(|| format!("writing {path}"))
+    }
+
+    fn memory(&self, field: &str) -> anyhow::Result<u64> {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.process.id()))?;
+        let value = status.lines().find_map(|line| line.strip_prefix(field));
+        let kib = value.and_then(|text| text.trim().strip_suffix(" kB")?.parse().ok());
+        kib.with_context(|| format!("no {field}"))
+    }
+
     /// CPU that it has used so far.
     pub(crate) fn cpu(&self) -> anyhow::Result<Duration> {
         cpu_of(&self.process.id().to_string())

@@ -1,9 +1,10 @@
-//! The spine under load: what a durable 202 costs, beside what this machine gives at best.
+//! The server under load, beside what this machine gives at best: alerts, the same from few tenants
+//! and from many, orders of trusted services, the audit log as a download.
 //!
-//! One run compares three servers that answer the very same requests: Vyrox as it is released, a
-//! bare echo on the same web framework, and that echo with one `fdatasync` a request. Each is a
-//! process of its own; the load comes from this one. All take their turns within each round, so
-//! that whatever else the machine does hits them alike, and ratios are those of one round.
+//! Vyrox as it is released and its baselines on the same web framework answer the very same
+//! requests. Each is a process of its own; the load comes from this one. All take their turns
+//! within each round, so that whatever else the machine does hits them alike, and ratios are those
+//! of one round.
 //!
 //! `docs/benchmarks.md` says what each figure means. No figure fails the run.
 #![expect(
@@ -15,7 +16,10 @@
     reason = "figures for people have a few digits"
 )]
 
+mod execute;
+mod export;
 mod rounds;
+mod tenants;
 
 mod alerts;
 mod load;
@@ -33,6 +37,9 @@ use anyhow::Context as _;
 
 use self::{baseline::Baseline, rounds::Plan};
 
+/// What can be measured by itself.
+const PARTS: [&str; 4] = ["alerts", "tenants", "execute", "export"];
+
 fn main() -> ExitCode {
     let arguments: Vec<_> = env::args().skip(1).collect();
     match run(&arguments) {
@@ -49,7 +56,7 @@ fn run(arguments: &[String]) -> anyhow::Result<()> {
         let file = value_of(arguments, baseline::FILE_ARGUMENT);
         return Baseline::parse(name, file)?.serve();
     }
-    if !arguments.iter().any(|argument| argument == "--bench") {
+    if !has(arguments, "--bench") {
         report::line("spine: measures only under `cargo bench`, where code is optimised");
         return Ok(());
     }
@@ -61,8 +68,25 @@ fn run(arguments: &[String]) -> anyhow::Result<()> {
         rounds: number("--rounds", 5)?,
         alerts: number("--alerts", 20_000)?,
     };
-    report::print(&plan, &plan.run()?);
+    let entries = number("--entries", 100_000)?;
+    let tenants = number("--tenants", 10_000)?;
+    let named = PARTS.iter().any(|part| has(arguments, part));
+    for part in PARTS {
+        if named && !has(arguments, part) {
+            continue;
+        }
+        match part {
+            "alerts" => report::print(&plan, &plan.run()?),
+            "tenants" => tenants::measure(&plan, tenants)?,
+            "execute" => execute::measure(&plan)?,
+            _ => export::measure(&plan, entries)?,
+        }
+    }
     Ok(())
+}
+
+fn has(arguments: &[String], name: &str) -> bool {
+    arguments.iter().any(|argument| argument == name)
 }
 
 /// The argument that follows `name`.

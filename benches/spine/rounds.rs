@@ -22,7 +22,7 @@ pub(crate) const DURABLE_CONNECTIONS: usize = 64;
 pub(crate) const TENANTS: usize = 16;
 
 /// A window of Vyrox ends with its alerts, or after so long.
-const LONGEST: Duration = Duration::from_secs(30);
+pub(crate) const LONGEST: Duration = Duration::from_secs(30);
 /// A baseline's window.
 const WINDOW: Duration = Duration::from_secs(2);
 
@@ -108,7 +108,7 @@ impl Plan {
 
 impl Servers {
     fn start() -> anyhow::Result<Self> {
-        let vyrox = Vyrox::start()?;
+        let vyrox = Vyrox::start(&[])?;
         let file = |name| Some(vyrox.directory().join(name));
         Ok(Self {
             echo: Baseline::Echo.start(None)?,
@@ -190,7 +190,8 @@ impl Servers {
     }
 }
 
-fn baseline_window(
+/// A baseline under the same load.
+pub(crate) fn baseline_window(
     child: &Child,
     prepared: &[Prepared],
     connections: usize,
@@ -204,7 +205,8 @@ fn baseline_window(
     measure(child, &load, 200)
 }
 
-fn measure(child: &Child, load: &Load<'_>, wanted: u16) -> anyhow::Result<Window> {
+/// Loads a server and notes what that took of it.
+pub(crate) fn measure(child: &Child, load: &Load<'_>, wanted: u16) -> anyhow::Result<Window> {
     let (server, client) = (child.cpu()?, load::own_cpu()?);
     let ran = load.run(child.address(), wanted)?;
     Ok(Window {

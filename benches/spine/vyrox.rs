@@ -5,22 +5,28 @@ use std::{
     env, fs,
     io::{Read as _, Write as _},
     net::TcpStream,
-    path::Path,
+    path::{Path, PathBuf},
     process::Command,
-    thread,
+    thread::{self, ScopedJoinHandle},
     time::{Duration, Instant},
 };
 
-use anyhow::{Context as _, bail, ensure};
+use anyhow::{Context as _, anyhow, bail, ensure};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::{alerts::Tenant, child::Child};
+use crate::{
+    alerts::{Prepared, Tenant},
+    child::Child,
+};
 
 /// What is not as it is by default.
-const SETTINGS: [(&str, &str); 5] = [
+const SETTINGS: [(&str, &str); 8] = [
     ("VYROX_LIMITS__PER_TENANT_PER_S", "1000000"),
     ("VYROX_LIMITS__PER_TENANT_BURST", "1000000"),
+    ("VYROX_LIMITS__AUDIT_PER_S", "100000"),
+    ("VYROX_LIMITS__AUDIT_BURST", "100000"),
+    ("VYROX_LIMITS__TENANT_MAX", "100000"),
     ("VYROX_LIMITS__API_PER_S", "100000"),
     ("VYROX_LIMITS__API_BURST", "100000"),
     ("VYROX_LOG__LEVEL", "error"),
@@ -30,6 +36,9 @@ const SETTINGS: [(&str, &str); 5] = [
 const LOOK: Duration = Duration::from_millis(250);
 const IDLE: Duration = Duration::from_millis(20);
 const LONGEST_REST: Duration = Duration::from_mins(2);
+
+/// Tenants that are added at once.
+const PARTS: usize = 8;
 
 /// The running server.
 pub(crate) struct Vyrox {
@@ -57,26 +66,32 @@ impl Counters {
 }
 
 impl Vyrox {
-    pub(crate) fn start() -> anyhow::Result<Self> {
+    /// Starts one on an empty directory, with these settings besides.
+    pub(crate) fn start(settings: &[(&str, &str)]) -> anyhow::Result<Self> {
         let on_disk = Path::new(env!("CARGO_TARGET_TMPDIR"));
         fs::create_dir_all(on_disk)?;
         let directory = tempfile::Builder::new()
             .prefix("spine-")
             .tempdir_in(on_disk)?;
-        let data = directory.path().join("vyrox");
-        let mut command = Command::new(env!("CARGO_BIN_EXE_vyrox"));
-        command
-            .args(["serve", "--listen", "127.0.0.1:0", "--data-dir"])
-            .arg(&data);
-        for (name, _) in env::vars().filter(|(name, _)| name.starts_with("VYROX_")) {
-            command.env_remove(name);
-        }
-        let child = Child::start(command.envs(SETTINGS))?;
-        let token = fs::read_to_string(data.join("admin.token"))?
-            .trim()
-            .to_owned();
+        let child = serve(&data_of(&directory), settings)?;
+        let token = fs::read_to_string(data_of(&directory).join("admin.token"))?;
         Ok(Self {
             child,
+            token: token.trim().to_owned(),
+            directory,
+        })
+    }
+
+    /// Ends it, whatever it is at, and starts it again on what it left.
+    pub(crate) fn restart(self, settings: &[(&str, &str)]) -> anyhow::Result<Self> {
+        let Self {
+            child,
+            token,
+            directory,
+        } = self;
+        drop(child);
+        Ok(Self {
+            child: serve(&data_of(&directory), settings)?,
             token,
             directory,
         })
@@ -91,10 +106,35 @@ impl Vyrox {
         self.directory.path()
     }
 
+    /// The file of a tenant's chain.
+    pub(crate) fn chain_file(&self, tenant: &str) -> PathBuf {
+        let tenants = data_of(&self.directory).join("journal").join("tenants");
+        tenants.join(format!("{tenant}.jsonl"))
+    }
+
+    /// Who may do everything but approve.
+    pub(crate) fn token(&self) -> &str {
+        &self.token
+    }
+
+    /// Adds so many tenants, several at a time.
     pub(crate) fn add_tenants(&self, count: usize) -> anyhow::Result<Vec<Tenant>> {
-        (0..count)
-            .map(|number| self.add_tenant(format!("bench-{number:02}")))
-            .collect()
+        let add = |part: usize| {
+            let numbers = (part..count).step_by(PARTS);
+            let added = numbers.map(|number| self.add_tenant(format!("bench-{number:05}")));
+            added.collect::<anyhow::Result<Vec<_>>>()
+        };
+        let parts: anyhow::Result<Vec<_>> = thread::scope(|scope| {
+            let parts: Vec<_> = (0..PARTS)
+                .map(|part| scope.spawn(move || add(part)))
+                .collect();
+            let added = parts.into_iter().map(ScopedJoinHandle::join);
+            let fallen = |_panic| anyhow!("adding tenants panicked");
+            added.map(|added| added.map_err(fallen)?).collect()
+        });
+        let mut tenants: Vec<_> = parts?.into_iter().flatten().collect();
+        tenants.sort_by(|one, other| one.id.cmp(&other.id));
+        Ok(tenants)
     }
 
     fn add_tenant(&self, id: String) -> anyhow::Result<Tenant> {
@@ -147,11 +187,25 @@ impl Vyrox {
         }
     }
 
+    /// The answer to one request.
+    pub(crate) fn ask(&self, request: &Prepared) -> anyhow::Result<Value> {
+        let text = std::str::from_utf8(request.bytes())?;
+        let (first, rest) = text.split_once("\r\n").context("an empty request")?;
+        let answer = self.exchange(&format!("{first}\r\nConnection: close\r\n{rest}"))?;
+        Ok(serde_json::from_str(&answer)?)
+    }
+
     /// One request on a connection of its own; `head` lacks the last two lines.
     fn call(&self, head: &str, body: &str) -> anyhow::Result<String> {
         let address = self.child.address();
-        let mut stream = TcpStream::connect(address)?;
-        let request = format!("{head}Host: {address}\r\nConnection: close\r\n\r\n{body}");
+        self.exchange(&format!(
+            "{head}Host: {address}\r\nConnection: close\r\n\r\n{body}"
+        ))
+    }
+
+    /// The body of the answer.
+    fn exchange(&self, request: &str) -> anyhow::Result<String> {
+        let mut stream = TcpStream::connect(self.child.address())?;
         stream.write_all(request.as_bytes())?;
         let mut answer = String::new();
         stream.read_to_string(&mut answer)?;
@@ -160,4 +214,21 @@ impl Vyrox {
         ensure!(status.starts_with("HTTP/1.1 2"), "{status}: {body}");
         Ok(body.to_owned())
     }
+}
+
+fn data_of(directory: &TempDir) -> PathBuf {
+    directory.path().join("vyrox")
+}
+
+/// Runs the release binary without any setting of whoever runs the benchmark.
+fn serve(data: &Path, settings: &[(&str, &str)]) -> anyhow::Result<Child> {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_vyrox"));
+    command
+        .args(["serve", "--listen", "127.0.0.1:0", "--data-dir"])
+        .arg(data);
+    for (name, _) in env::vars().filter(|(name, _)| name.starts_with("VYROX_")) {
+        command.env_remove(name);
+    }
+    let settings = SETTINGS.iter().chain(settings).copied();
+    Child::start(command.envs(settings))
 }
