@@ -1,6 +1,9 @@
 //! Promise: whoever may ask gets a tenant's chain, and anybody can check a copy of it alone.
 
 mod copies;
+mod exports;
+mod forgeries;
+mod mirrors;
 mod signed;
 
 pub(crate) use self::copies::files;

@@ -33,7 +33,47 @@ enum Seen {
 
 #[test]
 fn twenty_kills_at_random_moments_lose_nothing_acknowledged() {
-    let mut dice = Dice::announced("crash");
+    live(ROUNDS, &mut Dice::announced("crash"), &mut |_round| ());
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the number of rounds is given on the command line of make"
+)]
+fn rounds() -> u64 {
+    std::env::var("ROUNDS").map_or(100, |text| text.parse().expect("a number"))
+}
+
+/// `ROUNDS` kills in all. A directory lives through so many of them that looking for every receipt
+/// after each does not grow without end.
+#[test]
+#[ignore = "hours; `make soak ROUNDS=1000`"]
+fn soak() {
+    const LIFE: u64 = 50;
+    let rounds = rounds();
+    let mut dice = Dice::announced("soak");
+    let (from, mut told, mut receipts) = (now(), now(), 0);
+    for life in 0..rounds.div_ceil(LIFE) {
+        let before = life * LIFE;
+        receipts += live(LIFE.min(rounds - before), &mut dice, &mut |round| {
+            if told.elapsed() >= Duration::from_secs(10) {
+                told = now();
+                println!(
+                    "{} of {rounds} kills, {:?}",
+                    before + round + 1,
+                    from.elapsed()
+                );
+            }
+        });
+    }
+    println!(
+        "{rounds} kills, {receipts} receipts, none lost, {:?}",
+        from.elapsed()
+    );
+}
+
+/// The life of one directory; the number of receipts that were given in it.
+fn live(rounds: u64, dice: &mut Dice, survived: &mut dyn FnMut(u64)) -> usize {
     let dir = tempfile::tempdir().expect("a directory");
     // Small segments and many checkpoints, so that kills fall into those too.
     let mut env = NO_RATIONS.to_vec();
@@ -46,14 +86,14 @@ fn twenty_kills_at_random_moments_lose_nothing_acknowledged() {
         .collect();
     let mut ledger = Ledger::default();
     let (mut repeats, mut killed_starts) = (0, 0);
-    for round in 0..ROUNDS {
+    for round in 0..rounds {
         let earlier: Vec<Receipt> = ledger.receipts().cloned().collect();
         let storm = Storm {
             round,
             tenants: &tenants,
             earlier: &earlier,
         };
-        for seen in storm.rage(server, &mut dice) {
+        for seen in storm.rage(server, dice) {
             match seen {
                 Seen::New(receipt) => ledger.keep(receipt),
                 Seen::Repeat(receipt) => {
@@ -71,16 +111,18 @@ fn twenty_kills_at_random_moments_lose_nothing_acknowledged() {
         ledger.check(&server);
         let host = server.verify("_host");
         assert_eq!(host["ok"], true, "round {round}: {host}");
+        survived(round);
     }
     ledger.await_verdicts(&server);
     println!(
-        "{} acknowledged alerts, {repeats} repeats, {ROUNDS} kills, {killed_starts} more while starting",
+        "{} acknowledged alerts, {repeats} repeats, {rounds} kills, {killed_starts} more while starting",
         ledger.len()
     );
 
     let status = server.terminate();
     assert!(status.success(), "a clean stop ends with {status}");
     check_files(dir.path(), &tenants, &mut ledger);
+    ledger.len()
 }
 
 /// The load of one round.

@@ -245,6 +245,7 @@ fn without_a_token_nothing_is_said_about_a_body_or_a_query() {
     for path in [
         "/api/v1/alerts",
         "/api/v1/alerts/x",
+        "/audit/chains",
         "/audit/export",
         "/audit/head",
         "/audit/verify",

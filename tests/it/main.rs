@@ -11,21 +11,26 @@
 
 mod approval;
 mod audit;
+mod audit_log;
 mod backtest;
+mod backup;
 mod containment;
 mod crash;
 mod credentials;
 mod demo;
 mod disconnect;
 mod discord;
+mod disk;
 mod doors;
 mod enriching;
+mod erasure;
 mod execute;
 mod fakes;
 #[cfg(feature = "fault-injection")]
 mod faults;
 mod flood;
 mod halts;
+mod hardening;
 mod held;
 mod interactions;
 mod lifecycle;
@@ -39,9 +44,11 @@ mod people;
 mod poison;
 #[cfg(feature = "fault-injection")]
 mod probation;
+mod rebuilding;
 mod refusals;
 mod restart;
 mod rotation;
+mod scrub;
 mod server;
 #[cfg(feature = "fault-injection")]
 mod shutdown;

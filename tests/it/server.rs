@@ -250,6 +250,10 @@ impl Server {
             .expect("the command runs")
     }
 
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
     pub(crate) fn signal(&self, signal: Signal) {
         let pid = i32::try_from(self.child.id()).expect("a pid is an i32");
         kill(Pid::from_raw(pid), signal).expect("our own child takes signals");

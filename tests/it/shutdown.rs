@@ -28,10 +28,11 @@ const ANSWERS: (u64, u64) = (200, 400);
 /// A handler that will not return while a test lasts.
 const FOR_EVER: &str = "block_ms:600000";
 /// Started first, ended last; the journal's watch is the very last.
-const HOST: [&str; 6] = [
+const HOST: [&str; 7] = [
     "audit_writer",
     "projector",
     "nonce_cache",
+    "notary",
     "deadlines",
     "registry",
     "tenants",

@@ -7,7 +7,7 @@ use std::{
     process::Command,
 };
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 use tempfile::tempdir;
 
@@ -16,9 +16,9 @@ use crate::server::{vyrox, write};
 
 /// What a verifier says of a file: how many entries are good, and whether that is all.
 #[derive(Debug, PartialEq, Eq)]
-struct Found {
-    ok: bool,
-    good: u64,
+pub(super) struct Found {
+    pub(super) ok: bool,
+    pub(super) good: u64,
 }
 
 fn by_command(file: &Path) -> Found {
@@ -40,7 +40,7 @@ fn by_command(file: &Path) -> Found {
     }
 }
 
-fn by_script(script: &Path, file: &Path) -> Found {
+pub(super) fn by_script(script: &Path, file: &Path) -> Found {
     let output = Command::new("python3")
         .arg(script)
         .arg(file)
@@ -58,7 +58,7 @@ fn by_script(script: &Path, file: &Path) -> Found {
 }
 
 /// The script of the documentation, written to a file; `None` where there is no Python to run it.
-fn script(dir: &Path) -> Option<PathBuf> {
+pub(super) fn script(dir: &Path) -> Option<PathBuf> {
     if Command::new("python3").arg("--version").output().is_err() {
         println!("SKIPPED: there is no python3 here, so the documented script was not run");
         return None;
@@ -74,7 +74,7 @@ fn script(dir: &Path) -> Option<PathBuf> {
     Some(file)
 }
 
-fn joined(lines: &[String]) -> Vec<u8> {
+pub(super) fn joined(lines: &[String]) -> Vec<u8> {
     lines
         .iter()
         .flat_map(|line| [line.as_str(), "\n"])
@@ -166,21 +166,74 @@ fn cut_or_changed(lines: &[String]) -> Vec<Damaged> {
     all
 }
 
-fn without_hash(line: &str) -> String {
+/// Whole chains of which each line follows the one before it, and one is none of this format. The
+/// script once took each of them for good, and whoever has a tenant id that counts as false was let
+/// go on as anybody.
+fn beyond_the_form(lines: &[String]) -> Vec<Damaged> {
+    let one = |what, at, first_bad, change: &dyn Fn(&mut Value)| Damaged {
+        what,
+        bytes: joined(&linked_anew(lines, at, change)),
+        first_bad,
+    };
+    vec![
+        one("too deep", AT, 5, &|entry| entry["actor"] = nested(65)),
+        one("much too deep", AT, 5, &|entry| entry["actor"] = nested(70)),
+        one("a key of other letters", AT, 5, &|entry| {
+            entry["Up-per"] = 1.into();
+        }),
+        one("an empty key", AT, 5, &|entry| {
+            entry["actor"] = json!({ "": 1 });
+        }),
+        one("nobody's first line", 0, 1, &|entry| {
+            entry["tenant_id"] = "".into();
+        }),
+        one("a number for a tenant", 0, 0, &|entry| {
+            entry["tenant_id"] = 0.into();
+        }),
+        one("no tenant", 0, 0, &|entry| entry["tenant_id"] = Value::Null),
+    ]
+}
+
+/// So many arrays, each in the one before it.
+fn nested(depth: usize) -> Value {
+    (1..depth).fold(json!([]), |inner, _| json!([inner]))
+}
+
+/// The chain with one entry changed, and every hash from there on made anew.
+fn linked_anew(lines: &[String], at: usize, change: impl Fn(&mut Value)) -> Vec<String> {
+    let mut previous = None;
+    let relink = |(seq, line): (usize, &String)| {
+        let mut entry: Value = serde_json::from_str(&without_hash(line)).unwrap();
+        if seq == at {
+            change(&mut entry);
+        }
+        if let Some(previous) = previous.take() {
+            entry["previous_hash"] = Value::String(previous);
+        }
+        let before = entry["previous_hash"].as_str().unwrap();
+        let digest = Sha256::digest(format!("{before}|{}", sorted(entry.clone())));
+        entry["hash"] = hex::encode(digest).into();
+        previous = Some(hex::encode(digest));
+        sorted(entry)
+    };
+    lines.iter().enumerate().map(relink).collect()
+}
+
+pub(super) fn without_hash(line: &str) -> String {
     let mut entry: Value = serde_json::from_str(line).unwrap();
     entry.as_object_mut().unwrap().remove("hash");
     sorted(entry)
 }
 
 /// The entry with its members in canonical order; those of its payload stand as they came.
-fn sorted(entry: Value) -> String {
+pub(super) fn sorted(entry: Value) -> String {
     let members: BTreeMap<String, Value> = serde_json::from_value(entry).unwrap();
     serde_json::to_string(&members).unwrap()
 }
 
 /// The same entry with another actor and the right hash for that: a forgery that only the next
 /// entry betrays.
-fn hashed_anew(line: &str) -> String {
+pub(super) fn hashed_anew(line: &str) -> String {
     let mut entry: Value = serde_json::from_str(&without_hash(line)).unwrap();
     entry["actor"] = "person:mallory".into();
     let previous = entry["previous_hash"].as_str().unwrap().to_owned();
@@ -229,6 +282,16 @@ fn the_command_and_the_published_script_agree_on_every_copy() {
     let mut damaged = with_lines_moved(&lines, &globex);
     damaged.extend(with_a_line_rewritten(&lines));
     damaged.extend(cut_or_changed(&lines));
+    damaged.extend(beyond_the_form(&lines));
+    let deepest = linked_anew(&lines, AT, |entry| entry["actor"] = nested(64));
+    check(
+        "as deep as may be",
+        &joined(&deepest),
+        Found {
+            ok: true,
+            good: all,
+        },
+    );
     for copy in &damaged {
         let expected = Found {
             ok: false,

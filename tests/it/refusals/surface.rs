@@ -78,7 +78,7 @@ fn another_method_is_told_which_are_allowed() {
         ("DELETE", "/onboard", "POST"),
         ("POST", "/audit/export", "GET"),
         ("POST", "/health/ready", "GET"),
-        ("DELETE", "/api/v1/tenants/acme", "GET, PATCH"),
+        ("PUT", "/api/v1/tenants/acme", "GET, PATCH, DELETE"),
         ("PATCH", "/metrics", "GET"),
     ];
     for (method, path, allowed) in wrong {

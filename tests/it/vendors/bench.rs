@@ -1,12 +1,14 @@
 //! One vendor's stand-in, the real connector to it, and the real drive of one action over both.
 
+#[path = "../../../src/connectors/edr/approved.rs"]
+mod approved;
+
 use std::{
     io,
     sync::{Arc, Mutex},
     time::Duration,
 };
 
-use uuid::Uuid;
 use vyrox::{
     connectors::edr::{EdrFactory, EdrSettings, WireSettings},
     mock_edr::{Call, Credential, Fault, Host, MockEdr, MockSettings, Process, Route},
@@ -23,18 +25,16 @@ use vyrox_domain::{
         ActionType::{
             self, FileQuarantine, HashBlock, HostIsolation, NetworkQuarantine, ProcessKill,
         },
-        MANIFEST_VERSION, OnExpiry, Release,
-        jws::{ActionKey, Approval, ApprovalKind, Expected, SignedAction, sign, verify},
-        target_urn,
+        jws::SignedAction,
     },
     containment::ActReport,
-    digest::Digest,
-    ids::{ActionId, AlertId, IncidentId},
     playbook::Assets,
     time::Timestamp,
     vendor::Vendor,
     webhook::Secret,
 };
+
+use self::approved::{manifest, signed};
 
 const HASH: &str = "abababababababababababababababababababababababababababababababab";
 const SHA1: &str = "da39a3ee5e6b4b0d3255bfef95601890afd80709";
@@ -257,12 +257,8 @@ impl Bench {
                 vec![("threat_id", &self.threat)]
             }
         };
-        manifest(
-            (self.deed.vendor, &self.device),
-            self.deed.action,
-            &parameters,
-            undo,
-        )
+        let (vendor, action) = (self.deed.vendor, self.deed.action);
+        manifest(vendor, &self.device, action, &parameters, undo)
     }
 }
 
@@ -282,61 +278,6 @@ fn connection(vendor: Vendor, given: Credential, timeout: Duration) -> Arc<dyn E
     let factory = EdrFactory::new(EdrSettings { wire });
     let tenant = "acme".parse().unwrap();
     factory.connect(&tenant, vendor, &credential).unwrap()
-}
-
-fn manifest(
-    (vendor, device): (Vendor, &str),
-    action_type: ActionType,
-    parameters: &[(&str, &str)],
-    undo: bool,
-) -> ActionManifest {
-    let (own, other) = (Uuid::from_u128(1), Uuid::from_u128(2));
-    let parameters = parameters.iter();
-    ActionManifest {
-        manifest_version: MANIFEST_VERSION,
-        action_id: ActionId(if undo { other } else { own }),
-        tenant_id: "acme".parse().unwrap(),
-        alert_id: AlertId(own),
-        incident_id: IncidentId(own),
-        vendor,
-        action_type,
-        target_urn: target_urn(vendor, device).unwrap(),
-        host: None,
-        parameters: parameters
-            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
-            .collect(),
-        dry_run: false,
-        on_expiry: OnExpiry::Ask,
-        hold_minutes: 0,
-        playbook: "test".to_owned(),
-        playbook_sha256: Digest::of(b"playbook"),
-        policy_sha256: Digest::of(b"policy"),
-        protected: None,
-        proposed_by: "service:triage".to_owned(),
-        proposed_at_ms: PROPOSED,
-        expires_at_ms: Timestamp::from_s(1_768_474_800),
-        release: undo.then_some(Release {
-            of: Some(ActionId(own)),
-        }),
-    }
-}
-
-fn signed(manifest: &ActionManifest) -> SignedAction {
-    let key = ActionKey::from_seed(&[7; 32]);
-    let approval = Approval {
-        kind: ApprovalKind::Chat,
-        approvers: vec!["person:ada".to_owned()],
-        approved_at_ms: manifest.proposed_at_ms,
-        policies: vec!["default".to_owned()],
-    };
-    let jws = sign(&key, manifest, &approval).unwrap();
-    let expected = Expected {
-        tenant: &manifest.tenant_id,
-        keys: &[key.public()],
-        policy_sha256: None,
-        now: manifest.proposed_at_ms,
-    };
-    verify(&jws, &expected).unwrap()
 }
 
 /// All that is logged on this thread, down to the last detail.
