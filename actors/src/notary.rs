@@ -6,7 +6,6 @@
 //! found by the same records, and bars containment (see [`crate::integrity`]).
 
 mod checking;
-mod copying;
 mod office;
 mod opaque;
 mod rebasing;
@@ -23,7 +22,6 @@ use vyrox_journal::proof::Signer;
 use vyrox_supervision::{Fence, SupervisedContext};
 
 pub use self::{
-    copying::copy_files,
     office::{Office, OfficeParts},
     rebasing::RebaseError,
 };

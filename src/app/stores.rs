@@ -15,7 +15,7 @@ use vyrox_actors::{
         backup::{About, BackupError, Beside, ChainCopy, Manifest, Progress, Sources, back_up},
         vault::Vault,
     },
-    notary::{Office, copy_files},
+    notary::Office,
 };
 use vyrox_domain::time::Timestamp;
 
@@ -42,7 +42,7 @@ impl Proof {
     fn copy(&self, into: &Path) -> io::Result<()> {
         match self {
             Self::Open(office) => office.back_up(into),
-            Self::Folder(folder) if folder.exists() => copy_files(folder, into),
+            Self::Folder(folder) if folder.exists() => vyrox_actors::journal::proof::copy_files(folder, into),
             Self::Folder(_) => Ok(()),
         }
     }

@@ -14,6 +14,7 @@ pub mod merkle;
 pub mod note;
 
 mod bundle;
+mod folder;
 mod host_log;
 mod notary;
 mod statement;
@@ -22,6 +23,7 @@ mod witness;
 
 pub use bundle::{Bundle, BundleError, LinesCheck, MAX_BUNDLE_BYTES, Proven, Standing};
 pub use checkpoint::{Checkpoint, OpaqueId, Origin, Signatures, SignedCheckpoint, Trust};
+pub use folder::{copy_files, put_aside};
 pub use host_log::HostLeaf;
 pub use notary::{Notary, NotaryError, Rebased, Witnessed};
 pub use note::{KeyName, NoteError, Signer, VerifierKey, VerifyEd25519};

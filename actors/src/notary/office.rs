@@ -14,7 +14,7 @@ use vyrox_journal::{
     proof::{Bundle, Notary, NotaryError, OpaqueId, Signer},
 };
 
-use super::{copying::copy_files, opaque};
+use super::opaque;
 use crate::{
     integrity::{Findings, HostFault, Integrity},
     ports::Clock,
@@ -316,7 +316,7 @@ impl Office {
         let desk = self.desk();
         match &desk.notary {
             Some(notary) => notary.back_up(into).map_err(io::Error::other),
-            None => copy_files(&self.parts.folder, into),
+            None => vyrox_journal::proof::copy_files(&self.parts.folder, into),
         }
     }
 

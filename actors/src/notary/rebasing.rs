@@ -1,12 +1,12 @@
 //! What is there is accepted as the truth, by somebody's order.
 
-use std::{fs, io, sync::Arc};
+use std::{io, sync::Arc};
 
 use vyrox_domain::{
     host::{HALT_REASON_MAX, is_reason},
     host_protocol::{AuditRebased, ChainRebased},
 };
-use vyrox_journal::proof::{Notary, NotaryError};
+use vyrox_journal::proof::{Notary, NotaryError, put_aside};
 
 use super::office::{Desk, Office, log_of};
 use crate::integrity::{Findings, HostFault};
@@ -80,10 +80,7 @@ impl Office {
             return Ok(Some(rebased.statement.to_string()));
         }
         let folder = &self.parts.folder;
-        if folder.exists() {
-            let aside = format!("proof-left-{}", self.now_ms());
-            fs::rename(folder, folder.with_file_name(aside))?;
-        }
+        put_aside(folder, &format!("proof-left-{}", self.now_ms()))?;
         desk.notary = Some(Notary::open(folder, &self.parts.keys)?);
         Ok(None)
     }

@@ -1,4 +1,4 @@
-//! A copy of what is signed, where no notary has it open.
+//! The folder of what is signed, where no notary has it open.
 
 use std::{fs, io, path::Path};
 
@@ -14,6 +14,17 @@ pub fn copy_files(from: &Path, into: &Path) -> io::Result<()> {
             fs::copy(entry.path(), &copy)?;
             fs::File::open(&copy)?.sync_all()?;
         }
+    }
+    Ok(())
+}
+
+/// Puts a folder that no log opens in aside, under a name beside it. One that is not there is left so.
+///
+/// # Errors
+/// It cannot be renamed.
+pub fn put_aside(folder: &Path, name: &str) -> io::Result<()> {
+    if folder.exists() {
+        fs::rename(folder, folder.with_file_name(name))?;
     }
     Ok(())
 }
