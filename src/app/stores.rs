@@ -42,7 +42,9 @@ impl Proof {
     fn copy(&self, into: &Path) -> io::Result<()> {
         match self {
             Self::Open(office) => office.back_up(into),
-            Self::Folder(folder) if folder.exists() => vyrox_actors::journal::proof::copy_files(folder, into),
+            Self::Folder(folder) if folder.exists() => {
+                vyrox_actors::journal::proof::copy_files(folder, into)
+            }
             Self::Folder(_) => Ok(()),
         }
     }
