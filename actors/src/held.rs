@@ -11,13 +11,9 @@ use vyrox_domain::{
     protocol::StandsFor,
     tenant::{TenantState, replay},
 };
-use vyrox_journal::HoldInfo;
+use vyrox_journal::{HoldInfo, STANDS_IN};
 
 use crate::ports::World;
-
-/// What stands between a chain's name and the number of its hold, in the name of the chain that stands
-/// in for it.
-const STANDS_IN: &str = "+held-";
 
 /// A chain that stands in may be damaged too; so many in a row are followed.
 const STAND_INS_MAX: usize = 4;

@@ -2,10 +2,8 @@
 
 use std::{fmt, str::FromStr};
 
+use vyrox_actors::journal::STANDS_IN;
 use vyrox_domain::ids::{HOST_CHAIN, InvalidTenantId, TenantId};
-
-/// What stands in a chain's name between the held chain's and a number.
-const STANDS_IN: &str = "+held-";
 
 /// A tenant's name, `_host` for the chain of the host itself, or the name of a chain that stood in for a
 /// held one (`acme+held-7`).

@@ -22,6 +22,7 @@ use crate::options::StartError;
 mod erasures;
 mod rows;
 
+pub use self::rows::STANDS_IN;
 pub(crate) use self::rows::{Hold, Holds, Meta, Record, is_successor};
 
 type RecordRow<'a> = (u64, &'a [u8; 32], u64, u64);

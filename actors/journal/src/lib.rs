@@ -65,6 +65,7 @@ pub mod seal;
 pub mod vault;
 
 pub use draft::{ActionFields, Draft, MAX_ATTACHMENTS};
+pub use heads::STANDS_IN;
 pub use journal::{
     Append, AppendError, Done, Erased, Head, HoldInfo, Journal, JournalError, Line, Lines, Opened,
     Receipt, RecoverySummary, Repaired, Status,

@@ -1,12 +1,13 @@
 //! The journal on the local disk: one writer thread, one checkpointer thread, any number of callers.
 
+mod asking;
 mod copied;
 mod mending;
 
 use std::collections::BTreeSet;
 use std::io;
 use std::path::Path;
-use std::sync::mpsc::{Receiver, Sender, channel, sync_channel};
+use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
 
 use crate::batch::{BatchBuilder, footprint};
@@ -177,15 +178,6 @@ impl LocalJournal {
         Ok((entries, bytes))
     }
 
-    /// Queues a job that has no entries.
-    fn enqueue(&self, job: Job) -> Result<(), JournalError> {
-        let pushed = self.shared.queue.push(job, &self.shared.options);
-        pushed.map_err(|(_, rejected)| match rejected {
-            Rejected::Ended(end) => end.journal_error(),
-            Rejected::Full => JournalError::Io("the queue is full".into()),
-        })
-    }
-
     pub(crate) fn ended(&self) -> Result<(), JournalError> {
         self.shared
             .queue
@@ -213,13 +205,8 @@ impl LocalJournal {
 impl Journal for LocalJournal {
     fn open(&self, chain: &str) -> Result<Opened, JournalError> {
         check_name(chain)?;
-        let (reply, opened) = sync_channel(1);
-        let job = Job::Open {
-            chain: Arc::from(chain),
-            reply,
-        };
-        self.enqueue(job)?;
-        opened.recv().unwrap_or_else(|_gone| Err(self.failure()))
+        let chain = Arc::from(chain);
+        self.order(|reply| Job::Open { chain, reply })
     }
 
     fn append(&self, append: Append, done: Done) {
@@ -264,16 +251,8 @@ impl Journal for LocalJournal {
 
     fn flush(&self, chain: &str) -> Result<(), JournalError> {
         check_name(chain)?;
-        self.ended()?;
-        let (reply, flushed) = sync_channel(1);
-        let flush = Message::Flush {
-            chain: Arc::from(chain),
-            reply,
-        };
-        if self.checkpointer.send(flush).is_err() {
-            return Err(self.failure());
-        }
-        flushed.recv().unwrap_or_else(|_gone| Err(self.failure()))
+        let chain = Arc::from(chain);
+        self.ask(|reply| Message::Flush { chain, reply })
     }
 
     fn evidence(&self, chain: &str, seq: u64) -> Result<Vec<Vec<u8>>, JournalError> {

@@ -10,11 +10,9 @@ use std::fmt::Display;
 use std::io;
 use std::sync::{Arc, PoisonError};
 
-use serde_json::Value;
-
 use crate::GENESIS;
-use crate::canonical;
-use crate::draft::{MAX_DEPTH, check_object};
+use crate::canonical::reader::Reader;
+use crate::draft::MAX_DEPTH;
 use crate::entry::{Place, read_place};
 use crate::evidence;
 use crate::frame::Frame;
@@ -249,13 +247,9 @@ impl Order {
 
 /// Whether a line, whose hash is right, is written as every line of ours is.
 fn is_canonical(line: &[u8]) -> bool {
-    let Ok(Value::Object(members)) = serde_json::from_slice(line) else {
-        return false;
-    };
-    let mut canonical = Vec::with_capacity(line.len());
-    check_object(&members, MAX_DEPTH + 1).is_ok()
-        && canonical::write(&Value::Object(members), &mut canonical).is_ok()
-        && canonical == line
+    let mut reader = Reader::new(line, MAX_DEPTH + 1);
+    let object = reader.object(|reader, _| reader.value().map(drop));
+    std::str::from_utf8(line).is_ok() && object.is_some() && reader.left() == 0
 }
 
 /// Writes the entries to the chain's files. What cannot be used of them is kept aside first; evidence

@@ -138,11 +138,7 @@ impl Notifier {
     /// Pages for an approval that ran out, only for a CRITICAL incident. One at a time: another waits until
     /// whoever asks for it asks again.
     pub(super) fn tell_of_expiry(&mut self, id: IncidentId, expiry: Expiry, now: Timestamp) {
-        let via = [
-            self.setup.pager.as_ref().map(|_| Via::Pager),
-            self.setup.mailer.as_ref().map(|_| Via::Mail),
-        ];
-        let Some(via) = via.into_iter().flatten().next() else {
+        let Some(via) = self.vias(Verdict::Critical).first().copied() else {
             return;
         };
         let good_until = now.plus_ms(self.setup.slas.critical.within_ms);
@@ -167,11 +163,7 @@ impl Notifier {
         (reason, of): (FallbackReason, Expiry),
         now: Timestamp,
     ) {
-        let via = [
-            self.setup.pager.as_ref().map(|_| Via::Pager),
-            self.setup.mailer.as_ref().map(|_| Via::Mail),
-        ];
-        let Some(via) = via.into_iter().flatten().next() else {
+        let Some(via) = self.vias(Verdict::Critical).first().copied() else {
             return;
         };
         let good_until = now.plus_ms(self.setup.slas.critical.within_ms);

@@ -5,7 +5,10 @@ use std::sync::Arc;
 
 use actix::Handler;
 use vyrox_domain::{
-    action::jws::{ActionKey, Approval, ApprovalKind, sign},
+    action::{
+        ActionManifest,
+        jws::{ActionKey, Approval, ApprovalKind, sign},
+    },
     digest::Digest,
     ids::PersonId,
     protocol::{
@@ -13,6 +16,7 @@ use vyrox_domain::{
     },
     tenant::{Proposed, TenantState, may_decide},
     time::Timestamp,
+    triage::Verdict,
 };
 use vyrox_policy::{Act, Channel, Context, Principal, Proposal, Question};
 use vyrox_supervision::SupervisedContext;
@@ -123,7 +127,7 @@ impl Machine {
             let question = Question {
                 act: Act::Approve,
                 principal: self.principal(keyring, person),
-                proposal: proposal(proposed),
+                proposal: proposal(&proposed.manifest, proposed.verdict),
                 context: Context {
                     approvers_include_proposer: named_by(proposed, person),
                     approvals: 1,
@@ -180,7 +184,7 @@ impl Machine {
                 Verb::BreakGlass => Act::BreakGlass,
             },
             principal: self.principal(keyring, person),
-            proposal: proposal(proposed),
+            proposal: proposal(&proposed.manifest, proposed.verdict),
             context: self.context(state, proposed, decide, (reason_chars, now)),
         };
         let said = |ruling: vyrox_policy::Ruling| PolicySaid {
@@ -249,13 +253,13 @@ fn named_by(proposed: &Proposed, person: &PersonId) -> bool {
     proposed.manifest.proposed_by == named(person)
 }
 
-fn proposal(proposed: &Proposed) -> Proposal {
-    let manifest = &proposed.manifest;
+/// A manifest, as far as policies can see it.
+pub(super) fn proposal(manifest: &ActionManifest, verdict: Verdict) -> Proposal {
     let protected = manifest.protected.as_deref();
     Proposal {
         tenant: manifest.tenant_id.clone(),
         action_type: manifest.action_type,
-        verdict: proposed.verdict,
+        verdict,
         vendor: manifest.vendor,
         tier0: protected == Some("tier0"),
         protected: protected.is_some(),

@@ -1,13 +1,12 @@
 //! The caller's side: three steps, of which the middle one is the writer's.
 
 use std::sync::Arc;
-use std::sync::mpsc::{SyncSender, sync_channel};
 
 use super::Runs;
 use crate::checkpointer::Message;
 use crate::journal::{Erased, JournalError};
 use crate::local::{LocalJournal, check_name};
-use crate::queue::{Job, Rejected};
+use crate::queue::Job;
 use crate::shared::lock;
 
 impl LocalJournal {
@@ -61,26 +60,6 @@ impl LocalJournal {
     /// Has the writer go on in a new segment. This thread asks for it, and not the checkpointer,
     /// because the writer may have to wait for the checkpointer to make a spare.
     fn leave_segment(&self) -> Result<(), JournalError> {
-        let (reply, left) = sync_channel(1);
-        let job = Job::LeaveSegment { reply };
-        if let Err((_, rejected)) = self.shared.queue.push(job, &self.shared.options) {
-            return Err(match rejected {
-                Rejected::Ended(end) => end.journal_error(),
-                Rejected::Full => JournalError::Io("the queue is full".into()),
-            });
-        }
-        left.recv().unwrap_or_else(|_gone| Err(self.failure()))
-    }
-
-    fn ask<T>(
-        &self,
-        message: impl FnOnce(SyncSender<Result<T, JournalError>>) -> Message,
-    ) -> Result<T, JournalError> {
-        self.ended()?;
-        let (reply, answer) = sync_channel(1);
-        if self.checkpointer.send(message(reply)).is_err() {
-            return Err(self.failure());
-        }
-        answer.recv().unwrap_or_else(|_gone| Err(self.failure()))
+        self.order(|reply| Job::LeaveSegment { reply })
     }
 }

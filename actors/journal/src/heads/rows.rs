@@ -25,20 +25,20 @@ pub(crate) struct Hold {
     pub(crate) alias: u64,
 }
 
-/// What stands between a held chain's name and its alias in its successor's name.
-const SUCCESSOR: &str = "+held-";
+/// What stands between a held chain's name and a number in the name of the chain that stands in for it.
+pub const STANDS_IN: &str = "+held-";
 
 impl Hold {
     /// The name of the chain that takes entries while `chain` is held.
     pub(crate) fn successor(&self, chain: &str) -> String {
-        format!("{chain}{SUCCESSOR}{}", self.alias)
+        format!("{chain}{STANDS_IN}{}", self.alias)
     }
 }
 
 /// Whether a name is that of a held chain's successor. Such a chain is new by its alias, so it may
 /// begin although chains that were never seen may not. No alias is 0.
 pub(crate) fn is_successor(chain: &str) -> bool {
-    let alias = chain.rsplit_once(SUCCESSOR).map(|(_, alias)| alias);
+    let alias = chain.rsplit_once(STANDS_IN).map(|(_, alias)| alias);
     alias
         .and_then(|alias| alias.parse().ok())
         .is_some_and(|alias: u64| alias > 0)

@@ -1,7 +1,6 @@
 //! Orders to repair held chains, on their way to the checkpointer and to the writer.
 
 use std::sync::Arc;
-use std::sync::mpsc::sync_channel;
 
 use super::{LocalJournal, check_name};
 use crate::checkpointer::Message;
@@ -18,21 +17,12 @@ impl LocalJournal {
         release: bool,
     ) -> Result<Repaired, JournalError> {
         check_name(chain)?;
-        self.ended()?;
-        let (reply, mended) = sync_channel(1);
         let order = Order {
             chain: Arc::from(chain),
             tail,
             release,
         };
-        if self
-            .checkpointer
-            .send(Message::Repair { order, reply })
-            .is_err()
-        {
-            return Err(self.failure());
-        }
-        let mended = mended.recv().unwrap_or_else(|_gone| Err(self.failure()));
+        let mended = self.ask(|reply| Message::Repair { order, reply });
         // The store may have been cut.
         self.evidence.forget(chain);
         mended
@@ -40,8 +30,6 @@ impl LocalJournal {
 
     /// Has the writer take entries again for what is held no more.
     pub(super) fn release(&self, what: Release) -> Result<(), JournalError> {
-        let (reply, released) = sync_channel(1);
-        self.enqueue(Job::Release { what, reply })?;
-        released.recv().unwrap_or_else(|_gone| Err(self.failure()))
+        self.order(|reply| Job::Release { what, reply })
     }
 }

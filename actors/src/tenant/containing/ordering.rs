@@ -18,10 +18,13 @@ use vyrox_domain::{
     time::Timestamp,
     triage::Verdict,
 };
-use vyrox_policy::{Act as Asked, Channel, Context, Principal, Proposal, Question, Ruling};
+use vyrox_policy::{Act as Asked, Channel, Context, Principal, Question, Ruling};
 use vyrox_supervision::SupervisedContext;
 
-use super::{super::Machine, gate::Ordered};
+use super::{
+    super::{Machine, deciding::proposal},
+    gate::Ordered,
+};
 use crate::{
     failpoint::{Step, reach},
     messages::{ExecuteAction, ExecuteAnswer, External, ExternalTarget},
@@ -214,25 +217,6 @@ impl Machine {
             },
         };
         world.policies.load().decide(&question)
-    }
-}
-
-/// A manifest, as far as policies can see it.
-pub(super) fn proposal(manifest: &ActionManifest, verdict: Verdict) -> Proposal {
-    let protected = manifest.protected.as_deref();
-    Proposal {
-        tenant: manifest.tenant_id.clone(),
-        action_type: manifest.action_type,
-        verdict,
-        vendor: manifest.vendor,
-        tier0: protected == Some("tier0"),
-        protected: protected.is_some(),
-        dry_run: manifest.dry_run,
-        release: manifest.release.is_some(),
-        proposer: manifest
-            .proposed_by
-            .strip_prefix("person:")
-            .and_then(|id| id.parse().ok()),
     }
 }
 

@@ -19,9 +19,13 @@ use vyrox_policy::{Act as Asked, Channel, Context, Question, Ruling};
 use vyrox_supervision::SupervisedContext;
 
 use super::{
-    super::{Machine, deciding::channel, tell_failure},
+    super::{
+        Machine,
+        deciding::{channel, proposal},
+        tell_failure,
+    },
     gate::Ordered,
-    ordering::{ORDER_MS, proposal},
+    ordering::ORDER_MS,
 };
 use crate::{
     failpoint::{Step, reach},
