@@ -5,6 +5,7 @@
 //! NAME/journal/heads.redb       a fresh one, of exactly these chains
 //! NAME/journal/tenants/*.jsonl  the chains, each up to its record
 //! NAME/journal/evidence/*.ev    their evidence, sealed, up to the same record
+//! NAME/journal/held/*           what else there is of held chains
 //! NAME/vault.redb               sealed rows
 //! ```
 //!
@@ -19,6 +20,7 @@
 //! It grows under the name `NAME.part` and gets its own when every byte is synced. Keys are never in
 //! it: whoever steals a backup has sealed bytes and the chains.
 
+mod aside;
 mod chains;
 mod copying;
 mod manifest;
@@ -34,7 +36,7 @@ use std::path::{Path, PathBuf};
 pub use self::manifest::{ChainCopy, FileCopy, MANIFEST, Manifest};
 pub use self::restore::{RestoreError, Restored, restore};
 
-use self::chains::JournalCopy;
+pub(crate) use self::chains::{JournalCopy, copy_journal};
 use self::copying::{Copying, FailedCopy, Watched};
 use crate::disk::{Disk as _, RealDisk, parent_of, writable};
 use crate::journal::JournalError;
@@ -152,7 +154,7 @@ pub fn back_up(
         left_out,
         held,
         files: of_journal,
-    } = sources.journal.back_up(&journal, report)?;
+    } = copy_journal(sources.journal, &journal, report)?;
     for (name, file) in of_journal {
         files.insert(format!("journal/{name}"), file);
     }

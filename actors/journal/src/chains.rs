@@ -66,6 +66,14 @@ impl Chains {
         }
     }
 
+    /// Lets a chain take nothing more.
+    pub(crate) fn hold(&mut self, name: &Arc<str>) {
+        let place = self.place(name);
+        if let Some(chain) = self.ends.get_mut(place) {
+            chain.held = true;
+        }
+    }
+
     /// Lets a repaired chain go on behind its restored end.
     pub(crate) fn release(&mut self, name: &Arc<str>, end: Option<Head>) {
         let place = self.place(name);

@@ -4,14 +4,14 @@
 use std::collections::HashSet;
 use std::io;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender};
 
+use crate::aside;
 use crate::directory::{Kind, Name};
 use crate::disk::lacks_descriptors;
 use crate::erasure::{Overwritten, Runs};
 use crate::heads::Record;
-use crate::journal::{JournalError, Repaired};
+use crate::journal::{Erased, JournalError, Repaired};
 use crate::pending::settle;
 use crate::planted::{Bug, planted};
 use crate::repair::{Failure, Order, repair};
@@ -49,8 +49,10 @@ pub(crate) enum Message {
     },
     /// Recycle and zero whatever of the log is no longer needed.
     PurgeLog {
-        reply: SyncSender<Result<Vec<String>, JournalError>>,
+        reply: SyncSender<Result<Erased, JournalError>>,
     },
+    /// Nothing is added to this chain any more: what waits of it is set aside.
+    Held(Arc<str>),
     /// Complete every chain's files, the log has grown by a segment.
     Checkpoint,
     /// Fill the shelf of spares.
@@ -133,13 +135,16 @@ impl Checkpointer {
             Message::PurgeLog { reply } => give(&reply, self.purge_log()).map(|()| Step::Done),
             Message::Spares => self.fill_shelf().map(|()| Step::Done),
             Message::Close { reply } => self.close(&reply).map(|()| Step::Closed),
+            Message::Held(chain) => self.leave(&chain).map(|()| Step::Grown),
             Message::Checkpoint => Ok(Step::Grown),
         }
     }
 
     /// Completes every chain's files, retires what they make needless and fills the shelf.
     pub(crate) fn tidy(&self) -> Result<(), Fatal> {
+        self.measure();
         self.checkpoint()?;
+        self.quarantine()?;
         self.recycle()?;
         self.fill_shelf()
     }
@@ -216,23 +221,27 @@ impl Checkpointer {
         let mut done: Vec<Copied> = Vec::new();
         let mut failure = None;
         for chain in chains {
+            if self.shared.quarantine.is_leaving(chain) {
+                failure = Some(format!("chain {chain} is being held"));
+                continue;
+            }
             let frames = lock(&self.shared.pending).take(chain);
             if frames.is_empty() {
                 continue;
             }
             match self.copy_chain(chain, &frames) {
-                Ok(Some(record)) => done.push(Copied {
-                    chain: Arc::clone(chain),
-                    frames,
-                    record,
-                }),
+                Ok(Some(record)) => {
+                    self.shared.quarantine.written(chain);
+                    done.push(Copied {
+                        chain: Arc::clone(chain),
+                        frames,
+                        record,
+                    });
+                }
                 Ok(None) => {}
                 Err(error) => {
                     tracing::error!(%chain, %error, "a chain's file could not be completed");
-                    self.shared
-                        .counters
-                        .checkpoint_failures
-                        .fetch_add(1, Ordering::Relaxed);
+                    self.shared.quarantine.unwritable(chain, &error);
                     failure = Some(format!("chain {chain}: {error}"));
                     lock(&self.shared.pending).give_back(chain, frames);
                 }
@@ -276,7 +285,7 @@ impl Checkpointer {
             if !oldest.is_copied() && !planted(Bug::RecycleEarly) {
                 return Ok(());
             }
-            if let Err(error) = self.save_stranded(oldest.id, &lock(&oldest.stranded)) {
+            if let Err(error) = aside::save(directory, &oldest) {
                 tracing::error!(%error, segment = oldest.id, "held entries could not be set aside");
                 return Ok(());
             }
@@ -287,19 +296,6 @@ impl Checkpointer {
                 .map_err(|error| Fatal(format!("retiring segment {}: {error}", oldest.id)))?;
             lock(&self.shared.segments).pop_front();
         }
-    }
-
-    fn save_stranded(&self, segment: u64, frames: &[FrameRef]) -> io::Result<()> {
-        if frames.is_empty() {
-            return Ok(());
-        }
-        let (mut all, mut bytes) = (Vec::new(), Vec::new());
-        for frame in frames {
-            frame.read(&mut bytes)?;
-            all.extend_from_slice(&bytes);
-        }
-        let directory = &self.shared.directory;
-        directory.write_side_file(&directory.stranded_path(segment), &all)
     }
 
     /// Makes spares until there are enough, from retired files first.
@@ -334,7 +330,8 @@ impl Checkpointer {
             return Ok(Some(name));
         }
         let live = lock(&self.shared.segments).len();
-        if failed.len() >= MAX_BAD_FILES || live >= self.shared.options.max_segments {
+        let bad = failed.len() >= MAX_BAD_FILES || self.shared.disk_is_scarce();
+        if bad || live >= self.shared.options.max_segments {
             return Ok(None);
         }
         let id = self.shared.heads.take_id(0).map_err(Fatal)?;

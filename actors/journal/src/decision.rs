@@ -1,13 +1,13 @@
 //! What the writer decides about each thing that was queued, and how it is answered.
 
-use std::sync::Mutex;
 use std::sync::mpsc::SyncSender;
+use std::sync::{Arc, Mutex};
 
 use crate::bytes::wide;
 use crate::chains::{Chain, Chains};
 use crate::entry::Template;
 use crate::heads::Holds;
-use crate::journal::{AppendError, Done, JournalError, Opened, Receipt};
+use crate::journal::{AppendError, Class, Done, JournalError, Opened, Receipt};
 use crate::queue::{Job, Release, Request};
 use crate::shared::{answer, lock};
 
@@ -36,17 +36,38 @@ pub(crate) enum Decision {
     Left(SyncSender<Result<(), JournalError>>),
     Barrier(Done),
     Refused(Done, AppendError),
+    /// The chain takes nothing from here on.
+    Held(Arc<str>),
     Released(SyncSender<Result<(), JournalError>>),
+}
+
+/// For which appends there is room.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Room {
+    All,
+    /// What is kept for containment is left.
+    Containment,
+    None,
+}
+
+impl Room {
+    fn is_for(self, class: Class) -> bool {
+        match self {
+            Self::All => true,
+            Self::Containment => class == Class::Containment,
+            Self::None => false,
+        }
+    }
 }
 
 /// Decides about jobs in the order of the queue. Seqs are given here; hashes when the batch is laid.
 ///
-/// Without room nothing is chained.
+/// What there is no room for is not chained.
 pub(crate) fn decide(
     jobs: Vec<Job>,
     chains: &mut Chains,
     holds: &Mutex<Holds>,
-    room: bool,
+    room: Room,
 ) -> Vec<Decision> {
     let decide = |job| match job {
         Job::Open { chain, reply } => {
@@ -66,9 +87,15 @@ pub(crate) fn decide(
             }
             Decision::Released(reply)
         }
+        Job::Hold { chain } => {
+            chains.hold(&chain);
+            Decision::Held(chain)
+        }
         Job::LeaveSegment { reply } => Decision::Left(reply),
         Job::Append(request) if request.entries.is_empty() => Decision::Barrier(request.done),
-        Job::Append(request) if !room => Decision::Refused(request.done, AppendError::Full),
+        Job::Append(request) if !room.is_for(request.class) => {
+            Decision::Refused(request.done, AppendError::Full)
+        }
         Job::Append(request) => {
             let place = chains.place(&request.chain);
             match chains.get_mut(place) {
@@ -116,6 +143,7 @@ pub(crate) fn finish(decisions: Vec<Decision>, receipts: Vec<Receipt>) {
             Decision::Released(reply) | Decision::Left(reply) => drop(reply.send(Ok(()))),
             Decision::Barrier(done) => answer(done, Ok(Vec::new())),
             Decision::Refused(done, error) => answer(done, Err(error)),
+            Decision::Held(_) => {}
         }
     }
 }
@@ -127,6 +155,7 @@ pub(crate) fn fail(decisions: Vec<Decision>, reason: &str) {
             Decision::Chained(Chained { done, .. })
             | Decision::Barrier(done)
             | Decision::Refused(done, _) => answer(done, Err(AppendError::Io(reason.to_owned()))),
+            Decision::Held(_) => {}
             Decision::Opened(opening) => {
                 drop(opening.reply.send(Err(JournalError::Io(reason.to_owned()))));
             }

@@ -136,6 +136,25 @@ impl Directory {
             .join(format!("{chain}-{alias}{suffix}"))
     }
 
+    /// The segments of which something was set aside, sorted.
+    pub(crate) fn set_aside_segments(&self) -> io::Result<Vec<u64>> {
+        let id = |name: &String| {
+            let id = name.strip_prefix("seg-")?.strip_suffix(".frames")?;
+            id.parse().ok()
+        };
+        let mut ids: Vec<u64> = self.set_aside_files()?.iter().filter_map(id).collect();
+        ids.sort_unstable();
+        Ok(ids)
+    }
+
+    /// The names of all files in `held`.
+    pub(crate) fn set_aside_files(&self) -> io::Result<Vec<String>> {
+        match self.disk.list(&self.root.join("held")) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
+            listed => listed,
+        }
+    }
+
     /// All log files, sorted.
     pub(crate) fn list(&self) -> io::Result<Vec<Name>> {
         let listed = self.disk.list(&self.root)?;
@@ -144,19 +163,17 @@ impl Directory {
         Ok(names)
     }
 
-    /// The files that are kept for whoever investigates a damage or repairs a held chain, by their
-    /// paths under the data directory, sorted.
+    /// The files that are kept for whoever investigates a damage, and which the journal never reads, by
+    /// their paths under the data directory, sorted.
     pub(crate) fn kept_aside(&self) -> io::Result<Vec<String>> {
         let listed = self.list()?;
         let damaged = listed.into_iter().filter(|name| name.kind == Kind::Damaged);
         let mut names: Vec<String> = damaged
             .map(|name| format!("{}{}", name.kind.prefix(), name.id))
             .collect();
-        match self.disk.list(&self.root.join("held")) {
-            Ok(held) => names.extend(held.iter().map(|name| format!("held/{name}"))),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-            Err(error) => return Err(error),
-        }
+        let held = self.set_aside_files()?;
+        let unread = held.iter().filter(|name| !name.ends_with(".frames"));
+        names.extend(unread.map(|name| format!("held/{name}")));
         names.sort_unstable();
         Ok(names)
     }

@@ -45,6 +45,12 @@ pub(crate) trait Disk: Send + Sync {
     /// that is there and open to others is closed to them.
     fn make_directory(&self, path: &Path) -> io::Result<()>;
 
+    /// The bytes of the disk below a folder that are free, and all of them; a disk that cannot say
+    /// has room for ever.
+    fn free(&self, _folder: &Path) -> io::Result<(u64, u64)> {
+        Ok((u64::MAX, u64::MAX))
+    }
+
     /// Makes the names in a folder durable.
     fn sync_directory(&self, path: &Path) -> io::Result<()> {
         self.open(path, Open::Names)?.sync_all()

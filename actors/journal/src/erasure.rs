@@ -6,11 +6,14 @@
 //! leaves the runs, and the next start does all of it again from the store on.
 
 use std::collections::BTreeMap;
+use std::io;
 use std::sync::{Arc, Mutex};
 
+use crate::aside;
+use crate::directory::Directory;
 use crate::shared::lock;
 
-mod calls;
+pub(crate) mod calls;
 mod work;
 
 /// Sets of seqs, as runs that neither overlap nor touch.
@@ -120,6 +123,13 @@ impl Erasures {
             waiting.remove(chain);
         }
     }
+}
+
+/// Overwrites what was set aside of entries that are being erased. Answers the files that may hold copies of
+/// erased evidence for all that.
+fn copies(directory: &Directory, erasures: &Erasures) -> io::Result<Vec<String>> {
+    let unclear = aside::erase(directory, erasures)?;
+    Ok([directory.kept_aside()?, unclear].concat())
 }
 
 /// What the checkpointer did of an erasure.

@@ -9,18 +9,19 @@
 //! their CRC. The header's CRC is that of a header without a mark, so marking it leaves it proven
 //! at every moment, and nothing in the store ever moves.
 
-use std::collections::HashMap;
 use std::io::{self, BufReader, Read};
-use std::sync::Mutex;
 
 use crate::bytes::{array_at, index, narrow, u32_at, u64_at, wide};
 use crate::directory::Directory;
 use crate::disk::{Open, Reader};
 use crate::draft::MAX_ATTACHMENTS;
 use crate::frame::{Frame, Stored};
-use crate::shared::lock;
 
+mod bookmarks;
 pub(crate) mod erase;
+
+use self::bookmarks::Bookmark;
+pub(crate) use self::bookmarks::Bookmarks;
 
 const MAGIC: &[u8; 4] = b"VXE1";
 const HEADER: usize = 36;
@@ -50,6 +51,17 @@ pub(crate) fn push(frame: &Frame<'_>, out: &mut Vec<u8>) {
     out.extend_from_slice(&crc32fast::hash(frame.attached).to_le_bytes());
 }
 
+/// Appends what is left of an entry whose attachments were erased.
+pub(crate) fn push_erased(frame: &Frame<'_>, out: &mut Vec<u8>) {
+    let start = out.len();
+    push(frame, out);
+    if let Some(mark) = out.get_mut(start + MARK_AT..start + MARK_AT + ERASED.len()) {
+        mark.copy_from_slice(&ERASED);
+    }
+    let body = out.get_mut(start + HEADER..).unwrap_or_default();
+    body.fill(0);
+}
+
 /// What looking for an entry's attachments found.
 pub(crate) enum Found {
     /// The attachments; none for an entry that came without.
@@ -70,50 +82,14 @@ impl Found {
     }
 }
 
-/// Where the last entry that was looked for stands in each chain's store. Whoever works off a chain
-/// asks for one entry after the other, and so finds the next one where the last one ended.
-#[derive(Default)]
-pub(crate) struct Bookmarks(Mutex<HashMap<String, Bookmark>>);
-
-#[derive(Clone, Copy, Default)]
-struct Bookmark {
-    seq: u64,
-    at: u64,
-}
-
-impl Bookmarks {
-    /// Forgets a chain's place: its store was cut.
-    pub(crate) fn forget(&self, chain: &str) {
-        lock(&self.0).remove(chain);
-    }
-
-    /// Finds the attachments of entry `seq` in the first `len` bytes of the chain's store. It walks
-    /// the headers from the bookmark, or from the start for an entry before it.
-    pub(crate) fn find(
-        &self,
-        directory: &Directory,
-        chain: &str,
-        len: u64,
-        seq: u64,
-    ) -> io::Result<Found> {
-        let bookmark = lock(&self.0).get(chain).copied().unwrap_or_default();
-        let mut here = if bookmark.seq <= seq && bookmark.at <= len {
-            bookmark
-        } else {
-            Bookmark::default()
-        };
-        let path = directory.evidence_path(chain);
-        let store = Reader::new(directory.disk().open(&path, Open::Read)?, here.at);
-        let found = find(store, len, seq, &mut here)?;
-        if !matches!(found, Found::Damaged) {
-            lock(&self.0).insert(chain.to_owned(), here);
-        }
-        Ok(found)
-    }
-}
-
-/// `here` is where the walk begins and `store` is read from, and in the end the last header at or before `seq`.
-fn find(store: Reader, len: u64, seq: u64, here: &mut Bookmark) -> io::Result<Found> {
+/// Finds the attachments of entry `seq`, walking the headers from `here`, which `store` is read from. Tells of
+/// each header at or before `seq`.
+fn find(
+    store: Reader,
+    len: u64,
+    (seq, here): (u64, Bookmark),
+    mut passed: impl FnMut(Bookmark),
+) -> io::Result<Found> {
     let mut at = here.at;
     let mut store = BufReader::new(store);
     let mut bytes = [0; HEADER];
@@ -129,10 +105,10 @@ fn find(store: Reader, len: u64, seq: u64, here: &mut Bookmark) -> io::Result<Fo
         if header.seq > seq {
             break;
         }
-        *here = Bookmark {
+        passed(Bookmark {
             seq: header.seq,
             at,
-        };
+        });
         let body = header.body_len() + CRC;
         if header.seq == seq {
             return header.read_body(&mut store, len - at);

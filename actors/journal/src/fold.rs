@@ -104,12 +104,6 @@ impl Fold {
         chain.known_to = chain.known_to.max(Some(seq));
     }
 
-    /// The highest seq of each chain that a record, a frame or a manifest speaks of.
-    pub(crate) fn known_to(&self) -> BTreeMap<Arc<str>, u64> {
-        let known = |(name, chain): (&Arc<str>, &Chain)| Some((Arc::clone(name), chain.known_to?));
-        self.chains.iter().filter_map(known).collect()
-    }
-
     fn add_frame(&mut self, scanned: &ScannedFrame<'_>) -> Verdict {
         let place = scanned.place;
         let name = self.name(scanned.frame.header.chain);
@@ -156,12 +150,19 @@ impl Fold {
             let next = chain.next();
             if let Some(hold) = holds.chains.get_mut(name) {
                 hold.next = hold.next.min(next);
+                hold.known_to = hold.known_to.max(chain.known_to);
                 // Its successor may have been lost whole, and must not begin a second time.
                 if hold_all && !self.chains.contains_key(&*hold.successor(name)) {
                     hold.alias = alias;
                 }
             } else if chain.broken || hold_all {
-                holds.chains.insert(Arc::clone(name), Hold { next, alias });
+                let known_to = chain.known_to;
+                let hold = Hold {
+                    next,
+                    alias,
+                    known_to,
+                };
+                holds.chains.insert(Arc::clone(name), hold);
             }
         }
         holds

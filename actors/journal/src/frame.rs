@@ -12,7 +12,8 @@ use crate::bytes::{index, narrow, u16_at, u32_at, u64_at};
 use crate::draft::MAX_ATTACHMENTS;
 
 const FIXED: usize = 40;
-const CRC: usize = 4;
+/// Length of the checksum behind a frame, and behind its header.
+pub(crate) const CRC: usize = 4;
 
 /// A CRC that begins with a segment's salt, so that bytes of another segment never pass.
 #[derive(Clone)]
@@ -219,11 +220,17 @@ pub(crate) struct Frame<'a> {
 impl<'a> Frame<'a> {
     /// Reads the frame at the start of `bytes`; `None` if it does not prove itself.
     pub(crate) fn read(bytes: &'a [u8], seed: &Seed) -> Option<Self> {
+        let frame = Self::by_header(bytes, seed)?;
+        let end = frame.header.frame_len().checked_sub(CRC)?;
+        (seed.crc(bytes.get(..end)?) == u32_at(bytes, end)?).then_some(frame)
+    }
+
+    /// Reads a frame of which the header alone proves itself. Its line has yet to be held against its
+    /// hash, and its attachments may be anything.
+    pub(crate) fn by_header(bytes: &'a [u8], seed: &Seed) -> Option<Self> {
         let header = FrameHeader::read(bytes, seed)?;
         let end = header.frame_len().checked_sub(CRC)?;
-        if seed.crc(bytes.get(..end)?) != u32_at(bytes, end)? {
-            return None;
-        }
+        bytes.get(end..header.frame_len())?;
         let line_end = header.encoded_len() + header.line_len;
         let line = bytes.get(header.encoded_len()..line_end)?;
         Some(Self {

@@ -4,24 +4,30 @@
 //! ids and the active segment, the checkpointer records and the lowest segment.
 
 use std::collections::BTreeMap;
-use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::Arc;
 
 use redb::{
-    Builder, Database, Durability, ReadableDatabase as _, ReadableTable as _, TableDefinition,
-    TableError, WriteTransaction,
+    Builder, Database, Durability, ReadableDatabase as _, ReadableTable as _, StorageError,
+    TableDefinition, WriteTransaction,
 };
 
-use crate::bytes::{index, wide};
+use self::holds::{HOLDS, KNOWN_DAMAGE};
 use crate::directory::Directory;
-use crate::disk::{Disk, Open, RealDisk, lacks_room};
+use crate::disk::{Disk, Open};
 use crate::journal::Head;
 use crate::options::StartError;
+use crate::vault::database::panic_message;
 
+mod copy;
 mod erasures;
+mod file;
+mod holds;
 mod rows;
 
+pub(crate) use self::copy::{Numbers, read_copy, write_copy};
+pub(crate) use self::file::rewrite;
 pub use self::rows::STANDS_IN;
 pub(crate) use self::rows::{Hold, Holds, Meta, Record, is_successor};
 
@@ -30,10 +36,6 @@ type RecordRow<'a> = (u64, &'a [u8; 32], u64, u64);
 const META: TableDefinition<'static, &'static str, u64> = TableDefinition::new("meta");
 const RECORDS: TableDefinition<'static, &'static str, RecordRow<'static>> =
     TableDefinition::new("records");
-const HOLDS: TableDefinition<'static, &'static str, (u64, u64)> = TableDefinition::new("holds");
-const KNOWN_DAMAGE: TableDefinition<'static, (u64, u64), ()> = TableDefinition::new("known_damage");
-/// Made at the first repair.
-const REPAIRS: TableDefinition<'static, &'static str, u64> = TableDefinition::new("repairs");
 
 const CACHE_BYTES: usize = 8 << 20;
 const FORMAT: u64 = 1;
@@ -63,7 +65,12 @@ impl Heads {
         rewrite(disk, &path).map_err(StartError::io("rewrite", &path))?;
         let mut builder = Builder::new();
         builder.set_cache_size(CACHE_BYTES);
-        let database = disk.database(&path, &builder, false);
+        // A damaged file can make redb panic where it trusts its own bytes.
+        let opened = catch_unwind(AssertUnwindSafe(|| disk.database(&path, &builder, false)));
+        let database = opened.unwrap_or_else(|panic| {
+            let why = format!("damaged: {}", panic_message(panic.as_ref()));
+            Err(StorageError::Corrupted(why).into())
+        });
         let heads = Self {
             database: database.map_err(|error| failed(&error))?,
         };
@@ -123,6 +130,7 @@ impl Heads {
             low: self.meta_value("low")?,
             active: self.meta_value("active")?,
             copied: self.meta_value("copied")?,
+            first_batch: self.meta_value("first_batch")?.max(1),
             unknown_chains_held: self.meta_value("unknown_chains_held")? != 0,
         })
     }
@@ -208,96 +216,6 @@ impl Heads {
         })
     }
 
-    /// The holds and the damage that led to them.
-    pub(crate) fn holds(&self) -> Result<Holds, String> {
-        let unknown_chains_held = self.meta()?.unknown_chains_held;
-        let read = || -> Result<_, redb::Error> {
-            let transaction = self.database.begin_read()?;
-            let mut holds = Holds {
-                unknown_chains_held,
-                ..Holds::default()
-            };
-            for row in transaction.open_table(HOLDS)?.iter()? {
-                let (chain, hold) = row?;
-                let (next, alias) = hold.value();
-                holds
-                    .chains
-                    .insert(Arc::from(chain.value()), Hold { next, alias });
-            }
-            for row in transaction.open_table(KNOWN_DAMAGE)?.iter()? {
-                holds.known_damage.insert(row?.0.value());
-            }
-            match transaction.open_table(REPAIRS) {
-                Ok(repairs) => {
-                    for row in repairs.iter()? {
-                        let (chain, batch) = row?;
-                        holds
-                            .repaired
-                            .insert(Arc::from(chain.value()), batch.value());
-                    }
-                }
-                Err(TableError::TableDoesNotExist(_)) => {}
-                Err(error) => return Err(error.into()),
-            }
-            Ok(holds)
-        };
-        read().map_err(|error| error.to_string())
-    }
-
-    /// Commits holds. They only ever grow here: it takes a repair to remove one.
-    pub(crate) fn set_holds(&self, holds: &Holds) -> Result<(), String> {
-        self.commit(|transaction| {
-            let mut chains = transaction.open_table(HOLDS)?;
-            for (chain, hold) in &holds.chains {
-                chains.insert(&**chain, (hold.next, hold.alias))?;
-            }
-            let mut known = transaction.open_table(KNOWN_DAMAGE)?;
-            for damage in &holds.known_damage {
-                known.insert(*damage, ())?;
-            }
-            let flag = u64::from(holds.unknown_chains_held);
-            transaction
-                .open_table(META)?
-                .insert("unknown_chains_held", flag)?;
-            Ok(())
-        })
-    }
-
-    /// Commits how far a held chain's files are complete; with `counts_from` the hold ends with it,
-    /// and what earlier batches of the log have of the chain counts no more.
-    pub(crate) fn mend(
-        &self,
-        chain: &str,
-        record: Option<&Record>,
-        counts_from: Option<u64>,
-    ) -> Result<(), String> {
-        self.commit(|transaction| {
-            let mut records = transaction.open_table(RECORDS)?;
-            match record {
-                Some(record) => {
-                    let (head, offset) = (&record.head, record.offset);
-                    let row = (head.seq, &head.hash, offset, record.evidence_offset);
-                    records.insert(chain, row)?;
-                }
-                None => drop(records.remove(chain)?),
-            }
-            if let Some(batch) = counts_from {
-                transaction.open_table(HOLDS)?.remove(chain)?;
-                transaction.open_table(REPAIRS)?.insert(chain, batch)?;
-            }
-            Ok(())
-        })
-    }
-
-    /// Lets chains begin that were never seen.
-    pub(crate) fn release_unknown(&self) -> Result<(), String> {
-        self.commit(|transaction| {
-            let mut meta = transaction.open_table(META)?;
-            meta.insert("unknown_chains_held", 0)?;
-            Ok(())
-        })
-    }
-
     fn meta_value(&self, key: &str) -> Result<u64, String> {
         let read = || -> Result<_, redb::Error> {
             let table = self.database.begin_read()?.open_table(META)?;
@@ -319,65 +237,6 @@ impl Heads {
         };
         write().map_err(|error| error.to_string())
     }
-}
-
-/// Writes a new database that holds nothing but records and holds, for copies of the chains' files
-/// that have no log: the journal that opens there begins one, with numbers from `next_id` on.
-pub(crate) fn write_copy(
-    path: &Path,
-    next_id: u64,
-    records: &[(Arc<str>, Record)],
-    holds: &Holds,
-) -> Result<(), String> {
-    let heads = Heads::create_at(&RealDisk, path).map_err(|error| error.to_string())?;
-    heads.set_records(records)?;
-    heads.set_holds(holds)?;
-    heads.commit(|transaction| {
-        transaction.open_table(META)?.insert("next_id", next_id)?;
-        Ok(())
-    })
-}
-
-/// The records in such a database, and the names of the chains that it holds.
-pub(crate) fn read_copy(path: &Path) -> Result<(BTreeMap<Arc<str>, Record>, Holds), String> {
-    let database = Builder::new().set_cache_size(CACHE_BYTES).open(path);
-    let heads = Heads {
-        database: database.map_err(|error| error.to_string())?,
-    };
-    if heads.meta_value("format")? != FORMAT {
-        return Err("another format".to_owned());
-    }
-    Ok((heads.records()?, heads.holds()?))
-}
-
-/// Writes the whole file over itself, byte for byte, and syncs it, before anything is read from it.
-///
-/// A sync that failed in an earlier process may have left bytes in the page cache that the disk does
-/// not have and that no later sync would write. And every hole in the file gets its room now, so
-/// that commits on a disk that has become full do not ask for any. Where there is no room already,
-/// that is left for another start.
-fn rewrite(disk: &dyn Disk, path: &Path) -> io::Result<()> {
-    let (from, to) = (disk.open(path, Open::Read)?, disk.open(path, Open::Write)?);
-    let len = from.len()?;
-    let mut chunk = vec![0; 1 << 16];
-    let (mut offset, mut warned) = (0, false);
-    while offset < len {
-        let part = index(len - offset).min(chunk.len());
-        let bytes = chunk.get_mut(..part).unwrap_or_default();
-        from.read_exact_at(bytes, offset)?;
-        match to.write_at(bytes, offset) {
-            Ok(()) => {}
-            Err(error) if lacks_room(&error) => {
-                // What stands behind it needs no room, or is as little to blame.
-                if !std::mem::replace(&mut warned, true) {
-                    tracing::warn!(%error, "no room could be kept for heads.redb");
-                }
-            }
-            Err(error) => return Err(error),
-        }
-        offset += wide(part);
-    }
-    to.sync_data()
 }
 
 fn failed(error: &redb::DatabaseError) -> StartError {

@@ -27,6 +27,12 @@ pub trait Journal: Send + Sync + 'static {
     /// was queued before it is durable or refused, whatever epoch and `expected_last` it carries.
     fn append(&self, append: Append, done: Done);
 
+    /// Whether an append of this class would find room now, at memory speed: for callers who want to
+    /// know before they decide anything. Room may be gone, or be there again, a moment later.
+    fn has_room(&self, _class: Class) -> bool {
+        true
+    }
+
     /// The last durable entry of a chain, at memory speed.
     fn head(&self, chain: &str) -> Option<Head>;
 
@@ -46,7 +52,7 @@ pub trait Journal: Send + Sync + 'static {
 
     /// Erases the attachments that came with the entries of these runs (first and last seq, both
     /// included), for ever and wherever the journal has them; their lines stay, and so does every digest in them. It returns when the store and the
-    /// log hold nothing of them any more, and names what it cannot reach.
+    /// log hold nothing of them any more, or says that it is [not finished](Erased::unfinished), and names what it cannot reach.
     ///
     /// Once begun it is durable: after a failure the attachments can no longer be read, and the next
     /// erasure or the next start completes it. Runs may come in any order and overlap; entries that
@@ -91,6 +97,12 @@ pub trait Journal: Send + Sync + 'static {
         Vec::new()
     }
 
+    /// Why the chain's own files could not be written the last time; `None` where they could. Its entries
+    /// wait in the log.
+    fn unwritable(&self, _chain: &str) -> Option<String> {
+        None
+    }
+
     /// Counters and health, at memory speed.
     fn status(&self) -> Status;
 
@@ -111,9 +123,23 @@ pub type Done = Box<dyn FnOnce(Result<Vec<Receipt>, AppendError>) + Send>;
 /// A stream of a chain's lines; it ends at the first error.
 pub type Lines = Box<dyn Iterator<Item = Result<Line, JournalError>> + Send>;
 
+/// What an append is for. Room that runs short is kept for what is needed most.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Class {
+    /// Something new from outside. Whoever sent it will send it again, so it is refused first.
+    Intake,
+    /// What follows from entries that are there.
+    #[default]
+    Ordinary,
+    /// Intents and outcomes of orders: what happened to somebody's machines. The last room is theirs.
+    Containment,
+}
+
 /// Entries to put at the end of one chain, all or none of them.
 #[derive(Debug, Clone)]
 pub struct Append {
+    /// What they are for.
+    pub class: Class,
     /// The chain's name: 1 to 100 of `a-z A-Z 0-9 _ - + .`, not beginning with a dot.
     pub chain: Arc<str>,
     /// The epoch that [`Journal::open`] gave to this writer.
@@ -303,10 +329,14 @@ pub enum JournalError {
 pub struct Erased {
     /// The entries among those given whose attachments were there until now.
     pub entries: u64,
-    /// Files under the data directory that may still hold copies: sorted out of the log because
-    /// they are damaged, kept for a held chain, or not to be had now. The journal never reads
-    /// attachments from them again; whoever no longer needs them removes them.
+    /// Files under the data directory that may still hold copies: kept because of a damage, or for a
+    /// held chain and not to be read. The journal never reads attachments from them; whoever no
+    /// longer needs them removes them.
     pub copies: Vec<String>,
+    /// Files of the log that still hold copies, because there is no room to go on without them. The
+    /// erasure is not complete as long as there are any: the next one, or the next start, tries again.
+    /// They are never to be removed by hand.
+    pub unfinished: Vec<String>,
 }
 
 /// The journal's health and counters since it was opened.
@@ -326,6 +356,13 @@ pub struct Status {
     pub queue_depth: u64,
     /// Chains whose last checkpoint failed; each is tried again.
     pub checkpoint_failures: u64,
+    /// Chains that are held since then because their own files could not be written, with the first
+    /// seq that those lack, sorted.
+    pub quarantined: Vec<(String, u64)>,
+    /// Chains whose own files could not be written the last time, and why, sorted.
+    pub unwritable: Vec<(String, String)>,
+    /// Whether the disk has less free space than is kept free for what is needed most.
+    pub disk_scarce: bool,
     /// What the scrub read of the chains' own files, and what it found damaged.
     pub scrubbed: Scrubbed,
     /// What this start found in the log.

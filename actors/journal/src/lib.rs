@@ -38,10 +38,13 @@ mod checkpointer;
 mod erasure;
 mod evidence;
 mod pending;
+mod quarantine;
+mod room;
 mod schedule;
 mod spares;
 mod tenant_file;
 
+mod aside;
 mod fold;
 mod recovery;
 mod repair;
@@ -67,8 +70,8 @@ pub mod vault;
 pub use draft::{ActionFields, Draft, MAX_ATTACHMENTS};
 pub use heads::STANDS_IN;
 pub use journal::{
-    Append, AppendError, Done, Erased, Head, HoldInfo, Journal, JournalError, Line, Lines, Opened,
-    Receipt, RecoverySummary, Repaired, Status,
+    Append, AppendError, Class, Done, Erased, Head, HoldInfo, Journal, JournalError, Line, Lines,
+    Opened, Receipt, RecoverySummary, Repaired, Status,
 };
 pub use local::LocalJournal;
 pub use options::{Committed, CommittedBatch, OnCommit, Options, StartError};

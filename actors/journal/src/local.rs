@@ -2,11 +2,13 @@
 
 mod asking;
 mod copied;
-mod mending;
+pub(crate) mod mending;
 
-use std::collections::BTreeSet;
+pub(crate) use asking::Ask;
+
 use std::io;
 use std::path::Path;
+use std::sync::atomic::AtomicBool;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
 
@@ -22,11 +24,12 @@ use crate::evidence::Bookmarks;
 use crate::frame::FrameHeader;
 use crate::heads::Heads;
 use crate::journal::{
-    Append, AppendError, Done, Erased, Head, HoldInfo, Journal, JournalError, Lines, Opened,
+    Append, AppendError, Class, Done, Erased, Head, HoldInfo, Journal, JournalError, Lines, Opened,
     Repaired, Status,
 };
 use crate::options::{OnCommit, Options, StartError};
-use crate::queue::{End, Job, Queue, Rejected, Release, Request};
+use crate::quarantine::Quarantine;
+use crate::queue::{End, Job, Queue, Rejected, Request};
 use crate::recovery::{Recovered, recover};
 use crate::scrub::{Faults, Part};
 use crate::shared::{Counters, Shared, answer, lock};
@@ -91,7 +94,6 @@ impl LocalJournal {
             heads: ends,
             records,
             holds,
-            known_to,
             pending,
             segments,
             summary,
@@ -107,9 +109,10 @@ impl LocalJournal {
             records: Mutex::new(records),
             pending: Mutex::new(pending),
             holds: Mutex::new(holds),
-            known_to,
             segments: Mutex::new(segments),
             faults: Faults::default(),
+            quarantine: Quarantine::default(),
+            scarce: AtomicBool::new(false),
             counters: Counters::default(),
             poisoned: OnceLock::new(),
             recovered: summary,
@@ -129,6 +132,7 @@ impl LocalJournal {
             on_commit,
             checkpointer: checkpointer.clone(),
             builder: BatchBuilder::new(),
+            on_reserve: false,
         };
         let journal = Self {
             shared,
@@ -144,6 +148,7 @@ impl LocalJournal {
     fn prepare(&self, append: Append, done: Done) -> Result<Request, (Done, AppendError)> {
         match self.templates(&append.chain, append.drafts) {
             Ok((entries, footprint)) => Ok(Request {
+                class: append.class,
                 chain: append.chain,
                 epoch: append.epoch,
                 expected_last: append.expected_last,
@@ -178,13 +183,6 @@ impl LocalJournal {
         Ok((entries, bytes))
     }
 
-    pub(crate) fn ended(&self) -> Result<(), JournalError> {
-        self.shared
-            .queue
-            .end()
-            .map_or(Ok(()), |end| Err(end.journal_error()))
-    }
-
     fn stop(&self) -> Result<(), JournalError> {
         let Some(threads) = lock(&self.threads).take() else {
             return Ok(());
@@ -210,6 +208,11 @@ impl Journal for LocalJournal {
     }
 
     fn append(&self, append: Append, done: Done) {
+        // A barrier takes no room.
+        let intake = append.class == Class::Intake && !append.drafts.is_empty();
+        if intake && self.shared.disk_is_scarce() {
+            return answer(done, Err(AppendError::Full));
+        }
         let request = match self.prepare(append, done) {
             Ok(request) => request,
             Err((done, error)) => return answer(done, Err(error)),
@@ -228,11 +231,18 @@ impl Journal for LocalJournal {
             }
             (
                 Rejected::Full,
-                job @ (Job::Open { .. } | Job::Release { .. } | Job::LeaveSegment { .. }),
+                job @ (Job::Open { .. }
+                | Job::Hold { .. }
+                | Job::Release { .. }
+                | Job::LeaveSegment { .. }),
             ) => {
                 job.refuse(&End::Closed);
             }
         }
+    }
+
+    fn has_room(&self, class: Class) -> bool {
+        self.shared.has_room(class)
     }
 
     fn head(&self, chain: &str) -> Option<Head> {
@@ -265,17 +275,16 @@ impl Journal for LocalJournal {
     }
 
     fn chains(&self) -> Vec<String> {
-        let durable = self
-            .shared
-            .durable
-            .read()
-            .unwrap_or_else(PoisonError::into_inner);
-        let names: BTreeSet<String> = durable.keys().map(ToString::to_string).collect();
-        names.into_iter().collect()
+        let chains = self.shared.chains();
+        chains.iter().map(ToString::to_string).collect()
     }
 
     fn damaged(&self, chain: &str) -> Vec<(Part, u64)> {
         self.shared.faults.of(chain)
+    }
+
+    fn unwritable(&self, chain: &str) -> Option<String> {
+        self.shared.quarantine.why(chain)
     }
 
     fn status(&self) -> Status {
@@ -287,24 +296,20 @@ impl Journal for LocalJournal {
     }
 
     fn restore(&self, chain: &str, tail: Vec<Vec<u8>>) -> Result<Repaired, JournalError> {
-        self.mend(chain, tail, false)
+        let restored = mending::restore(self, chain, tail);
+        // The store may have been cut.
+        self.evidence.forget(chain);
+        restored
     }
 
     fn repair(&self, chain: &str, tail: Vec<Vec<u8>>) -> Result<Repaired, JournalError> {
-        let repaired = self.mend(chain, tail, true)?;
-        self.release(Release::Chain(Arc::from(chain), repaired.head))?;
-        Ok(repaired)
+        let repaired = mending::repair(self, chain, tail);
+        self.evidence.forget(chain);
+        repaired
     }
 
     fn repair_unknown(&self) -> Result<(), JournalError> {
-        self.ended()?;
-        {
-            let mut holds = lock(&self.shared.holds);
-            let released = self.shared.heads.release_unknown();
-            released.map_err(JournalError::Io)?;
-            holds.unknown_chains_held = false;
-        }
-        self.release(Release::Unknown)
+        mending::repair_unknown(self)
     }
 
     fn close(&self) -> Result<(), JournalError> {

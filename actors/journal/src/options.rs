@@ -24,8 +24,14 @@ pub struct Options {
     pub queue_bytes: usize,
     /// Most live segments; when the chains' files lag so far behind, appends answer full.
     pub max_segments: usize,
+    /// Attempts to write a chain's own files, failed one after the other, after which the chain may be
+    /// held so that it keeps nobody's segments; 0 for never.
+    pub quarantine_after: u32,
     /// Longest time that an entry waits to be copied into its chain's own file.
     pub checkpoint_interval: Duration,
+    /// Free bytes of the disk below which nothing new is taken in and the log does not grow, so that
+    /// there is room for what is under way; never more than a sixteenth of the disk counts. 0 for none.
+    pub reserve_bytes: u64,
     /// Bytes a second that are read again of the chains' own files, to see whether they are still what
     /// they were; 0 reads none.
     pub scrub_bytes_per_s: u64,
@@ -42,7 +48,9 @@ impl Default for Options {
             queue_entries: 65_536,
             queue_bytes: 256 << 20,
             max_segments: 64,
+            quarantine_after: 0,
             checkpoint_interval: Duration::from_secs(5),
+            reserve_bytes: 0,
             scrub_bytes_per_s: 0,
             scrub_pause: Duration::from_mins(1),
         }

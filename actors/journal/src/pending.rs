@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use crate::segment::FrameRef;
+use crate::segment::{FrameRef, Segment};
 
 /// The waiting frames of every chain, and the batch up to which they are known.
 #[derive(Default)]
@@ -32,6 +32,12 @@ impl Pending {
         let mut chains: Vec<_> = self.chains.keys().cloned().collect();
         chains.sort_unstable();
         chains
+    }
+
+    /// Whether a chain has a waiting frame in this segment.
+    pub(crate) fn waits_in(&self, chain: &str, segment: &Arc<Segment>) -> bool {
+        let mut frames = self.chains.get(chain).into_iter().flatten();
+        frames.any(|frame| Arc::ptr_eq(&frame.segment, segment))
     }
 
     /// A chain's waiting frames, in order.

@@ -10,6 +10,12 @@ pub(crate) enum Bug {
     AcceptOldFrames,
     /// A bad batch is cut off without asking whether it was durable.
     CutCorrupt,
+    /// What the log has of a repaired chain counts from one batch too late.
+    CountLate,
+    /// An erasure leaves alone what was set aside of held chains.
+    ForgetSetAside,
+    /// A backup has of a held chain what its own file has, and no more.
+    ForgetHeld,
 }
 
 /// Whether this thread is to be wrong in this way.

@@ -5,7 +5,7 @@ use std::sync::mpsc::SyncSender;
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 
 use crate::entry::Template;
-use crate::journal::{AppendError, Done, Head, JournalError, Opened};
+use crate::journal::{AppendError, Class, Done, Head, JournalError, Opened};
 use crate::options::Options;
 use crate::shared::{answer, lock};
 
@@ -15,6 +15,10 @@ pub(crate) enum Job {
     Open {
         chain: Arc<str>,
         reply: SyncSender<Result<Opened, JournalError>>,
+    },
+    /// Refuse entries of this chain from here on. The hold is on the disk already.
+    Hold {
+        chain: Arc<str>,
     },
     /// Let what was held take entries again.
     Release {
@@ -37,6 +41,7 @@ pub(crate) enum Release {
 
 /// An append whose entries are ready but for place, link and hash.
 pub(crate) struct Request {
+    pub(crate) class: Class,
     pub(crate) chain: Arc<str>,
     pub(crate) epoch: u64,
     pub(crate) expected_last: Option<u64>,
@@ -50,7 +55,21 @@ impl Job {
     fn entries(&self) -> usize {
         match self {
             Self::Append(request) => request.entries.len().max(1),
-            Self::Open { .. } | Self::Release { .. } | Self::LeaveSegment { .. } => 0,
+            Self::Open { .. }
+            | Self::Hold { .. }
+            | Self::Release { .. }
+            | Self::LeaveSegment { .. } => 0,
+        }
+    }
+
+    /// What it is for.
+    pub(crate) fn class(&self) -> Class {
+        match self {
+            Self::Append(request) => request.class,
+            Self::Open { .. }
+            | Self::Hold { .. }
+            | Self::Release { .. }
+            | Self::LeaveSegment { .. } => Class::Ordinary,
         }
     }
 
@@ -58,7 +77,10 @@ impl Job {
     pub(crate) fn footprint(&self) -> usize {
         match self {
             Self::Append(request) => request.footprint,
-            Self::Open { .. } | Self::Release { .. } | Self::LeaveSegment { .. } => 0,
+            Self::Open { .. }
+            | Self::Hold { .. }
+            | Self::Release { .. }
+            | Self::LeaveSegment { .. } => 0,
         }
     }
 
@@ -70,6 +92,8 @@ impl Job {
                 // The asker may have gone; then nobody needs the answer.
                 drop(reply.send(Err(end.journal_error())));
             }
+            // Nothing is taken any more, of that chain neither.
+            Self::Hold { .. } => {}
             Self::Release { reply, .. } | Self::LeaveSegment { reply } => {
                 drop(reply.send(Err(end.journal_error())));
             }
@@ -116,6 +140,16 @@ struct State {
     writer_waits: bool,
 }
 
+/// What a class may have of a limit: the last eighth is for containment, the one before not for
+/// intake.
+fn share(limit: usize, class: Class) -> usize {
+    match class {
+        Class::Intake => limit - limit / 4,
+        Class::Ordinary => limit - limit / 8,
+        Class::Containment => limit,
+    }
+}
+
 /// Why a job was not queued.
 pub(crate) enum Rejected {
     Full,
@@ -131,8 +165,9 @@ impl Queue {
             return Err((job, Rejected::Ended(end)));
         }
         let (entries, bytes) = (job.entries(), job.footprint());
-        let full = state.entries.saturating_add(entries) > options.queue_entries
-            || state.bytes.saturating_add(bytes) > options.queue_bytes;
+        let class = job.class();
+        let full = state.entries.saturating_add(entries) > share(options.queue_entries, class)
+            || state.bytes.saturating_add(bytes) > share(options.queue_bytes, class);
         // Whatever fits into a batch is taken by an empty queue, however small its limits are.
         if full && entries > 0 && state.entries > 0 {
             return Err((job, Rejected::Full));
@@ -204,6 +239,14 @@ impl Queue {
         }
     }
 
+    /// Whether one more small append of this class would find room.
+    pub(crate) fn has_room(&self, class: Class, options: &Options) -> bool {
+        let state = lock(&self.state);
+        state.entries == 0
+            || state.entries < share(options.queue_entries, class)
+                && state.bytes < share(options.queue_bytes, class)
+    }
+
     /// Entries that wait.
     pub(crate) fn depth(&self) -> usize {
         lock(&self.state).entries
@@ -223,6 +266,7 @@ mod tests {
 
     fn append(done: Done) -> Job {
         Job::Append(Request {
+            class: Class::Ordinary,
             chain: "acme".into(),
             epoch: 1,
             expected_last: None,

@@ -11,6 +11,7 @@ use std::io;
 use std::sync::{Arc, PoisonError};
 
 use crate::GENESIS;
+use crate::aside::{Aside, Attachments};
 use crate::canonical::reader::Reader;
 use crate::draft::MAX_DEPTH;
 use crate::entry::{Place, read_place};
@@ -18,6 +19,7 @@ use crate::evidence;
 use crate::frame::Frame;
 use crate::heads::{Hold, Record, is_successor};
 use crate::journal::{Head, HoldInfo, JournalError, Repaired};
+use crate::planted::{Bug, planted};
 use crate::segment::FrameRef;
 use crate::shared::{Shared, lock};
 use crate::tenant_file::{LineReader, Restored, put_back};
@@ -71,7 +73,7 @@ pub(crate) fn repair(shared: &Shared, order: &Order) -> Result<Repaired, Failure
     for follower in &followers {
         match follower.source {
             Source::Tail(_) => repaired.from_tail += 1,
-            Source::Log(_) => repaired.from_log += 1,
+            Source::Log(..) => repaired.from_log += 1,
         }
     }
     if followers.is_empty() && !order.release {
@@ -91,7 +93,8 @@ struct Follower {
 enum Source {
     /// Its place among the lines that were given.
     Tail(usize),
-    Log(FrameRef),
+    /// With its attachments, unless they are gone or about to go.
+    Log(FrameRef, Attachments),
 }
 
 impl Follower {
@@ -110,21 +113,42 @@ fn is_behind(seq: u64, end: Option<Head>) -> bool {
     end.is_none_or(|end| seq > end.seq)
 }
 
-/// What the log still has of the chain behind its proven end.
+/// What the log, and what was set aside of it, still has of the chain behind its proven end. Of two
+/// copies the one in the log is taken: a segment that is set aside again is written anew.
 fn in_the_log(shared: &Shared, chain: &str, end: Option<Head>) -> io::Result<ByPrevious> {
     let counts_from = lock(&shared.holds).repaired.get(chain).copied();
     let counts_from = counts_from.unwrap_or(0);
-    let segments: Vec<_> = lock(&shared.segments).iter().cloned().collect();
+    let counts = |frame: &Frame<'_>, place: &Place| {
+        let header = &frame.header;
+        header.chain == chain && header.batch >= counts_from && is_behind(place.seq, end)
+    };
+    let attachments = |seq, found| {
+        if shared.erasures.contains(chain, seq) {
+            return Attachments::Erased;
+        }
+        found
+    };
     let mut found = ByPrevious::new();
+    for file in Aside::all(&shared.directory)? {
+        for (aside, frame) in file.frames() {
+            let place = aside.place;
+            let attachments = attachments(place.seq, aside.attachments);
+            if counts(&aside.frame, &place) && attachments != Attachments::Spoiled {
+                let source = Source::Log(frame, attachments);
+                found.insert(place.previous, Follower { place, source });
+            }
+        }
+    }
+    let segments: Vec<_> = lock(&shared.segments).iter().cloned().collect();
     let mut bytes = Vec::new();
     for segment in segments {
         for stranded in lock(&segment.stranded).iter() {
             stranded.read(&mut bytes)?;
-            let frame = Frame::read(&bytes, &segment.seed)
-                .filter(|frame| frame.header.chain == chain && frame.header.batch >= counts_from);
-            let place = frame.and_then(|frame| read_place(chain, frame.line));
-            if let Some(place) = place.filter(|place| is_behind(place.seq, end)) {
-                let source = Source::Log(stranded.clone());
+            let frame = Frame::read(&bytes, &segment.seed);
+            let place = frame.and_then(|frame| Some((frame, read_place(chain, frame.line)?)));
+            if let Some((_, place)) = place.filter(|(frame, place)| counts(frame, place)) {
+                let attachments = attachments(place.seq, Attachments::Intact);
+                let source = Source::Log(stranded.clone(), attachments);
                 found.insert(place.previous, Follower { place, source });
             }
         }
@@ -227,7 +251,7 @@ fn connect(
     }
     let left_over = found.values().filter_map(|follower| match follower.source {
         Source::Tail(position) => Some(position),
-        Source::Log(_) => None,
+        Source::Log(..) => None,
     });
     match left_over.min() {
         Some(position) => Err(order.unconnected(position, "it does not follow the proven end")),
@@ -284,7 +308,7 @@ fn extend(
         .iter()
         .filter_map(|follower| match &follower.source {
             Source::Tail(position) => order.tail.get(*position).map(|line| Restored::Line(line)),
-            Source::Log(frame) => Some(Restored::Frame(frame)),
+            Source::Log(frame, attachments) => Some(Restored::Frame(frame, *attachments)),
         })
         .collect();
     let offsets = put_back(directory, chain, offset, evidence, &entries);
@@ -299,7 +323,8 @@ fn extend(
 /// Makes the new end durable, and with it the end of the hold; then known.
 fn commit(shared: &Shared, order: &Order, record: Option<Record>) -> Result<(), Failure> {
     let chain = &order.chain;
-    let counts_from = lock(&shared.pending).last_batch + 1;
+    let counts_from =
+        lock(&shared.pending).last_batch + if planted(Bug::CountLate) { 2 } else { 1 };
     let counts_from = order.release.then_some(counts_from);
     let committed = shared.heads.mend(chain, record.as_ref(), counts_from);
     committed.map_err(Failure::Fatal)?;
@@ -329,7 +354,7 @@ impl Shared {
                 || holds.repaired.contains_key(chain)
                 || is_successor(chain)
                 || self.head(chain).is_some();
-            (!may_begin).then_some(Hold { next: 0, alias: 0 })
+            (!may_begin).then_some(Hold::of_an_unseen_chain())
         };
         holds.chains.get(chain).copied().or_else(unknown)
     }
@@ -340,7 +365,7 @@ impl Shared {
         Some(HoldInfo {
             from_seq: hold.next,
             proven: self.head(chain),
-            known_to: self.known_to.get(chain).copied(),
+            known_to: hold.known_to,
             successor: hold.successor(chain),
         })
     }

@@ -179,7 +179,8 @@ impl Scrub {
     }
 
     /// Looks at both files of a chain. One that is held is left alone: its damage is known, and a
-    /// repair may be writing to its files. Holds begin at a start only, so none begins meanwhile.
+    /// repair may be writing to its files. What was seen of one that came to be held meanwhile counts
+    /// for nothing.
     fn chain(&self, chain: &Arc<str>) -> Result<(), Stopped> {
         if self.shared.hold(chain).is_some() {
             return Ok(());
@@ -188,6 +189,7 @@ impl Scrub {
         for part in [Part::Lines, Part::Evidence] {
             match self.look_until_sure(chain, part)? {
                 Look::Whole => self.shared.faults.whole(chain, part),
+                Look::Bad(_) if self.shared.hold(chain).is_some() => {}
                 Look::Bad(seq) => self.shared.faults.found(chain, part, seq),
                 Look::None => {}
             }

@@ -5,10 +5,11 @@ use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
-use crate::bytes::{array_at, index, u32_at, u64_at};
+use crate::bytes::{array_at, index, narrow, u32_at, u64_at};
 use crate::disk::{Disk, DiskFile, Open, Reader};
 use crate::frame::Seed;
 use crate::planted::{Bug, planted};
+use crate::scan::{Bounds, ScannedFrame, scan};
 
 /// Everything in a segment is aligned to pages of this many bytes.
 pub(crate) const PAGE: u64 = 4096;
@@ -103,6 +104,7 @@ impl SegmentHeader {
 /// A live segment as the readers of its durable frames see it.
 pub(crate) struct Segment {
     pub(crate) id: u64,
+    pub(crate) header: SegmentHeader,
     file: Box<dyn DiskFile>,
     pub(crate) seed: Seed,
     /// Frames that their chain's own file does not hold yet.
@@ -125,11 +127,32 @@ impl Segment {
     pub(crate) fn of(file: Box<dyn DiskFile>, header: &SegmentHeader) -> Arc<Self> {
         Arc::new(Self {
             id: header.id,
+            header: *header,
             file,
             seed: Seed::new(&header.salt),
             waiting: AtomicU64::new(0),
             stranded: Mutex::new(Vec::new()),
         })
+    }
+
+    /// Its frames that `wanted` asks for by chain and seq, in their order, whether or not they were copied
+    /// since. What the writer is just writing may be among them.
+    pub(crate) fn frames(
+        self: &Arc<Self>,
+        wanted: impl Fn(&str, u64) -> bool,
+    ) -> io::Result<Vec<FrameRef>> {
+        let len = self.file.len()?.min(u64::from(self.header.pages) * PAGE);
+        let mut bytes = vec![0; index(len)];
+        self.file.read_exact_at(&mut bytes, 0)?;
+        let found = scan(&bytes, &self.header, Bounds::default());
+        let frames = found.batches.iter().flat_map(|batch| &batch.frames);
+        let wanted = frames.filter(|found| wanted(found.frame.header.chain, found.place.seq));
+        let place = |found: &ScannedFrame<'_>| FrameRef {
+            segment: Arc::clone(self),
+            offset: found.offset,
+            len: narrow(found.frame.header.frame_len()),
+        };
+        Ok(wanted.map(place).collect())
     }
 
     /// Whether no chain's file needs it any more.

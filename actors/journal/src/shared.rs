@@ -1,8 +1,8 @@
 //! What the writer, the checkpointer and the callers share.
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock};
 
 use crate::bytes::wide;
@@ -12,6 +12,7 @@ use crate::heads::{Heads, Holds, Record};
 use crate::journal::{AppendError, Done, Head, Receipt, RecoverySummary, Status};
 use crate::options::Options;
 use crate::pending::Pending;
+use crate::quarantine::Quarantine;
 use crate::queue::Queue;
 use crate::scrub::{Faults, Scrubbed};
 use crate::segment::Segment;
@@ -36,8 +37,6 @@ pub(crate) struct Shared {
     pub(crate) pending: Mutex<Pending>,
     /// What is held, and what was repaired; never ahead of `heads`.
     pub(crate) holds: Mutex<Holds>,
-    /// The highest seq of each chain that anything spoke of at the start.
-    pub(crate) known_to: BTreeMap<Arc<str>, u64>,
     /// The live segments, oldest first.
     pub(crate) segments: Mutex<VecDeque<Arc<Segment>>>,
     pub(crate) spares: Spares,
@@ -45,6 +44,10 @@ pub(crate) struct Shared {
     pub(crate) erasures: Erasures,
     /// What the scrub found damaged.
     pub(crate) faults: Faults,
+    /// Chains whose own files cannot be written.
+    pub(crate) quarantine: Quarantine,
+    /// Whether less of the disk is free than is to be kept so.
+    pub(crate) scarce: AtomicBool,
     pub(crate) counters: Counters,
     pub(crate) poisoned: OnceLock<String>,
     pub(crate) recovered: RecoverySummary,
@@ -56,7 +59,6 @@ pub(crate) struct Counters {
     pub(crate) batches: AtomicU64,
     pub(crate) entries: AtomicU64,
     pub(crate) fsyncs: AtomicU64,
-    pub(crate) checkpoint_failures: AtomicU64,
     pub(crate) scrubbed: AtomicU64,
     pub(crate) scrub_rounds: AtomicU64,
 }
@@ -86,6 +88,13 @@ impl Shared {
             .copied()
     }
 
+    /// The chains that have a durable entry.
+    pub(crate) fn chains(&self) -> BTreeSet<Arc<str>> {
+        let durable = self.durable.read();
+        let durable = durable.unwrap_or_else(PoisonError::into_inner);
+        durable.keys().cloned().collect()
+    }
+
     /// The record of a chain's own files.
     pub(crate) fn record(&self, chain: &str) -> Option<Record> {
         lock(&self.records).get(chain).copied()
@@ -94,6 +103,7 @@ impl Shared {
     /// Health and counters.
     pub(crate) fn status(&self) -> Status {
         let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        let unwritable = self.quarantine.failing();
         Status {
             poisoned: self.poisoned.get().cloned(),
             segments: wide(lock(&self.segments).len()),
@@ -101,7 +111,10 @@ impl Shared {
             entries: read(&self.counters.entries),
             fsyncs: read(&self.counters.fsyncs),
             queue_depth: wide(self.queue.depth()),
-            checkpoint_failures: read(&self.counters.checkpoint_failures),
+            checkpoint_failures: wide(unwritable.len()),
+            quarantined: self.quarantine.held(),
+            unwritable,
+            disk_scarce: self.disk_is_scarce(),
             scrubbed: Scrubbed {
                 bytes: read(&self.counters.scrubbed),
                 rounds: read(&self.counters.scrub_rounds),

@@ -6,11 +6,13 @@
 
 mod dice;
 mod disk;
+mod evidence;
 mod files;
 mod harm;
 mod host;
 mod inode;
 mod oracle;
+mod restored;
 mod schedule;
 mod stores;
 mod tests;

@@ -4,14 +4,17 @@ use std::collections::BTreeSet;
 use std::sync::{Condvar, Mutex, PoisonError};
 
 use crate::directory::{Directory, Kind, Name};
+use crate::journal::Class;
 use crate::options::{Options, StartError};
 use crate::segment::PAGE;
 use crate::shared::lock;
 
 /// Spares that the checkpointer keeps ready.
-pub(crate) const TARGET: usize = 3;
+pub(crate) const TARGET: usize = 4;
 /// The writer leaves the last spare to recovery, which on a full disk could not make one.
-const RESERVED: usize = 1;
+const RECOVERYS: usize = 1;
+/// The one before it is for containment alone.
+const CONTAINMENTS: usize = 1;
 
 /// Ids of the spare files.
 #[derive(Default)]
@@ -25,6 +28,10 @@ struct Shelf {
     ids: BTreeSet<u64>,
     failures: u64,
     closed: bool,
+    /// Whether somebody was refused a spare since there were enough.
+    short: bool,
+    /// Whether the last attempt to make one failed.
+    starved: bool,
 }
 
 impl Spares {
@@ -49,14 +56,19 @@ impl Spares {
         Ok(spares)
     }
 
-    /// Takes a spare, waiting while one is being made. `None` if there is no room for one.
+    /// Takes a spare for appends of this class, waiting while one is being made. `None` if there is
+    /// none left for them.
     ///
     /// `wake_maker` is called at most once, to have the shelf filled.
-    pub(crate) fn take(&self, wake_maker: impl FnOnce()) -> Option<u64> {
+    pub(crate) fn take(&self, class: Class, wake_maker: impl FnOnce()) -> Option<u64> {
+        let kept = match class {
+            Class::Intake | Class::Ordinary => RECOVERYS + CONTAINMENTS,
+            Class::Containment => RECOVERYS,
+        };
         let mut stock = lock(&self.shelf);
         let failures = stock.failures;
         let mut wake_maker = Some(wake_maker);
-        while stock.ids.len() <= RESERVED && stock.failures == failures && !stock.closed {
+        while stock.ids.len() <= kept && stock.failures == failures && !stock.closed {
             if let Some(wake_maker) = wake_maker.take() {
                 wake_maker();
             }
@@ -65,10 +77,26 @@ impl Spares {
                 .wait(stock)
                 .unwrap_or_else(PoisonError::into_inner);
         }
-        if stock.ids.len() <= RESERVED {
+        if stock.ids.len() <= kept {
+            stock.short = true;
             return None;
         }
         stock.ids.pop_first()
+    }
+
+    /// Whether the spare that is kept for containment has been taken.
+    pub(crate) fn reserve_is_used(&self) -> bool {
+        lock(&self.shelf).ids.len() < RECOVERYS + CONTAINMENTS
+    }
+
+    /// Whether somebody was refused a spare, and there are still not enough.
+    pub(crate) fn are_short(&self) -> bool {
+        lock(&self.shelf).short
+    }
+
+    /// Whether the last attempt to make a spare failed.
+    pub(crate) fn are_starved(&self) -> bool {
+        lock(&self.shelf).starved
     }
 
     /// How many more spares there should be.
@@ -78,13 +106,20 @@ impl Spares {
 
     /// Puts a spare on the shelf.
     pub(crate) fn add(&self, id: u64) {
-        lock(&self.shelf).ids.insert(id);
+        let mut stock = lock(&self.shelf);
+        stock.ids.insert(id);
+        stock.starved = false;
+        stock.short &= stock.ids.len() <= RECOVERYS + CONTAINMENTS;
+        drop(stock);
         self.changed.notify_all();
     }
 
     /// Says that no spare could be made now.
     pub(crate) fn fail(&self) {
-        lock(&self.shelf).failures += 1;
+        let mut stock = lock(&self.shelf);
+        stock.failures += 1;
+        stock.starved = true;
+        drop(stock);
         self.changed.notify_all();
     }
 

@@ -3,14 +3,18 @@
 //! Both are derived from the log and are trusted only up to the chain's record. What lies beyond it
 //! was never proven durable: it is cut off and written again from the log.
 
+mod finding;
+
 use std::io::{self, BufRead as _, BufReader, Read as _};
 use std::path::Path;
 
+use self::finding::{lines_back, start_of};
 use crate::GENESIS;
+use crate::aside::Attachments;
 use crate::bytes::{index, wide};
 use crate::directory::Directory;
 use crate::disk::{Disk, DiskFile, Open, Reader};
-use crate::entry::{parse_place, read_place};
+use crate::entry::{Place, parse_place, read_place};
 use crate::evidence;
 use crate::frame::Frame;
 use crate::heads::Record;
@@ -87,8 +91,8 @@ pub(crate) fn copy_frames(
 pub(crate) enum Restored<'a> {
     /// A line that was kept elsewhere.
     Line(&'a [u8]),
-    /// A frame that the log still has.
-    Frame(&'a FrameRef),
+    /// A frame that the log still has, or that was set aside, and what is to be had of its attachments.
+    Frame(&'a FrameRef, Attachments),
 }
 
 /// Puts entries back at the end of a chain's files and syncs them, evidence first. The entries must
@@ -111,14 +115,25 @@ pub(crate) fn put_back(
     for entry in entries {
         match entry {
             Restored::Line(line) => lines.gathered.extend_from_slice(line),
-            Restored::Frame(frame) => {
-                frame.read(&mut bytes)?;
-                let Some(frame) = Frame::read(&bytes, &frame.segment.seed) else {
+            Restored::Frame(place, attachments) => {
+                place.read(&mut bytes)?;
+                let erased = *attachments == Attachments::Erased;
+                let read = if erased {
+                    Frame::by_header
+                } else {
+                    Frame::read
+                };
+                let Some(frame) = read(&bytes, &place.segment.seed) else {
                     return Err(CopyError::Io(io::ErrorKind::InvalidData.into()));
                 };
                 lines.gathered.extend_from_slice(frame.line);
                 if Some(frame.header.seq) > kept_to {
-                    evidence::push(&frame, &mut store.gathered);
+                    let push = if erased {
+                        evidence::push_erased
+                    } else {
+                        evidence::push
+                    };
+                    push(&frame, &mut store.gathered);
                 }
             }
         }
@@ -236,9 +251,32 @@ pub(crate) fn good_prefix(
     chain: &str,
     record: &Record,
 ) -> io::Result<Option<Record>> {
+    match prefix(disk, path, chain, record)? {
+        (good, None) => Ok(good),
+        (_, Some(error)) => Err(error),
+    }
+}
+
+/// The same for a file that may not be readable any further: what stands before the place counts.
+pub(crate) fn readable_prefix(
+    disk: &dyn Disk,
+    path: &Path,
+    chain: &str,
+    record: &Record,
+) -> io::Result<Option<Record>> {
+    Ok(prefix(disk, path, chain, record)?.0)
+}
+
+/// What is good of a file, and the error that ended the reading of it.
+fn prefix(
+    disk: &dyn Disk,
+    path: &Path,
+    chain: &str,
+    record: &Record,
+) -> io::Result<(Option<Record>, Option<io::Error>)> {
     let file = match disk.open(path, Open::Read) {
         Ok(file) => file,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok((None, None)),
         Err(error) => return Err(error),
     };
     let mut reader = BufReader::new(Reader::new(file, 0).take(record.offset));
@@ -246,17 +284,21 @@ pub(crate) fn good_prefix(
     let mut line = Vec::new();
     loop {
         line.clear();
-        let len = wide(reader.read_until(b'\n', &mut line)?);
+        let len = match reader.read_until(b'\n', &mut line) {
+            Ok(len) => wide(len),
+            Err(error) => return Ok((good, Some(error))),
+        };
         let place = line
             .strip_suffix(b"\n")
             .and_then(|line| read_place(chain, line));
-        let Some(place) = place else { return Ok(good) };
         let head = good.map(|good| good.head);
-        let follows = place.seq == head.map_or(0, |head| head.seq + 1)
-            && place.previous == head.map_or(GENESIS, |head| head.hash);
-        if !follows {
-            return Ok(good);
-        }
+        let follows = |place: &Place| {
+            place.seq == head.map_or(0, |head| head.seq + 1)
+                && place.previous == head.map_or(GENESIS, |head| head.hash)
+        };
+        let Some(place) = place.filter(follows) else {
+            return Ok((good, None));
+        };
         good = Some(Record {
             head: Head {
                 seq: place.seq,
@@ -266,30 +308,6 @@ pub(crate) fn good_prefix(
             evidence_offset: record.evidence_offset,
         });
     }
-}
-
-/// Where the last `count` lines before `end` begin; 0 if there are fewer.
-fn lines_back(file: &dyn DiskFile, end: u64, count: u64) -> io::Result<u64> {
-    const BLOCK: u64 = 1 << 16;
-    let mut left = count;
-    // The newline that ends the last line is not a boundary before it.
-    let mut stop = end.saturating_sub(1);
-    let mut block = Vec::new();
-    while stop > 0 {
-        let start = stop.saturating_sub(BLOCK);
-        block.resize(index(stop - start), 0);
-        file.read_exact_at(&mut block, start)?;
-        for (position, byte) in block.iter().enumerate().rev() {
-            if *byte == b'\n' {
-                left -= 1;
-                if left == 0 {
-                    return Ok(start + wide(position) + 1);
-                }
-            }
-        }
-        stop = start;
-    }
-    Ok(0)
 }
 
 /// Reads a range of a chain's file, checking every line's hash, seq and link.
@@ -313,12 +331,7 @@ impl LineReader {
         let (from, to) = range;
         let path = directory.tenant_path(chain);
         let file = directory.disk().open(&path, Open::Read)?;
-        let back = record.head.seq.saturating_sub(from).saturating_add(1);
-        let start = if from == 0 {
-            0
-        } else {
-            lines_back(&*file, record.offset, back)?
-        };
+        let start = start_of(&*file, chain, (record.offset, record.head.seq), from)?;
         let lines = Reader::new(file, start);
         Ok(Self {
             reader: BufReader::new(lines.take(record.offset.saturating_sub(start))),

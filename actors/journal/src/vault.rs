@@ -6,6 +6,7 @@
 //! answers with faults alone.
 
 pub(crate) mod database;
+mod notes;
 mod preflight;
 mod row;
 #[cfg(test)]
@@ -35,6 +36,9 @@ const CACHE_BYTES: usize = 4 * 1024 * 1024;
 type Key = (&'static str, &'static str, u64);
 type Value = (&'static str, &'static [u8]);
 const ROWS: TableDefinition<'_, Key, Value> = TableDefinition::new("sealed_rows");
+
+/// Name -> what is to be written on the host's chain. Made when there is a first one.
+const NOTES: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("repaired_notes");
 
 /// The vault's file. Safe to share between threads; a write waits for the one before it.
 #[derive(Debug)]
@@ -190,7 +194,10 @@ impl Vault {
         let names = plain.map(|table| table.name().to_owned());
         let names =
             names.chain(multimap.map(|table| redb::MultimapTableHandle::name(&table).to_owned()));
-        Ok(names.filter(|name| name != ROWS.name()).collect())
+        let known = [ROWS.name(), NOTES.name()];
+        Ok(names
+            .filter(|name| !known.contains(&name.as_str()))
+            .collect())
     }
 
     /// Looks at one snapshot. What redb hands out does not keep its pages from being used again

@@ -13,12 +13,12 @@ use crate::batch::{BatchBuilder, ManifestItem, pages_for};
 use crate::bytes::{narrow, wide};
 use crate::chains::Chains;
 use crate::checkpointer::Message;
-use crate::decision::{Decision, Opening, decide, fail, finish};
+use crate::decision::{Decision, Opening, Room, decide, fail, finish};
 use crate::directory::{Kind, Name};
 use crate::disk::{DiskFile, Open, lacks_descriptors};
 use crate::entry::Template;
 use crate::frame::{FrameHeader, FrameWriter};
-use crate::journal::{Head, Receipt};
+use crate::journal::{Class, Head, Receipt};
 use crate::options::{Committed, CommittedBatch, OnCommit};
 use crate::queue::Job;
 use crate::segment::{FrameRef, PAGE, Segment, SegmentHeader, fresh_salt};
@@ -43,6 +43,8 @@ pub(crate) struct Writer {
     pub(crate) on_commit: Option<OnCommit>,
     pub(crate) checkpointer: Sender<Message>,
     pub(crate) builder: BatchBuilder,
+    /// Whether the segment that is written to is the one that was kept for containment.
+    pub(crate) on_reserve: bool,
 }
 
 impl Writer {
@@ -57,10 +59,11 @@ impl Writer {
     /// poisoned then, and nobody may write to it any more.
     pub(crate) fn turn(&mut self, jobs: Vec<Job>) -> bool {
         let room = self.make_room(&jobs);
-        let fits = *room.as_ref().unwrap_or(&false);
+        let fits = *room.as_ref().unwrap_or(&Room::None);
         let mut decisions = decide(jobs, &mut self.chains, &self.shared.holds, fits);
         match room.and_then(|_| self.write(&mut decisions)) {
             Ok(receipts) => {
+                self.tell_of_holds(&decisions);
                 finish(decisions, receipts);
                 true
             }
@@ -72,28 +75,39 @@ impl Writer {
         }
     }
 
-    /// Makes sure that the batch fits behind the last one, in a new segment if need be. `false` if
-    /// there is no room on the disk.
-    fn make_room(&mut self, jobs: &[Job]) -> Result<bool, String> {
+    /// Makes sure that the batch fits behind the last one, in a new segment if need be; if there are
+    /// no spares for all of it, that what is about containment does.
+    fn make_room(&mut self, jobs: &[Job]) -> Result<Room, String> {
         let leave = jobs
             .iter()
             .any(|job| matches!(job, Job::LeaveSegment { .. }));
-        if leave && self.switch()? {
-            return Ok(true);
+        if leave && self.switch(Class::Ordinary)? {
+            return Ok(Room::All);
         }
-        let footprint = jobs.iter().map(Job::footprint).sum();
-        let pages = pages_for(footprint);
-        if footprint == 0 || self.log.page + pages <= self.log.header.last_page() {
-            return Ok(true);
+        self.on_reserve = self.on_reserve && self.shared.spares.reserve_is_used();
+        let fits = self.fits(jobs.iter().map(Job::footprint).sum());
+        if fits && !self.on_reserve || !fits && self.switch(Class::Ordinary)? {
+            return Ok(Room::All);
         }
-        self.switch()
+        let containment = jobs.iter().filter(|job| job.class() == Class::Containment);
+        let footprint = containment.map(Job::footprint).sum();
+        if footprint > 0 && (self.fits(footprint) || self.switch(Class::Containment)?) {
+            return Ok(Room::Containment);
+        }
+        Ok(Room::None)
+    }
+
+    /// Whether entries with this footprint fit behind the last batch.
+    fn fits(&self, footprint: usize) -> bool {
+        footprint == 0 || self.log.page + pages_for(footprint) <= self.log.header.last_page()
     }
 
     /// Goes on in a new segment. `false` if there are not spares enough, or no descriptors to open
     /// one with: then nothing has changed on the disk, and the spare is as good as before.
-    fn switch(&mut self) -> Result<bool, String> {
+    fn switch(&mut self, class: Class) -> Result<bool, String> {
         let shared = Arc::clone(&self.shared);
-        let Some(spare) = shared.spares.take(|| self.notify(Message::Spares)) else {
+        let wake_maker = || self.notify(Message::Spares);
+        let Some(spare) = shared.spares.take(class, wake_maker) else {
             return Ok(false);
         };
         let opened = match self.open_spare(spare) {
@@ -126,6 +140,7 @@ impl Writer {
             page: 1,
             next: self.log.next,
         };
+        self.on_reserve = class == Class::Containment;
         self.notify(Message::Checkpoint);
         Ok(true)
     }
@@ -257,6 +272,7 @@ impl Writer {
                 | Decision::Released(_)
                 | Decision::Left(_)
                 | Decision::Barrier(_)
+                | Decision::Held(_)
                 | Decision::Refused(..) => {}
             }
         }
@@ -299,6 +315,15 @@ impl Writer {
             on_commit(&CommittedBatch {
                 entries: laid.into_iter().map(Laid::committed).collect(),
             });
+        }
+    }
+
+    /// Tells the checkpointer of chains to which nothing will be added any more.
+    fn tell_of_holds(&self, decisions: &[Decision]) {
+        for decision in decisions {
+            if let Decision::Held(chain) = decision {
+                self.notify(Message::Held(Arc::clone(chain)));
+            }
         }
     }
 

@@ -49,6 +49,7 @@ impl Chains {
         self.next = at + 1;
         let end = self.ends.get_mut(at)?;
         let append = Append {
+            class: vyrox_journal::Class::Ordinary,
             chain: Arc::clone(&end.name),
             epoch: end.epoch,
             expected_last: end.last,

@@ -1,7 +1,7 @@
-//! The journal's part: the chains' files up to their records, and a `heads.redb` of exactly those.
+//! The journal's part: the chains' files up to their records, what else there is of held chains, and a
+//! `heads.redb` of exactly those.
 
 use std::collections::BTreeMap;
-use std::fs::File;
 use std::io::{self, BufReader, Read};
 use std::path::Path;
 use std::sync::Arc;
@@ -9,13 +9,15 @@ use std::sync::Arc;
 use super::copying::{Copying, FailedCopy, Watched};
 use super::{BackupError, ChainCopy, FileCopy, Progress, Report, described, new_file};
 use crate::bytes::wide;
-use crate::disk::{Disk as _, RealDisk};
+use crate::checkpointer::Message;
+use crate::disk::{Disk as _, Open, Reader, RealDisk};
 use crate::evidence;
-use crate::heads::{Hold, Holds, Record, write_copy};
-use crate::journal::Journal as _;
-use crate::local::LocalJournal;
-use crate::shared::lock;
-use crate::tenant_file::ends_in;
+use crate::heads::{Hold, Holds, Numbers, Record, write_copy};
+use crate::journal::Head;
+use crate::local::Ask;
+use crate::planted::{Bug, planted};
+use crate::shared::{Shared, lock};
+use crate::tenant_file::{ends_in, readable_prefix};
 use crate::verify::verify_lines;
 
 /// Bytes that are read from a chain's file at a time.
@@ -35,124 +37,135 @@ pub(crate) struct JournalCopy {
 /// A chain's files, opened together with the record that they were complete up to.
 struct Opened {
     record: Record,
-    lines: File,
+    lines: Reader,
     /// None as long as no entry of the chain came with evidence.
-    evidence: Option<File>,
+    evidence: Option<Reader>,
 }
 
-impl LocalJournal {
-    /// Copies the chains into a new directory `into`, from which a journal opens that goes on where
-    /// the copy ends. Everything that was durable when it began is in it, but for what
-    /// [`left_out`](JournalCopy::left_out) names.
-    pub(crate) fn back_up(
-        &self,
-        into: &Path,
-        report: Report<'_>,
-    ) -> Result<JournalCopy, BackupError> {
-        for path in [
-            into.to_path_buf(),
-            into.join("tenants"),
-            into.join("evidence"),
-        ] {
-            RealDisk
-                .make_directory(&path)
-                .map_err(BackupError::target(&path))?;
+/// Copies the chains into a new directory `into`, from which a journal opens that goes on where the
+/// copy ends. Everything that was durable when it began is in it, but for what
+/// [`left_out`](JournalCopy::left_out) names.
+pub(crate) fn copy_journal(
+    journal: &impl Ask,
+    into: &Path,
+    report: Report<'_>,
+) -> Result<JournalCopy, BackupError> {
+    for path in [
+        into.to_path_buf(),
+        into.join("tenants"),
+        into.join("evidence"),
+    ] {
+        RealDisk
+            .make_directory(&path)
+            .map_err(BackupError::target(&path))?;
+    }
+    let shared = journal.shared();
+    let held_before = shared.heads.holds().map_err(BackupError::Heads)?;
+    let (chains, progress) = what_there_is(shared);
+    let watched = Watched::new(progress, report);
+    let mut taking = Taking {
+        shared,
+        into,
+        watched: &watched,
+        records: Vec::new(),
+        copy: JournalCopy {
+            chains: BTreeMap::new(),
+            left_out: BTreeMap::new(),
+            held: BTreeMap::new(),
+            files: BTreeMap::new(),
+        },
+    };
+    for chain in &chains {
+        let head = shared.head(chain);
+        if let Err(error) = journal.ask(|reply| Message::Flush {
+            chain: Arc::clone(chain),
+            reply,
+        }) {
+            // Nothing of what was durable is missing from the other chains' files for it.
+            journal.ended()?;
+            tracing::error!(%chain, %error, "a chain's file lacks entries; they are missing from the backup");
         }
-        let held_before = self.holds()?;
-        let (chains, progress) = self.what_there_is();
-        let watched = Watched::new(progress, report);
-        let mut taking = Taking {
-            journal: self,
-            into,
-            watched: &watched,
-            records: Vec::new(),
-            copy: JournalCopy {
-                chains: BTreeMap::new(),
-                left_out: BTreeMap::new(),
-                held: BTreeMap::new(),
-                files: BTreeMap::new(),
-            },
-        };
-        for chain in &chains {
-            taking.chain(chain)?;
-            watched.chain().map_err(stopped)?;
-        }
-        for folder in ["tenants", "evidence"] {
-            let folder = into.join(folder);
-            RealDisk
-                .sync_directory(&folder)
-                .map_err(BackupError::target(&folder))?;
-        }
-        taking.finish(held_before)
+        taking.chain(chain, head)?;
+        watched.chain().map_err(stopped)?;
     }
+    for folder in ["tenants", "evidence"] {
+        let folder = into.join(folder);
+        RealDisk
+            .sync_directory(&folder)
+            .map_err(BackupError::target(&folder))?;
+    }
+    taking.finish(held_before)
+}
 
-    fn holds(&self) -> Result<Holds, BackupError> {
-        self.shared.heads.holds().map_err(BackupError::Heads)
-    }
+/// Every chain that has a durable entry or a file, the host's own last: it names the tenants, and
+/// what it says of them is to be no older than their chains. And how much that is, about.
+fn what_there_is(shared: &Shared) -> (Vec<Arc<str>>, Progress) {
+    let records = lock(&shared.records).clone();
+    let mut chains: Vec<Arc<str>> = shared.chains().into_iter().collect();
+    chains.extend(records.keys().cloned());
+    chains.sort_unstable_by_key(|chain| (chain.starts_with('_'), Arc::clone(chain)));
+    chains.dedup();
+    let lengths = records
+        .values()
+        .map(|record| record.offset.saturating_add(record.evidence_offset));
+    let progress = Progress {
+        chains: wide(chains.len()),
+        bytes: lengths.sum(),
+        ..Progress::default()
+    };
+    (chains, progress)
+}
 
-    /// Every chain that has a durable entry or a file, the host's own last: it names the tenants, and
-    /// what it says of them is to be no older than their chains. And how much that is, about.
-    fn what_there_is(&self) -> (Vec<Arc<str>>, Progress) {
-        let records = lock(&self.shared.records).clone();
-        let mut chains: Vec<Arc<str>> = self.chains().iter().map(|c| c.as_str().into()).collect();
-        chains.extend(records.keys().cloned());
-        chains.sort_unstable_by_key(|chain| (chain.starts_with('_'), Arc::clone(chain)));
-        chains.dedup();
-        let lengths = records
-            .values()
-            .map(|record| record.offset.saturating_add(record.evidence_offset));
-        let progress = Progress {
-            chains: wide(chains.len()),
-            bytes: lengths.sum(),
-            ..Progress::default()
-        };
-        (chains, progress)
-    }
+/// The chain's record, and its files opened under it. Both are taken under one lock, as whoever
+/// puts another file in a chain's place changes both under it. None if there is no record.
+fn opened(shared: &Shared, chain: &str) -> io::Result<Option<Opened>> {
+    let records = lock(&shared.records);
+    let Some(record) = records.get(chain).copied() else {
+        return Ok(None);
+    };
+    let opened = opened_under(shared, chain, record);
+    drop(records);
+    opened.map(Some)
+}
 
-    /// The chain's record, and its files opened under it. Both are taken under one lock, as whoever
-    /// puts another file in a chain's place changes both under it. None if there is no record.
-    fn opened(&self, chain: &str) -> io::Result<Option<Opened>> {
-        let records = lock(&self.shared.records);
-        let Some(record) = records.get(chain).copied() else {
-            return Ok(None);
-        };
-        let directory = &self.shared.directory;
-        let evidence = match record.evidence_offset {
-            0 => None,
-            _ => Some(File::open(directory.evidence_path(chain))?),
-        };
-        let lines = File::open(directory.tenant_path(chain))?;
-        drop(records);
-        Ok(Some(Opened {
-            record,
-            lines,
-            evidence,
-        }))
-    }
+fn opened_under(shared: &Shared, chain: &str, record: Record) -> io::Result<Opened> {
+    let directory = &shared.directory;
+    let open = |path: &Path| {
+        let file = directory.disk().open(path, Open::Read)?;
+        Ok::<_, io::Error>(Reader::new(file, 0))
+    };
+    let evidence = match record.evidence_offset {
+        0 => None,
+        _ => Some(open(&directory.evidence_path(chain))?),
+    };
+    let lines = open(&directory.tenant_path(chain))?;
+    Ok(Opened {
+        record,
+        lines,
+        evidence,
+    })
 }
 
 /// A copy that is being taken.
-struct Taking<'a> {
-    journal: &'a LocalJournal,
-    into: &'a Path,
-    watched: &'a Watched<'a>,
+pub(super) struct Taking<'a> {
+    pub(super) shared: &'a Shared,
+    pub(super) into: &'a Path,
+    pub(super) watched: &'a Watched<'a>,
     records: Vec<(Arc<str>, Record)>,
-    copy: JournalCopy,
+    pub(super) copy: JournalCopy,
 }
 
 impl Taking<'_> {
-    /// Copies one chain. What is wrong with its files is that chain's trouble alone.
-    fn chain(&mut self, chain: &Arc<str>) -> Result<(), BackupError> {
-        let head = self.journal.head(chain);
-        if let Err(error) = self.journal.flush(chain) {
-            // Nothing of what was durable is missing from the other chains' files for it.
-            self.journal.ended()?;
-            tracing::error!(%chain, %error, "a chain's file lacks entries; they are missing from the backup");
-        }
-        let copied = match self.journal.opened(chain) {
+    /// Copies one chain, which had this head before its file was completed. What is wrong with its files
+    /// is that chain's trouble alone.
+    fn chain(&mut self, chain: &Arc<str>, head: Option<Head>) -> Result<(), BackupError> {
+        let copied = match opened(self.shared, chain) {
             Ok(Some(opened)) => {
                 let record = opened.record;
-                self.files_of(chain, opened)?.map(|copy| (record, copy))
+                match self.files_of(chain, opened)? {
+                    Some(copy) => Some((record, copy)),
+                    None => self.good_part_of(chain, &record)?,
+                }
             }
             Ok(None) => None,
             Err(error) => {
@@ -173,6 +186,24 @@ impl Taking<'_> {
         Ok(())
     }
 
+    /// Copies what is good of a chain's file from its beginning: the part with which the next start would
+    /// begin.
+    fn good_part_of(
+        &mut self,
+        chain: &str,
+        record: &Record,
+    ) -> Result<Option<(Record, ChainCopy)>, BackupError> {
+        let directory = &self.shared.directory;
+        let path = directory.tenant_path(chain);
+        let Ok(Some(good)) = readable_prefix(directory.disk(), &path, chain, record) else {
+            return Ok(None);
+        };
+        match opened_under(self.shared, chain, good) {
+            Ok(opened) => Ok(self.files_of(chain, opened)?.map(|copy| (good, copy))),
+            Err(_gone) => Ok(None),
+        }
+    }
+
     /// Copies both files up to the record; none if they can't be read that far.
     fn files_of(&mut self, chain: &str, opened: Opened) -> Result<Option<ChainCopy>, BackupError> {
         let lines = format!("tenants/{chain}.jsonl");
@@ -191,7 +222,7 @@ impl Taking<'_> {
             }
             Err(FailedCopy::Stopped) => return Err(BackupError::Stopped),
         };
-        tracing::error!(chain, %error, "a chain's files can't be read; it is missing from the backup");
+        tracing::error!(chain, %error, "a chain's files can't be read to their end; what is bad is missing from the backup");
         for name in [lines, evidence] {
             let path = self.into.join(name);
             match std::fs::remove_file(&path) {
@@ -245,17 +276,22 @@ impl Taking<'_> {
 
     /// Writes the record of what is in the copy. What is not, though it was durable, is held.
     fn finish(mut self, before: Holds) -> Result<JournalCopy, BackupError> {
-        let live = &self.journal.shared.heads;
-        let mut holds = self.journal.holds()?;
+        let live = &self.shared.heads;
+        let mut holds = live.holds().map_err(BackupError::Heads)?;
         // One that was repaired meanwhile stays held if its copy was taken before.
         let reached = |chain: &str, next: u64| {
             let copy = self.copy.chains.get(chain);
             copy.is_some_and(|copy| copy.seq >= next)
         };
         for (chain, hold) in before.chains {
-            if !reached(&chain, hold.next) {
-                holds.chains.entry(chain).or_insert(hold);
+            if reached(&chain, hold.next) || holds.chains.contains_key(&chain) {
+                continue;
             }
+            match before.repaired.get(&chain) {
+                Some(batch) => holds.repaired.insert(Arc::clone(&chain), *batch),
+                None => holds.repaired.remove(&chain),
+            };
+            holds.chains.insert(chain, hold);
         }
         holds.unknown_chains_held |= before.unknown_chains_held;
         // Damage of a log that is not in the copy says nothing about the one that begins there.
@@ -265,17 +301,27 @@ impl Taking<'_> {
             .map(|(name, hold)| (name.to_string(), hold.next))
             .collect();
         let mut next_id = live.meta().map_err(BackupError::Heads)?.next_id;
+        // Repairs that are known by now count from batches up to the next one.
+        let first_batch = lock(&self.shared.pending).last_batch.saturating_add(1);
         for (chain, next) in &self.copy.left_out {
             let fresh = Hold {
                 next: *next,
                 alias: next_id,
+                known_to: self.shared.head(chain).map(|head| head.seq),
             };
             next_id = next_id.saturating_add(1);
             let kept = holds.chains.entry(chain.as_str().into()).or_insert(fresh);
             kept.next = kept.next.min(*next);
         }
+        if !planted(Bug::ForgetHeld) {
+            self.set_aside(&holds)?;
+        }
         let path = self.into.join("heads.redb");
-        write_copy(&path, next_id, &self.records, &holds).map_err(BackupError::Heads)?;
+        let numbers = Numbers {
+            next_id,
+            first_batch,
+        };
+        write_copy(&path, numbers, &self.records, &holds).map_err(BackupError::Heads)?;
         let heads = described(&path)?;
         self.copy.files.insert("heads.redb".to_owned(), heads);
         RealDisk

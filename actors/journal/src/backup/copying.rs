@@ -71,7 +71,7 @@ impl<'a> Watched<'a> {
 /// A reader that digests what goes through it, and writes it to its copy if there is one. After its
 /// first failure it gives nothing more, and [`finish`](Self::finish) tells which it was.
 pub(super) struct Copying<'a> {
-    source: io::Take<File>,
+    source: io::Take<Box<dyn Read + 'a>>,
     target: Option<File>,
     digest: Sha256,
     bytes: u64,
@@ -81,7 +81,8 @@ pub(super) struct Copying<'a> {
 
 impl<'a> Copying<'a> {
     /// Reads the first `len` bytes of `source`.
-    pub(super) fn reading(source: File, len: u64, watched: &'a Watched<'a>) -> Self {
+    pub(super) fn reading(source: impl Read + 'a, len: u64, watched: &'a Watched<'a>) -> Self {
+        let source: Box<dyn Read + 'a> = Box::new(source);
         Self {
             source: source.take(len),
             target: None,

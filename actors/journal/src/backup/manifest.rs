@@ -109,8 +109,26 @@ impl Manifest {
         Ok(manifest)
     }
 
+    /// That of a journal alone.
+    #[cfg(test)]
+    pub(crate) fn of_a_journal(copy: super::JournalCopy) -> Self {
+        let files = copy.files.into_iter();
+        Self {
+            format: FORMAT.to_owned(),
+            version: VERSION,
+            program: String::new(),
+            taken_at_ms: 0,
+            chains: copy.chains,
+            left_out: copy.left_out,
+            held: copy.held,
+            files: files
+                .map(|(name, file)| (format!("journal/{name}"), file))
+                .collect(),
+        }
+    }
+
     /// Writes it, durably.
-    pub(super) fn write(&self, path: &Path) -> io::Result<()> {
+    pub(crate) fn write(&self, path: &Path) -> io::Result<()> {
         let mut text = serde_json::to_vec_pretty(self)?;
         text.push(b'\n');
         let mut file = new_file(path)?;
@@ -141,9 +159,15 @@ fn is_ours(path: &str) -> bool {
         Some(("journal", name)) => name == "heads.redb",
         Some(("journal/tenants", name)) => chain(name, ".jsonl"),
         Some(("journal/evidence", name)) => chain(name, ".ev"),
-        Some(("proof", name)) => is_chain_name(name),
+        Some(("journal/held" | "proof", name)) => is_file_name(name),
         Some(_elsewhere) => false,
     }
+}
+
+/// Whether it names a file in its folder, in the letters of a chain's name.
+fn is_file_name(name: &str) -> bool {
+    let letter = |byte: u8| byte.is_ascii_alphanumeric() || b"_-+.".contains(&byte);
+    !name.is_empty() && !name.starts_with('.') && name.len() <= 255 && name.bytes().all(letter)
 }
 
 fn invalid(why: &str) -> io::Error {
@@ -183,6 +207,8 @@ mod tests {
             "journal/heads.redb",
             "journal/tenants/acme.jsonl",
             "journal/evidence/_host.ev",
+            "journal/held/seg-7.frames",
+            "journal/held/acme+held-3-9.jsonl",
             "proof/hashes",
         ] {
             assert!(is_ours(good), "{good}");
@@ -197,6 +223,8 @@ mod tests {
             "journal/tenants/..",
             "journal/tenants/a/b",
             "journal/seg-1",
+            "journal/held/../heads.redb",
+            "journal/held/a/b",
             "journal/tenants/acme.ev",
             "journal/tenants/..jsonl",
             "admin.token",

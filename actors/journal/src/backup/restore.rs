@@ -157,7 +157,7 @@ fn records_of(manifest: &Manifest) -> Result<Records<'_>, RestoreError> {
     let strange = manifest
         .files
         .keys()
-        .find(|file| !expected.contains(*file) && !file.starts_with("proof/"));
+        .find(|file| !expected.contains(*file) && !goes_along(file));
     match strange {
         Some(file) => Err(RestoreError::Parts(format!("{file} belongs to no chain"))),
         None if !manifest.files.contains_key(HEADS) => {
@@ -165,6 +165,13 @@ fn records_of(manifest: &Manifest) -> Result<Records<'_>, RestoreError> {
         }
         None => Ok(records),
     }
+}
+
+/// Whether a file may be in a backup without being any chain's own.
+fn goes_along(file: &str) -> bool {
+    ["proof/", "journal/held/"]
+        .iter()
+        .any(|folder| file.starts_with(folder))
 }
 
 fn lines_path(chain: &str) -> String {

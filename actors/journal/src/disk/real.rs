@@ -12,7 +12,7 @@ use std::path::Path;
 
 use redb::backends::FileBackend;
 use redb::{Builder, Database, DatabaseError};
-use rustix::fs::{Advice, FallocateFlags, fadvise, fallocate};
+use rustix::fs::{Advice, FallocateFlags, fadvise, fallocate, statvfs};
 
 use super::{Disk, DiskFile, Open};
 
@@ -62,6 +62,12 @@ impl Disk for RealDisk {
             names.extend(entry?.file_name().into_string());
         }
         Ok(names)
+    }
+
+    fn free(&self, folder: &Path) -> io::Result<(u64, u64)> {
+        let said = statvfs(folder)?;
+        let bytes = |blocks: u64| blocks.saturating_mul(said.f_frsize);
+        Ok((bytes(said.f_bavail), bytes(said.f_blocks)))
     }
 
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {

@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use super::Runs;
+use super::{Runs, copies};
 use crate::checkpointer::Message;
 use crate::journal::{Erased, JournalError};
-use crate::local::{LocalJournal, check_name};
+use crate::local::{Ask, LocalJournal, check_name};
 use crate::queue::Job;
 use crate::shared::lock;
 
@@ -16,50 +16,72 @@ impl LocalJournal {
         chain: &str,
         runs: &[(u64, u64)],
     ) -> Result<Erased, JournalError> {
-        check_name(chain)?;
         // One at a time: what one call finds in the log then never belongs to another that is
         // still on its way to the writer.
         let _alone = lock(&self.erasing);
-        let overwritten = self.ask(|reply| Message::Erase {
-            chain: Arc::from(chain),
-            runs: Runs::of(runs),
-            reply,
-        })?;
-        let copies = self.purge(overwritten.in_active)?;
-        Ok(Erased {
-            entries: overwritten.entries,
-            copies,
-        })
+        erase(self, chain, runs)
     }
 
     /// Completes what an earlier process began. What cannot be completed now stays begun: nobody
     /// can read it, and the next erasure or the next start tries again.
     pub(crate) fn complete_erasures(&self) {
-        if self.shared.erasures.is_empty() {
-            return;
-        }
         let _alone = lock(&self.erasing);
-        let overwritten = self.ask(|reply| Message::CompleteErasures { reply });
-        match overwritten.and_then(|overwritten| self.purge(overwritten.in_active)) {
-            Ok(_) => tracing::info!("an erasure that an earlier run began is complete"),
-            Err(error) => tracing::error!(%error, "an erasure that was begun is not complete"),
-        }
+        complete(self);
     }
+}
 
-    /// Takes the copies out of the log.
-    fn purge(&self, in_active: bool) -> Result<Vec<String>, JournalError> {
-        if self.shared.erasures.is_empty() {
-            return Ok(Vec::new());
-        }
-        if in_active {
-            self.leave_segment()?;
-        }
-        self.ask(|reply| Message::PurgeLog { reply })
-    }
+/// Erases the attachments of a chain's entries. Of several callers one at a time.
+pub(crate) fn erase(
+    journal: &impl Ask,
+    chain: &str,
+    runs: &[(u64, u64)],
+) -> Result<Erased, JournalError> {
+    check_name(chain)?;
+    let overwritten = journal.ask(|reply| Message::Erase {
+        chain: Arc::from(chain),
+        runs: Runs::of(runs),
+        reply,
+    })?;
+    let left = purge(journal, overwritten.in_active)?;
+    Ok(Erased {
+        entries: overwritten.entries,
+        ..left
+    })
+}
 
-    /// Has the writer go on in a new segment. This thread asks for it, and not the checkpointer,
-    /// because the writer may have to wait for the checkpointer to make a spare.
-    fn leave_segment(&self) -> Result<(), JournalError> {
-        self.order(|reply| Job::LeaveSegment { reply })
+/// Completes what was begun, if anything was, and tells what came of it.
+pub(crate) fn complete(journal: &impl Ask) {
+    if journal.shared().erasures.is_empty() {
+        return;
     }
+    let overwritten = journal.ask(|reply| Message::CompleteErasures { reply });
+    match overwritten.and_then(|overwritten| purge(journal, overwritten.in_active)) {
+        Ok(left) if left.unfinished.is_empty() => {
+            tracing::info!("an erasure that an earlier run began is complete");
+        }
+        Ok(Erased { unfinished, .. }) => {
+            tracing::error!(?unfinished, "an erasure that was begun waits for room");
+        }
+        Err(error) => tracing::error!(%error, "an erasure that was begun is not complete"),
+    }
+}
+
+/// Takes the copies out of the log, and says which could not be taken.
+fn purge(journal: &impl Ask, in_active: bool) -> Result<Erased, JournalError> {
+    let shared = journal.shared();
+    if shared.erasures.is_empty() {
+        // What was erased before may still have copies out of reach.
+        let copies = copies(&shared.directory, &shared.erasures);
+        return Ok(Erased {
+            copies: copies.map_err(|error| JournalError::Io(error.to_string()))?,
+            ..Erased::default()
+        });
+    }
+    if in_active {
+        // The caller's thread asks for it, and not the checkpointer, because the writer may have to
+        // wait for the checkpointer to make a spare. Without one it stays where it is, and the copies
+        // in its segment are named.
+        journal.order(|reply| Job::LeaveSegment { reply })?;
+    }
+    journal.ask(|reply| Message::PurgeLog { reply })
 }

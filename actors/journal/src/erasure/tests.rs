@@ -43,6 +43,7 @@ fn filled(dir: &Path, pairs: u64) -> LocalJournal {
     for n in 0..pairs {
         let (send, receive) = channel();
         let append = Append {
+            class: crate::journal::Class::Ordinary,
             chain: "acme".into(),
             epoch: opened.epoch,
             expected_last: (2 * n).checked_sub(1),
@@ -217,6 +218,42 @@ fn files_that_were_set_aside_are_named() {
     let erased = journal.erase("acme", &singles(&[0])).unwrap();
     assert_eq!(erased.copies, ["damaged-3", "held/seg-1.frames"]);
     assert!(journal.shared.erasures.is_empty());
+}
+
+/// Without a spare the writer stays in its segment, which was said to be left. The erasure was called complete,
+/// and the live segment a copy that an operator may remove.
+#[test]
+fn without_room_it_is_not_complete_and_the_next_one_completes_it() {
+    let dir = tempfile::tempdir().unwrap();
+    filled(dir.path(), 2).close().unwrap();
+    for entry in fs::read_dir(dir.path()).unwrap() {
+        let path = entry.unwrap().path();
+        if path
+            .file_name()
+            .unwrap()
+            .to_str()
+            .unwrap()
+            .starts_with("spare-")
+        {
+            fs::remove_file(path).unwrap();
+        }
+    }
+    let full = Options {
+        max_segments: 1,
+        ..options()
+    };
+    let journal = LocalJournal::open(dir.path(), full, None).unwrap();
+    let erased = journal.erase("acme", &singles(&[0])).unwrap();
+    let live = lock(&journal.shared.segments).back().unwrap().id;
+    assert_eq!(erased.unfinished, [format!("seg-{live}")]);
+    assert_eq!((erased.entries, erased.copies), (1, Vec::new()));
+    assert!(any_file_holds(dir.path(), 0));
+    let again = journal.erase("acme", &singles(&[0])).unwrap();
+    assert_eq!((again.entries, again.unfinished.len()), (0, 1));
+    journal.close().unwrap();
+    drop(journal);
+    let journal = LocalJournal::open(dir.path(), options(), None).unwrap();
+    check(dir.path(), &journal, 2, &[0]);
 }
 
 #[test]

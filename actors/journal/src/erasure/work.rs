@@ -4,12 +4,14 @@ use std::collections::BTreeSet;
 use std::io;
 use std::sync::Arc;
 
-use super::{Overwritten, Runs};
+use super::{Overwritten, Runs, copies};
+use crate::aside::has_attachments;
 use crate::bytes::wide;
 use crate::checkpointer::{Checkpointer, Fatal};
 use crate::directory::{Kind, Name};
 use crate::evidence::erase::{Place, overwrite, places};
-use crate::journal::JournalError;
+use crate::frame::FrameHeader;
+use crate::journal::{Erased, JournalError};
 use crate::scan::{Bounds, Scan, scan};
 use crate::segment::{Segment, SegmentHeader, read_all};
 use crate::shared::lock;
@@ -23,11 +25,16 @@ impl Checkpointer {
         if let Some(reason) = self.copy_group(&[Arc::clone(chain)])? {
             return Ok(Err(JournalError::Io(reason)));
         }
-        let entries = match self.entries_with_attachments(chain, runs) {
-            Ok(entries) => entries,
+        let found = self.entries_with_attachments(chain, runs);
+        let (entries, aside) = match found.and_then(|entries| {
+            let wanted = |of: &FrameHeader<'_>| of.chain == &**chain && runs.contains(of.seq);
+            let aside = has_attachments(&self.shared.directory, wanted).map_err(io_error)?;
+            Ok((entries, aside))
+        }) {
+            Ok(found) => found,
             Err(error) => return Ok(Err(error)),
         };
-        if entries > 0 {
+        if entries > 0 || aside {
             let heads = &self.shared.heads;
             heads.begin_erasures(chain, runs).map_err(Fatal)?;
             self.shared.erasures.add(chain, runs);
@@ -76,29 +83,35 @@ impl Checkpointer {
         active.is_some_and(|active| !self.chains_in(&active, None).is_empty())
     }
 
-    /// Recycles and zeroes what of the log is no longer needed, and lets go of the erasures of which
-    /// it then holds nothing. Answers the files that may still hold copies.
-    pub(crate) fn purge_log(&self) -> Answer<Vec<String>> {
+    /// Recycles and zeroes what of the log is no longer needed, overwrites what was set aside, and lets
+    /// go of the erasures of which nothing is left then. Answers the files that may still hold copies.
+    pub(crate) fn purge_log(&self) -> Answer<Erased> {
         self.checkpoint()?;
         self.recycle()?;
-        let (mut copies, held) = self.segments_with_copies();
+        let shared = &self.shared;
+        // What recycling has just set aside is among it.
+        let copies = match copies(&shared.directory, &shared.erasures) {
+            Ok(copies) => copies,
+            Err(error) => return Ok(Err(io_error(error))),
+        };
+        let (mut unfinished, held) = self.segments_with_copies();
         let not_zeroed = self.zero_retired()?;
         if not_zeroed.is_empty() {
-            let overwritten = self.shared.erasures.those(true);
+            let overwritten = shared.erasures.those(true);
             let complete: Vec<_> = overwritten
                 .into_iter()
                 .map(|(chain, _)| chain)
                 .filter(|chain| !held.contains(chain))
                 .collect();
-            self.shared.heads.end_erasures(&complete).map_err(Fatal)?;
-            self.shared.erasures.remove(&complete);
+            shared.heads.end_erasures(&complete).map_err(Fatal)?;
+            shared.erasures.remove(&complete);
         }
-        copies.extend(not_zeroed);
-        match self.shared.directory.kept_aside() {
-            Ok(aside) => copies.extend(aside),
-            Err(error) => return Ok(Err(io_error(error))),
-        }
-        Ok(Ok(copies))
+        unfinished.extend(not_zeroed);
+        Ok(Ok(Erased {
+            entries: 0,
+            copies,
+            unfinished,
+        }))
     }
 
     fn entries_with_attachments(&self, chain: &str, runs: &Runs) -> Result<u64, JournalError> {

@@ -23,15 +23,32 @@ pub(crate) struct Hold {
     pub(crate) next: u64,
     /// A fresh id, from which the chain's held successor takes its name.
     pub(crate) alias: u64,
+    /// The highest seq that anything on the disk ever spoke of since the damage.
+    pub(crate) known_to: Option<u64>,
 }
 
 /// What stands between a held chain's name and a number in the name of the chain that stands in for it.
 pub const STANDS_IN: &str = "+held-";
 
 impl Hold {
-    /// The name of the chain that takes entries while `chain` is held.
+    /// That of a chain nobody ever saw, which a loss of unknown extent keeps from beginning. None else
+    /// has the alias 0.
+    pub(crate) fn of_an_unseen_chain() -> Self {
+        Self {
+            next: 0,
+            alias: 0,
+            known_to: None,
+        }
+    }
+
+    /// The name of the chain that takes entries while `chain` is held. One that stands in for a chain
+    /// that stands in itself has the name of the first with a number of its own, so that names stay
+    /// short however often that happens.
     pub(crate) fn successor(&self, chain: &str) -> String {
-        format!("{chain}{STANDS_IN}{}", self.alias)
+        let first = chain
+            .split_once(STANDS_IN)
+            .map_or(chain, |(first, _)| first);
+        format!("{first}{STANDS_IN}{}", self.alias)
     }
 }
 
@@ -55,6 +72,8 @@ pub(crate) struct Meta {
     pub(crate) active: u64,
     /// The last batch whose entries all stand in their chains' files.
     pub(crate) copied: u64,
+    /// The number of the first batch of a log that is yet to begin.
+    pub(crate) first_batch: u64,
     /// A loss of unknown extent: a chain that was never seen may have had entries.
     pub(crate) unknown_chains_held: bool,
 }
@@ -68,4 +87,16 @@ pub(crate) struct Holds {
     /// Chains that were repaired: what the log has of them counts from this batch on.
     pub(crate) repaired: BTreeMap<Arc<str>, u64>,
     pub(crate) unknown_chains_held: bool,
+}
+
+impl Holds {
+    /// Forgets what was said of batches from `next` on. They are gone, and their numbers will be given
+    /// again: what they mean then has nothing to do with what they meant.
+    pub(crate) fn forget_batches_from(&mut self, next: u64) {
+        for batch in self.repaired.values_mut() {
+            *batch = next.min(*batch);
+        }
+        self.known_damage
+            .retain(|(segment, batch)| *segment > 0 || *batch < next);
+    }
 }

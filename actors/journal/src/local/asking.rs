@@ -6,16 +6,36 @@ use super::LocalJournal;
 use crate::checkpointer::Message;
 use crate::journal::JournalError;
 use crate::queue::{Job, Rejected};
+use crate::shared::Shared;
 
 /// Where the answer goes.
-type Reply<T> = SyncSender<Result<T, JournalError>>;
+pub(crate) type Reply<T> = SyncSender<Result<T, JournalError>>;
 
-impl LocalJournal {
+/// Whoever can have the writer and the checkpointer do something, and wait for it: the journal, or a
+/// test that takes the two step by step.
+pub(crate) trait Ask {
+    /// What the two share.
+    fn shared(&self) -> &Shared;
+
     /// Has the checkpointer do something.
-    pub(crate) fn ask<T>(
-        &self,
-        message: impl FnOnce(Reply<T>) -> Message,
-    ) -> Result<T, JournalError> {
+    fn ask<T>(&self, message: impl FnOnce(Reply<T>) -> Message) -> Result<T, JournalError>;
+
+    /// Has the writer do something that has no entries, behind all that is queued.
+    fn order<T>(&self, job: impl FnOnce(Reply<T>) -> Job) -> Result<T, JournalError>;
+
+    /// Whether the journal takes nothing more.
+    fn ended(&self) -> Result<(), JournalError> {
+        let end = self.shared().queue.end();
+        end.map_or(Ok(()), |end| Err(end.journal_error()))
+    }
+}
+
+impl Ask for LocalJournal {
+    fn shared(&self) -> &Shared {
+        &self.shared
+    }
+
+    fn ask<T>(&self, message: impl FnOnce(Reply<T>) -> Message) -> Result<T, JournalError> {
         self.ended()?;
         let (reply, answer) = sync_channel(1);
         if self.checkpointer.send(message(reply)).is_err() {
@@ -24,8 +44,7 @@ impl LocalJournal {
         answer.recv().unwrap_or_else(|_gone| Err(self.failure()))
     }
 
-    /// Has the writer do something that has no entries, behind all that is queued.
-    pub(crate) fn order<T>(&self, job: impl FnOnce(Reply<T>) -> Job) -> Result<T, JournalError> {
+    fn order<T>(&self, job: impl FnOnce(Reply<T>) -> Job) -> Result<T, JournalError> {
         let (reply, answer) = sync_channel(1);
         let pushed = self.shared.queue.push(job(reply), &self.shared.options);
         if let Err((_, rejected)) = pushed {

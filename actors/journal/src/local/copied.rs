@@ -2,7 +2,7 @@
 
 use std::io::{self, BufReader, Read as _};
 
-use super::{LocalJournal, check_name, io_error};
+use super::{Ask as _, LocalJournal, check_name, io_error};
 use crate::disk::{Open, Reader};
 use crate::evidence::Found;
 use crate::journal::{Journal as _, JournalError, Lines};
@@ -40,9 +40,10 @@ impl LocalJournal {
             return Ok(Box::new(std::iter::empty()));
         }
         let directory = &self.shared.directory;
-        let lines =
-            LineReader::open(directory, chain, &record, (from_seq, to)).map_err(io_error)?;
-        Ok(Box::new(lines))
+        let lines = LineReader::open(directory, chain, &record, (from_seq, to));
+        Ok(Box::new(lines.map_err(|error| {
+            gone_or_failed(&error, chain, from_seq)
+        })?))
     }
 
     /// Reads attachments from the chain's evidence store, as far as it is complete.
@@ -73,10 +74,11 @@ impl LocalJournal {
             self.evidence
                 .find(directory, chain, record.evidence_offset, seq)
         };
-        let mut found = find().map_err(io_error)?;
+        let failed = |error: io::Error| gone_or_failed(&error, chain, seq);
+        let mut found = find().map_err(failed)?;
         if matches!(found, Found::Damaged) {
             // An erasure that ran meanwhile tears what is read; its mark is there by now.
-            found = find().map_err(io_error)?;
+            found = find().map_err(failed)?;
         }
         if self.shared.erasures.contains(chain, seq) && !found.is_empty() {
             return Err(erased());
@@ -105,5 +107,19 @@ impl LocalJournal {
         let chain_only = BufReader::new(file).take(record.offset);
         let report = verify_lines(chain_only).map_err(io_error)?;
         Ok(report.expecting(&record.head))
+    }
+}
+
+/// A file that is not there, or ends before what the record says of it, is a damage: no disk that works again
+/// brings it back. Any other error says nothing of the bytes.
+fn gone_or_failed(error: &io::Error, chain: &str, seq: u64) -> JournalError {
+    let (gone, cut) = (io::ErrorKind::NotFound, io::ErrorKind::UnexpectedEof);
+    if ![gone, cut].contains(&error.kind()) {
+        return JournalError::Io(error.to_string());
+    }
+    JournalError::Damaged {
+        chain: chain.to_owned(),
+        seq,
+        reason: "the file is gone or cut",
     }
 }

@@ -176,6 +176,7 @@ fn append(
         attachments: vec![vec![7; 5000]],
     };
     let append = Append {
+        class: Class::Ordinary,
         chain: "acme".into(),
         epoch,
         expected_last,
@@ -266,6 +267,7 @@ fn what_waits_behind_a_failed_batch_is_refused_too() {
             position % 2
         ];
         let append = Append {
+            class: Class::Ordinary,
             chain: "acme".into(),
             epoch,
             expected_last: None,

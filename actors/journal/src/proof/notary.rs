@@ -178,6 +178,11 @@ impl Notary {
         &self.keys
     }
 
+    /// Until when the key before the one in force signs too, in unix milliseconds.
+    pub fn overlap_until_ms(&self) -> Option<u64> {
+        Some(self.signers.overlap()?.until_ms)
+    }
+
     /// The seq of the line that is wanted next of a chain.
     pub fn behind(&self, chain: &str) -> u64 {
         self.chains

@@ -10,7 +10,7 @@ use std::fmt::Write as _;
 
 use base64::{Engine as _, engine::general_purpose::STANDARD as BASE64};
 
-use super::checkpoint::{SignedCheckpoint, parse_size};
+use super::checkpoint::{Origin, SignedCheckpoint, parse_size};
 use super::merkle::Hash;
 use super::note::{NoteSignature, VerifierKey, VerifyEd25519};
 
@@ -89,6 +89,11 @@ impl WitnessRequest {
             checkpoint,
             body,
         }
+    }
+
+    /// The log that it is about.
+    pub fn origin(&self) -> Origin {
+        self.checkpoint.checkpoint().origin
     }
 
     /// Reads the answer of the witness that has this key.

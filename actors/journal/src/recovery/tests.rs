@@ -30,6 +30,7 @@ fn fill(dir: &Path, entries: u64) -> u64 {
     let epoch = journal.open("acme").unwrap().epoch;
     for seq in 0..entries {
         let append = Append {
+            class: crate::journal::Class::Ordinary,
             chain: "acme".into(),
             epoch,
             expected_last: seq.checked_sub(1),

@@ -38,6 +38,7 @@ fn put(journal: &LocalJournal, chain: &str, attachment: Option<usize>) -> u64 {
     };
     let (send, receive) = channel();
     let append = Append {
+        class: crate::journal::Class::Ordinary,
         chain: chain.into(),
         epoch: opened.epoch,
         expected_last: opened.head.map(|head| head.seq),

@@ -48,7 +48,7 @@ pub(super) struct Counted {
 }
 
 #[derive(Debug, Clone)]
-enum NameOp {
+pub(super) enum NameOp {
     Put(PathBuf, usize),
     Move(PathBuf, PathBuf, usize),
     Remove(PathBuf, usize),
@@ -87,8 +87,8 @@ impl NameOp {
 pub(super) struct State {
     pub(super) inodes: Vec<Inode>,
     pub(super) names: BTreeMap<PathBuf, usize>,
-    durable: BTreeMap<PathBuf, usize>,
-    pending: Vec<NameOp>,
+    pub(super) durable: BTreeMap<PathBuf, usize>,
+    pub(super) pending: Vec<NameOp>,
     pub(super) folders: BTreeSet<PathBuf>,
     pub(super) dice: Dice,
     /// Which process is using it; files that another one opened are closed.

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use super::dice::Dice;
 use super::disk::SimDisk;
-use super::host::is_log_segment;
+use super::host::{is_kept, is_log_segment, is_set_aside};
 use super::inode::{PAGE, Place, SECTOR};
 use super::oracle::Harm;
 use crate::bytes::index;
@@ -61,12 +61,16 @@ fn lose_sector(
 
 fn flip(disk: &SimDisk, dice: &mut Dice) -> Option<Harmed> {
     disk.with(|state| {
+        // What a start must notice is harmed more often than its share of the bytes.
+        let wanted = [None, Some(Place::Chain), Some(Place::Log)][dice.size_below(3)];
         let fragile: Vec<usize> = state
             .names
             .iter()
             .filter(|(path, inode)| {
                 let place = state.inodes[**inode].place;
-                is_log_segment(path) || matches!(place, Place::Chain | Place::Evidence)
+                let own = matches!(place, Place::Chain | Place::Evidence) && !is_kept(path);
+                let fragile = is_log_segment(path) || is_set_aside(path) || own;
+                fragile && wanted.is_none_or(|wanted| wanted == place)
             })
             .map(|(_, inode)| *inode)
             .collect();
@@ -75,11 +79,17 @@ fn flip(disk: &SimDisk, dice: &mut Dice) -> Option<Harmed> {
         }
         let inode = fragile[dice.size_below(fragile.len())];
         let len = state.inodes[inode].len_on_disk();
+        // The end of a chain's file is what a start looks at.
+        let at_the_end = wanted == Some(Place::Chain);
         for _ in 0..20 {
             if len == 0 {
                 return None;
             }
-            let at = dice.below(len);
+            let at = if at_the_end {
+                len - 1 - dice.below(len.min(400))
+            } else {
+                dice.below(len)
+            };
             if state.inodes[inode].is_zero_on_disk(index(at) / SECTOR) && !dice.one_in(20) {
                 continue;
             }

@@ -1,7 +1,8 @@
 //! The journal on a simulated disk: its writer and its checkpointer one step at a time, on one thread.
 
+use std::cell::RefCell;
 use std::path::{Path, PathBuf};
-use std::sync::mpsc::sync_channel;
+use std::sync::mpsc::{SyncSender, channel, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -12,10 +13,11 @@ use crate::heads::Holds;
 use crate::journal::{
     Append, AppendError, Head, Journal as _, JournalError, Opened, Receipt, RecoverySummary,
 };
-use crate::local::LocalJournal;
+use crate::local::{Ask, LocalJournal};
 use crate::options::{Options, StartError};
 use crate::queue::Job;
-use crate::shared::lock;
+use crate::scrub::{Fault, Scrub};
+use crate::shared::{Shared, lock};
 use crate::verify::VerifyReport;
 use crate::writer::Writer;
 
@@ -32,6 +34,49 @@ pub(super) struct Host {
     answers: Answers,
 }
 
+/// The two threads, each taking a step when it is asked to.
+pub(super) struct Steps<'a> {
+    host: RefCell<&'a mut Host>,
+    shared: Arc<Shared>,
+}
+
+impl Ask for Steps<'_> {
+    fn shared(&self) -> &Shared {
+        &self.shared
+    }
+
+    fn ask<T>(
+        &self,
+        message: impl FnOnce(SyncSender<Result<T, JournalError>>) -> Message,
+    ) -> Result<T, JournalError> {
+        self.ended()?;
+        let (reply, answer) = sync_channel(1);
+        let handled = self.host.borrow().handle(message(reply));
+        answered(handled.and_then(|_| answer.try_recv().map_err(|_unanswered| Dead)))
+    }
+
+    fn order<T>(
+        &self,
+        job: impl FnOnce(SyncSender<Result<T, JournalError>>) -> Job,
+    ) -> Result<T, JournalError> {
+        let (reply, answer) = sync_channel(1);
+        let mut host = self.host.borrow_mut();
+        let pushed = self.shared.queue.push(job(reply), &self.shared.options);
+        let worked = pushed.map_err(|_ended| Dead).and_then(|()| {
+            host.jobs += 1;
+            while host.jobs > 0 {
+                host.turn()?;
+            }
+            answer.try_recv().map_err(|_unanswered| Dead)
+        });
+        answered(worked)
+    }
+}
+
+fn answered<T>(answer: Result<Result<T, JournalError>, Dead>) -> Result<T, JournalError> {
+    answer.unwrap_or_else(|Dead| Err(JournalError::Io("the journal is dead".into())))
+}
+
 /// The journal failed; the process has to end.
 pub(super) struct Dead;
 
@@ -46,6 +91,7 @@ fn options() -> Options {
         max_batch_bytes: 24 << 10,
         max_segments: 6,
         checkpoint_interval: Duration::MAX,
+        scrub_bytes_per_s: u64::MAX,
         ..Options::default()
     }
 }
@@ -79,6 +125,11 @@ impl Host {
         holds.expect("a database that was just open")
     }
 
+    pub(super) fn holds_any(&self) -> bool {
+        let holds = lock(&self.journal.shared.holds);
+        holds.unknown_chains_held || !holds.chains.is_empty()
+    }
+
     pub(super) fn head(&self, chain: &str) -> Option<Head> {
         self.journal.head(chain)
     }
@@ -105,6 +156,7 @@ impl Host {
         let answers = Arc::clone(&self.answers);
         let before = lock(&answers).len();
         let append = Append {
+            class: crate::journal::Class::Ordinary,
             chain: Arc::from(chain),
             epoch,
             expected_last,
@@ -195,6 +247,27 @@ impl Host {
         self.handle(Message::Close { reply }).map(|_| ())
     }
 
+    /// Has a caller of the journal do something for which both threads work.
+    pub(super) fn call<T>(&mut self, call: impl FnOnce(&Steps<'_>) -> T) -> Result<T, Dead> {
+        let shared = Arc::clone(&self.journal.shared);
+        let done = call(&Steps {
+            host: RefCell::new(self),
+            shared: Arc::clone(&shared),
+        });
+        if shared.poisoned.get().is_some() {
+            return Err(Dead);
+        }
+        Ok(done)
+    }
+
+    /// Reads all chains' files once, as the scrub does.
+    pub(super) fn scrub(&self) -> Vec<Fault> {
+        let (_go_on, stop) = channel();
+        let scrub = Scrub::new(&self.journal.shared, stop);
+        scrub.round().expect("nobody stops it");
+        self.journal.status().scrubbed.faults
+    }
+
     pub(super) fn verify(&self, chain: &str) -> Result<VerifyReport, JournalError> {
         self.journal.verify_copied(chain)
     }
@@ -226,5 +299,15 @@ impl Host {
 
 pub(super) fn is_log_segment(path: &Path) -> bool {
     let name = path.file_name().and_then(|name| name.to_str());
-    name.is_some_and(|name| name.starts_with("seg-"))
+    name.is_some_and(|name| name.starts_with("seg-") && !name.ends_with(".frames"))
+}
+
+pub(super) fn is_set_aside(path: &Path) -> bool {
+    path.extension()
+        .is_some_and(|extension| extension == "frames")
+}
+
+/// What is kept for whoever investigates.
+pub(super) fn is_kept(path: &Path) -> bool {
+    path.parent() == Some(&root().join("held")) && !is_set_aside(path)
 }

@@ -99,6 +99,23 @@ impl Inode {
         self.cache.len
     }
 
+    /// Its bytes in the cache and on the disk, each stretch that is not zeros in one piece.
+    pub(super) fn runs(&self, mut look: impl FnMut(&[u8])) {
+        for bytes in [&self.cache, &self.disk] {
+            let mut run = Vec::new();
+            for page in &bytes.pages {
+                match page {
+                    Some(page) if !Arc::ptr_eq(page, &ZERO) => run.extend_from_slice(&page[..]),
+                    Some(_) | None => {
+                        look(&run);
+                        run.clear();
+                    }
+                }
+            }
+            look(&run);
+        }
+    }
+
     /// Reads from the cache; fewer bytes at the end of the file.
     pub(super) fn read(&self, into: &mut [u8], offset: u64) -> usize {
         let left = index(self.cache.len.saturating_sub(offset));

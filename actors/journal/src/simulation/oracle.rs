@@ -1,17 +1,17 @@
 //! What must be true of the journal, whatever the disk did.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 use super::disk::SimDisk;
 use super::host::Host;
-use crate::GENESIS;
 use crate::bytes::{index, wide};
-use crate::entry::read_place;
-use crate::frame::{Frame, Stored};
 use crate::heads::Hold;
 use crate::journal::{AppendError, JournalError, Receipt};
-use crate::shared::lock;
+
+mod erased;
+mod mended;
+mod reading;
 
 /// An entry that was handed to the journal, by the number in its payload.
 pub(super) struct Tried {
@@ -52,7 +52,25 @@ pub(super) struct Oracle {
     /// Whether chains that the journal does not know may have had entries, and must not begin.
     unknown_held: bool,
     pub(super) harm: Harm,
+    /// How often chains came to be held.
+    times_held: u32,
     pub(super) entries: u64,
+    /// What the chains were seen to hold: somebody mirrors them.
+    mirror: BTreeMap<&'static str, BTreeMap<u64, Vec<u8>>>,
+    /// Chains that are to go on, and may do so or not until the next look.
+    pub(super) releasing: BTreeSet<&'static str>,
+    pub(super) releasing_unknown: bool,
+    /// Entries that a repair left behind. They never come back.
+    given_up: HashSet<u64>,
+    /// Where a repaired chain went on; the append before may be half of one.
+    joints: HashSet<(&'static str, u64)>,
+    /// Entries that came back from a copy, perhaps without their evidence.
+    bare: HashSet<u64>,
+    /// Entries whose evidence was to be erased, and those where it was.
+    pub(super) erasing: HashSet<u64>,
+    pub(super) erased: HashSet<u64>,
+    /// The files that may hold copies of it all the same, by the journal's word.
+    pub(super) copies: BTreeSet<String>,
 }
 
 /// An entry as the journal has it.
@@ -60,6 +78,7 @@ struct Found {
     seq: u64,
     hash: [u8; 32],
     number: u64,
+    line: Vec<u8>,
     /// Unless it is in the evidence store.
     attachments: Option<Vec<Vec<u8>>>,
 }
@@ -106,6 +125,7 @@ impl Oracle {
     /// Checks a running journal; just started or not.
     pub(super) fn check(&mut self, disk: &SimDisk, host: &Host, just_started: bool) -> Checked {
         disk.quietly(|| {
+            self.settle(host);
             self.check_holds(host)?;
             let known: Vec<&'static str> = super::schedule::CHAINS.to_vec();
             for chain in known {
@@ -131,13 +151,7 @@ impl Oracle {
                 summary.damaged
             ));
         }
-        for (chain, before) in &self.holds {
-            match holds.chains.get(chain) {
-                Some(now) if now.next <= before.next => {}
-                Some(_) => return Err(format!("the hold of {chain} was raised")),
-                None => return Err(format!("the hold of {chain} was FORGOTTEN")),
-            }
-        }
+        self.check_new_holds(&holds)?;
         if self.unknown_held && !holds.unknown_chains_held {
             return Err("the hold of unknown chains was FORGOTTEN".into());
         }
@@ -147,7 +161,7 @@ impl Oracle {
     }
 
     fn check_chain(
-        &self,
+        &mut self,
         disk: &SimDisk,
         host: &Host,
         chain: &'static str,
@@ -163,6 +177,8 @@ impl Oracle {
         }
         self.check_acknowledged(chain, &found)?;
         self.check_content(host, chain, &found)?;
+        let lines = found.into_iter().map(|entry| (entry.seq, entry.line));
+        self.mirror.entry(chain).or_default().extend(lines);
         if just_started {
             self.check_file_is_cut(disk, host, chain)?;
         }
@@ -189,6 +205,16 @@ impl Oracle {
             Some(hold) => Some(hold.next),
             None => unknown.then_some(0),
         };
+        self.check_acknowledged_from(chain, found, held_from)
+    }
+
+    /// As far as nothing may be lost, all that was acknowledged is there.
+    fn check_acknowledged_from(
+        &self,
+        chain: &str,
+        found: &[Found],
+        held_from: Option<u64>,
+    ) -> Checked {
         for (seq, (hash, number)) in self.acknowledged.get(chain).into_iter().flatten() {
             if held_from.is_some_and(|from| *seq >= from) {
                 continue;
@@ -207,7 +233,7 @@ impl Oracle {
     }
 
     /// Every entry was appended, once, with all others of its append, and has its attachments.
-    fn check_content(&self, host: &Host, chain: &str, found: &[Found]) -> Checked {
+    fn check_content(&self, host: &Host, chain: &'static str, found: &[Found]) -> Checked {
         let held = self.holds.contains_key(chain);
         let mut expected: Option<(u64, usize)> = None;
         for entry in found {
@@ -221,6 +247,14 @@ impl Oracle {
                     "{chain} {seq} is there, and was refused: {refusal}"
                 ));
             }
+            if self.given_up.contains(&number) {
+                return Err(format!(
+                    "{chain} {seq} ({number}) was given up, and is BACK"
+                ));
+            }
+            if self.joints.contains(&(chain, seq)) {
+                expected = None;
+            }
             let follows = expected.unwrap_or((tried.append, 0));
             if follows != (tried.append, tried.position) {
                 return Err(format!("{chain} {seq} is half of an append"));
@@ -229,80 +263,36 @@ impl Oracle {
                 (tried.position + 1 < tried.of).then_some((tried.append, tried.position + 1));
             self.check_attachments(host, chain, entry, tried)?;
         }
-        if expected.is_some() && !held {
+        let end = (chain, wide(found.len()));
+        if expected.is_some() && !held && !self.joints.contains(&end) {
             return Err(format!("{chain} ends in half of an append"));
         }
         Ok(())
     }
 
     fn check_attachments(&self, host: &Host, chain: &str, entry: &Found, tried: &Tried) -> Checked {
-        let seq = entry.seq;
+        let (seq, number) = (entry.seq, entry.number);
         let attachments = match &entry.attachments {
+            Some(_) if self.erasing.contains(&number) => return Ok(()),
             Some(attachments) => attachments.clone(),
             None => match host.journal.evidence_copied(chain, seq) {
                 Ok(attachments) => attachments,
                 Err(JournalError::Damaged { .. }) if self.harm.evidence > 0 => return Ok(()),
+                Err(JournalError::Erased { .. }) if self.erasing.contains(&number) => return Ok(()),
                 Err(error) => return Err(format!("LOST: evidence of {chain} {seq}: {error}")),
             },
         };
+        if attachments.is_empty() && self.bare.contains(&number) {
+            return Ok(());
+        }
+        if self.erased.contains(&number) && !attachments.is_empty() {
+            return Err(format!("{chain} {seq}: ERASED evidence is read"));
+        }
         if attachments != tried.attachments && self.harm.evidence == 0 {
             let (is, was) = (attachments.len(), tried.attachments.len());
             return Err(format!("LOST: {chain} {seq} has {is} attachments of {was}"));
         }
         Ok(())
-    }
-
-    /// The entries of a chain: those in its file, and those that wait in the log. `None` if some of
-    /// them cannot be read and that is no wonder.
-    fn entries_of(
-        &self,
-        disk: &SimDisk,
-        host: &Host,
-        chain: &str,
-    ) -> Result<Option<Vec<Found>>, String> {
-        let mut found = Vec::new();
-        let mut previous = GENESIS;
-        let offset = host.journal.shared.record(chain).map_or(0, |r| r.offset);
-        let text = disk.content(&host.chain_file(chain));
-        let in_file = text.get(..index(offset)).unwrap_or(&text);
-        let lines = in_file.split_inclusive(|byte| *byte == b'\n');
-        for line in lines {
-            let line = line.strip_suffix(b"\n").unwrap_or_default();
-            match read_entry(chain, line, wide(found.len()), &mut previous) {
-                Some((hash, number)) => found.push(Found {
-                    seq: wide(found.len()),
-                    hash,
-                    number,
-                    attachments: None,
-                }),
-                None if self.harm.chains > 0 => return Ok(None),
-                None => return Err(format!("INVALID: {chain} file at {}", found.len())),
-            }
-        }
-        if wide(text.len()) < offset && self.harm.chains == 0 {
-            return Err(format!("INVALID: the file of {chain} is short"));
-        }
-        let waiting = lock(&host.journal.shared.pending).of(chain);
-        let mut bytes = Vec::new();
-        for frame in waiting {
-            let read = frame.read(&mut bytes);
-            read.map_err(|error| format!("reading a frame: {error}"))?;
-            let parsed = Frame::read(&bytes, &frame.segment.seed);
-            let entry = parsed
-                .as_ref()
-                .and_then(|frame| read_entry(chain, frame.line, wide(found.len()), &mut previous));
-            match (entry, &parsed) {
-                (Some((hash, number)), Some(frame)) => found.push(Found {
-                    seq: wide(found.len()),
-                    hash,
-                    number,
-                    attachments: Some(attachments(frame)),
-                }),
-                (_, _) if self.harm.log > 0 => return Ok(None),
-                (_, _) => return Err(format!("INVALID: {chain} log at {}", found.len())),
-            }
-        }
-        Ok(Some(found))
     }
 
     /// After a start nothing stands in a chain's file beyond its record.
@@ -316,34 +306,4 @@ impl Oracle {
         }
         Ok(())
     }
-}
-
-/// The hash and the number of an entry, if it is the next one of its chain.
-fn read_entry(
-    chain: &str,
-    line: &[u8],
-    seq: u64,
-    previous: &mut [u8; 32],
-) -> Option<([u8; 32], u64)> {
-    let place = read_place(chain, line)?;
-    if place.seq != seq || place.previous != *previous {
-        return None;
-    }
-    *previous = place.hash;
-    let text = std::str::from_utf8(line).ok()?;
-    let (_, behind) = text.split_once("\"number\":")?;
-    let number = behind.split(|c: char| !c.is_ascii_digit()).next()?;
-    Some((place.hash, number.parse().ok()?))
-}
-
-fn attachments(frame: &Frame<'_>) -> Vec<Vec<u8>> {
-    let (mut all, mut rest) = (Vec::new(), frame.attached);
-    let lens = frame.header.attachment_lens;
-    for (position, len) in lens.iter().take(frame.header.attachments).enumerate() {
-        let (stored, behind) = rest.split_at(*len);
-        let stuffed = frame.header.stuffed >> position & 1 == 1;
-        all.push(Stored::restore(stored, stuffed));
-        rest = behind;
-    }
-    all
 }

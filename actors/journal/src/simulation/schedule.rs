@@ -10,9 +10,13 @@ use super::oracle::Oracle;
 use crate::planted::{Bug, plant};
 
 mod callers;
+mod operators;
 mod starts;
 
 pub(super) const CHAINS: [&str; 4] = ["acme", "globex", "initech", "umbrella"];
+
+/// How often a disk at rest is harmed in one schedule, at most.
+const MOST_HARMS: u64 = 3;
 
 /// What is wrong on purpose.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,6 +37,9 @@ pub(super) struct Outcome {
     pub(super) harmed: u64,
     pub(super) holds: u64,
     pub(super) segments: u64,
+    pub(super) repairs: u64,
+    pub(super) erasures: u64,
+    pub(super) backups: u64,
 }
 
 impl Outcome {
@@ -50,6 +57,9 @@ impl Outcome {
         self.harmed += other.harmed;
         self.holds += other.holds;
         self.segments += other.segments;
+        self.repairs += other.repairs;
+        self.erasures += other.erasures;
+        self.backups += other.backups;
     }
 }
 
@@ -69,6 +79,10 @@ pub(super) fn play(seed: u64, planted: Planted, trace: bool) -> Result<Outcome, 
         state.trace = trace;
     });
     let mut schedule = Schedule::new(dice, disk);
+    if let Planted::Bug(Bug::CountLate | Bug::ForgetSetAside | Bug::ForgetHeld) = planted {
+        // These show only where something was harmed.
+        schedule.harms = MOST_HARMS;
+    }
     let played = schedule.run();
     plant(None);
     let Schedule {
@@ -124,7 +138,11 @@ impl Schedule {
         } else {
             0
         };
-        let harms = if dice.one_in(4) { 1 + dice.below(3) } else { 0 };
+        let harms = if dice.one_in(2) {
+            1 + dice.below(MOST_HARMS)
+        } else {
+            0
+        };
         Self {
             dice,
             disk,
@@ -185,29 +203,39 @@ impl Schedule {
         let Some(host) = &mut self.host else {
             return Ok(Err(Dead));
         };
+        if host.holds_any() && self.dice.one_in(3) {
+            return if self.dice.one_in(4) {
+                self.back_up()
+            } else {
+                self.mend()
+            };
+        }
         Ok(match roll {
-            0..45 => self.append_some(),
-            45..53 => self.open(chain),
-            53..60 => host.flush(chain).map(|_may_pass| ()),
-            60..70 => host.tidy(),
-            70..76 => return self.look(),
-            76..82 => {
+            0..42 => self.append_some(),
+            42..48 => self.open(chain),
+            48..54 => host.flush(chain).map(|_may_pass| ()),
+            54..62 => host.tidy(),
+            62..67 => return self.look(),
+            67..72 => {
                 let eio = self.faults.eio;
                 self.disk.background(eio * 4);
                 Ok(())
             }
-            82..87 => {
+            72..76 => {
                 self.disk.evict();
                 Ok(())
             }
-            87..90 => {
+            76..79 => {
                 self.toggle_full();
                 Ok(())
             }
-            90..95 => {
+            79..84 => {
                 self.harm();
                 Ok(())
             }
+            84..93 => return self.erase(),
+            93 => return self.back_up(),
+            94 => return self.scrub().map(Ok),
             95..97 => host.close().and(Err(Dead)),
             _ => Err(Dead),
         })

@@ -11,6 +11,8 @@ use super::host::Host;
 use super::inode::Place;
 use super::schedule::{Outcome, Planted, play};
 use super::stores;
+use crate::disk::{Disk as _, Open};
+use crate::heads::rewrite;
 use crate::planted::Bug;
 use crate::schedule::monotonic;
 use crate::shared::lock;
@@ -18,7 +20,7 @@ use crate::shared::lock;
 /// Within so many seeds every planted bug is found.
 const MOST_SEEDS: u64 = 1000;
 
-const PLANTED: [(&str, Planted); 11] = [
+const PLANTED: [(&str, Planted); 14] = [
     (
         "no sync of the log",
         Planted::Flaw(Flaw::SkipSync(Place::Log)),
@@ -42,17 +44,31 @@ const PLANTED: [(&str, Planted); 11] = [
     ("recycle early", Planted::Bug(Bug::RecycleEarly)),
     ("accept old frames", Planted::Bug(Bug::AcceptOldFrames)),
     ("cut a corrupt batch", Planted::Bug(Bug::CutCorrupt)),
+    (
+        "a repair counts from a batch too late",
+        Planted::Bug(Bug::CountLate),
+    ),
+    (
+        "an erasure forgets what was set aside",
+        Planted::Bug(Bug::ForgetSetAside),
+    ),
+    (
+        "a backup forgets held chains",
+        Planted::Bug(Bug::ForgetHeld),
+    ),
 ];
 
 #[test]
 fn whatever_the_disk_does_nothing_acknowledged_is_lost() {
-    let outcome = play_all(1..=250);
+    let outcome = play_all(1..=500);
     println!("{outcome:?}");
     assert!(
         outcome.starts > 500 && outcome.disk.eios > 100,
         "{outcome:?}"
     );
     assert!(outcome.cuts > 10 && outcome.holds > 10, "{outcome:?}");
+    assert!(outcome.repairs > 10 && outcome.erasures > 10, "{outcome:?}");
+    assert!(outcome.backups > 10, "{outcome:?}");
 }
 
 #[test]
@@ -96,6 +112,28 @@ fn a_journal_with_its_spares_starts_on_a_full_disk_however_often() {
         drop(host);
         disk.with(|state| state.end(true));
     }
+}
+
+/// The file of the heads is written over itself at a start, so that its holes get their room. On a disk
+/// that was filling up that ended at the first hole without any, and so left alone what stood behind it:
+/// also what had its room already, and what the page cache alone may have had.
+#[test]
+fn a_hole_without_room_keeps_nothing_behind_it_from_being_written() {
+    const CHUNK: usize = 1 << 16;
+    let path = std::path::Path::new("/data/heads.redb");
+    let written = |seed| {
+        let disk = SimDisk::new(Dice::new(seed));
+        let file = disk.open(path, Open::Make).unwrap();
+        file.set_len(3 << 16).unwrap();
+        disk.with(|state| state.faults.no_space = 2);
+        rewrite(&disk, path).unwrap();
+        disk.with(|state| {
+            let file = &state.inodes[state.names[path]];
+            [0, 1, 2].map(|chunk| !file.needs_room(chunk << 16, CHUNK))
+        })
+    };
+    assert!((1..100).any(|seed| written(seed) == [false, true, true]));
+    assert!((1..100).any(|seed| written(seed) == [false, false, true]));
 }
 
 #[test]

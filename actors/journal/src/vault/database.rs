@@ -12,7 +12,7 @@ use redb::{
     StorageError as RedbStorageError, TableError, TransactionError,
 };
 
-use crate::disk::{Disk, Open, parent_of};
+use crate::disk::{Disk, Open, lacks_room, parent_of};
 
 /// What went wrong with a database file.
 #[derive(Debug, thiserror::Error)]
@@ -23,6 +23,9 @@ pub enum StoreError {
     /// Another process has the file open.
     #[error("another process has the file open")]
     Busy,
+    /// There is no room for what has to be written.
+    #[error("no room on the disk: {0}; make some and start again")]
+    NoRoom(String),
     /// The file system refused, or the database gave up after it had refused before.
     #[error("{0}")]
     Io(String),
@@ -89,7 +92,8 @@ fn refused_at_open(error: DatabaseError) -> StoreError {
     named(&error.into())
 }
 
-fn panic_message(panic: &(dyn Any + Send)) -> String {
+/// What a panic said.
+pub(crate) fn panic_message(panic: &(dyn Any + Send)) -> String {
     let text = panic
         .downcast_ref::<&str>()
         .map(|text| (*text).to_owned())
@@ -106,6 +110,10 @@ fn named(error: &redb::Error) -> StoreError {
         redb::Error::DatabaseAlreadyOpen | redb::Error::LockProtocolMismatch
     ) {
         StoreError::Busy
+    } else if let redb::Error::Io(cause) = error
+        && lacks_room(cause)
+    {
+        StoreError::NoRoom(text)
     } else {
         StoreError::Io(text)
     }

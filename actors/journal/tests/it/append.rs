@@ -144,6 +144,7 @@ fn answers_come_in_the_order_of_the_queue() {
             vec![draft(json!({"n": position}))]
         };
         let append = Append {
+            class: vyrox_journal::Class::Ordinary,
             chain: Arc::clone(&client.chain),
             epoch: client.epoch,
             expected_last: last[which],
@@ -279,6 +280,7 @@ fn a_panicking_answer_harms_nobody() {
     let journal = open(dir.path());
     let mut acme = Client::open(&journal, "acme");
     let append = Append {
+        class: vyrox_journal::Class::Ordinary,
         chain: "acme".into(),
         epoch: acme.epoch,
         expected_last: None,

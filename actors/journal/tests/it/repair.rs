@@ -6,6 +6,8 @@
 use std::fs;
 use std::path::Path;
 
+mod kept;
+
 use proptest::prelude::*;
 use vyrox_journal::{AppendError, Journal, JournalError, LocalJournal, Receipt, verify_lines};
 

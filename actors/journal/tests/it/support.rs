@@ -74,6 +74,7 @@ impl<'a> Client<'a> {
         let count = u64::try_from(drafts.len()).unwrap();
         let (send, receive) = mpsc::channel();
         let append = Append {
+            class: vyrox_journal::Class::Ordinary,
             chain: Arc::clone(&self.chain),
             epoch: self.epoch,
             expected_last: self.last,

@@ -4,13 +4,15 @@ use serde_json::json;
 
 use super::{Client, Played, Schedule};
 use crate::draft::Draft;
+use crate::simulation::evidence;
 use crate::simulation::host::{Dead, Host};
 use crate::simulation::oracle::Tried;
 
 impl Schedule {
     pub(super) fn append_some(&mut self) -> Result<(), Dead> {
         for _ in 0..=self.dice.below(6) {
-            self.append_one()?;
+            let chain = self.dice_chain();
+            self.append_one(chain)?;
         }
         while self.host.as_ref().is_some_and(Host::has_jobs) {
             let before = self.host.as_ref().map(Host::place);
@@ -34,8 +36,7 @@ impl Schedule {
         Ok(())
     }
 
-    pub(super) fn append_one(&mut self) -> Result<(), Dead> {
-        let chain = self.dice_chain();
+    pub(super) fn append_one(&mut self, chain: &'static str) -> Result<(), Dead> {
         if self
             .clients
             .get(chain)
@@ -85,7 +86,8 @@ impl Schedule {
                 .map(|_| {
                     let most = if self.dice.one_in(4) { 6000 } else { 300 };
                     let fill = u8::try_from(self.dice.below(4)).unwrap_or(0);
-                    vec![fill; self.dice.size_below(most)]
+                    let rest = vec![fill; self.dice.size_below(most)];
+                    [evidence::tag(number), rest].concat()
                 })
                 .collect();
             drafts.push(Draft {

@@ -1,6 +1,7 @@
 //! How the journal ends, and how it comes up again.
 
 use super::{Played, Schedule};
+use crate::erasure::calls::complete;
 use crate::options::StartError;
 use crate::simulation::disk::Faults;
 use crate::simulation::host::{Dead, Host};
@@ -18,7 +19,8 @@ impl Schedule {
         if self.host.is_some() {
             self.go_down();
         }
-        self.come_up()
+        self.come_up()?;
+        self.oracle.check_erased(&self.disk)
     }
 
     /// The process is gone, with or without the power. Sometimes it had time to close its files.
@@ -34,10 +36,12 @@ impl Schedule {
             state.end(power);
         });
         self.clients.clear();
-        if self.dice.one_in(4) {
+        let harms = self.dice.one_in(2);
+        if harms {
             self.harm();
         }
-        if self.dice.one_in(3) {
+        // What is in the cache hides what became of the disk.
+        if harms || self.dice.one_in(3) {
             self.disk.evict();
         }
     }
@@ -103,6 +107,14 @@ impl Schedule {
         // The checkpointer begins with the shelf, unless the end comes before it gets so far.
         let filled = self.host.as_ref().map(Host::fill_shelf);
         if let Some(Err(Dead)) = filled {
+            self.go_down();
+            return Ok(());
+        }
+        let completed = self
+            .host
+            .as_mut()
+            .map(|host| host.call(|steps| complete(steps)));
+        if let Some(Err(Dead)) = completed {
             self.go_down();
             return Ok(());
         }
