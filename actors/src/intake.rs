@@ -5,6 +5,7 @@
 mod answer;
 mod committing;
 mod evidence;
+mod refusing;
 
 use std::sync::{
     Arc, OnceLock,
@@ -20,12 +21,13 @@ use vyrox_domain::{
     tenant::{TenantState, decide},
     time::Timestamp,
 };
-use vyrox_journal::{Append, AppendError, Done, Draft, seal::DataKey};
+use vyrox_journal::{Append, AppendError, Class, Done, Draft, seal::DataKey};
 
 pub use self::evidence::evidence_aad;
 use self::{
     answer::Answer,
     evidence::{alert_evidence, raw_evidence},
+    refusing::refused,
 };
 use crate::{
     claims::{self, Overlay, Row, Young},
@@ -120,11 +122,11 @@ impl Taker {
         batch.drafts.extend(self.note_fallback(&intake));
         for parsed in alerts.iter() {
             if let Err(refusal) = self.take(&intake, parsed, &mut batch) {
-                tracing::warn!(tenant = %self.tenant, %refusal, "intake refused");
                 if let Some(before) = before {
                     self.roll_back(before);
                 }
-                reply.send(Err(IntakeError::QuotaExceeded)).ok();
+                self.note_over_quota(intake.vendor, &refusal, outcome);
+                reply.send(Err(refusal)).ok();
                 return Vec::new();
             }
         }
@@ -155,7 +157,7 @@ impl Taker {
                 }
             }
         });
-        self.append(expected_last, drafts, done);
+        self.append(Class::Intake, expected_last, drafts, done);
         cases
     }
 
@@ -174,14 +176,15 @@ impl Taker {
         let expected_last = self.state.next_seq.checked_sub(1);
         let command = Command::RejectIntake {
             rejected,
-            quota_bytes: self.world.limits.quota_bytes,
+            quota: self.world.limits.quota,
         };
         // Nothing that was noted before has a say in this, so a refusal leaves no trace.
-        let events = match decide(&self.state, command, intake.received_at) {
+        let decided = decide(&self.state, command, intake.received_at).map_err(refused);
+        let events = match self.has_room().and(decided) {
             Ok(events) => events,
             Err(refusal) => {
-                tracing::warn!(tenant = %self.tenant, %refusal, "intake refused");
-                reply.send(Err(IntakeError::QuotaExceeded)).ok();
+                self.note_over_quota(intake.vendor, &refusal, outcome);
+                reply.send(Err(refusal)).ok();
                 return;
             }
         };
@@ -204,7 +207,7 @@ impl Taker {
                 }
             }
         });
-        self.append(expected_last, drafts, done);
+        self.append(Class::Intake, expected_last, drafts, done);
     }
 
     fn note_fallback(&mut self, intake: &Intake) -> Vec<Draft> {
@@ -220,9 +223,10 @@ impl Taker {
     }
 
     /// Hands drafts to the journal. `done` runs after the sync, on the journal's thread.
-    pub fn append(&self, expected_last: Option<u64>, drafts: Vec<Draft>, done: Done) {
+    pub fn append(&self, class: Class, expected_last: Option<u64>, drafts: Vec<Draft>, done: Done) {
         self.world.journal.append(
             Append {
+                class,
                 chain: Arc::clone(&self.chain),
                 epoch: self.epoch,
                 expected_last,
@@ -250,7 +254,7 @@ impl Taker {
         intake: &Intake,
         parsed: &ParsedAlert,
         batch: &mut Batch,
-    ) -> Result<(), Refusal> {
+    ) -> Result<(), IntakeError> {
         let first_seq = batch.fresh.first().map(|fresh| fresh.seq);
         let same = claims::sameness(intake.body_sha256, parsed.sha256);
         let key = claims::key(parsed.alert.vendor, &parsed.alert.vendor_alert_id);
@@ -265,10 +269,10 @@ impl Taker {
             alert_id,
             received,
             known,
-            quota_bytes: self.world.limits.quota_bytes,
+            quota: self.world.limits.quota,
         }));
         let events = match decide(&self.state, command, intake.received_at) {
-            Ok(events) => events,
+            Ok(events) => self.has_room().map(|()| events)?,
             Err(Refusal::Duplicate { alert_id, seq }) => {
                 batch.answers.push(Answer::Repeat {
                     alert_id,
@@ -278,7 +282,7 @@ impl Taker {
                 });
                 return Ok(());
             }
-            Err(refusal) => return Err(refusal),
+            Err(refusal) => return Err(refused(refusal)),
         };
         let seq = self.state.next_seq;
         let mut attachments = vec![self.seal(&parsed.sha256, &parsed.json)];

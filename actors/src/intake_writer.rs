@@ -74,7 +74,7 @@ impl IntakeWriter {
             .into_actor(self)
             .map(|loaded, writer, ctx| match loaded {
                 Ok(loaded) => writer.go_on(loaded, ctx),
-                Err(error) => ctx.fail(error),
+                Err(error) => ctx.fail(error.to_string()),
             });
         ctx.wait(go_on);
     }

@@ -6,11 +6,14 @@ use std::{collections::BTreeMap, fmt, sync::Arc};
 use arc_swap::ArcSwap;
 use vyrox_domain::ids::HOST_CHAIN;
 
-use crate::held::owner;
+use crate::{held::owner, notary::WitnessesView};
 
 /// What was found last; read at memory speed.
 #[derive(Default)]
-pub struct Integrity(ArcSwap<Findings>);
+pub struct Integrity {
+    found: ArcSwap<Findings>,
+    witnesses: ArcSwap<WitnessesView>,
+}
 
 /// What is not as it was signed.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -32,6 +35,26 @@ pub enum HostFault {
     Foreign,
     /// The log does not open.
     Unusable(String),
+    /// Witnesses are being asked for the first time since the start.
+    Asking,
+    /// A word of a witness is needed, and none has given it since the start.
+    Unheard,
+    /// A witness has seen more of the log than there is.
+    RolledBack {
+        /// The name of its key.
+        witness: String,
+        /// How many leaves there are.
+        local: u64,
+        /// How many it has seen.
+        seen: u64,
+    },
+    /// A witness has seen another log of this name.
+    Contradicted {
+        /// The name of its key.
+        witness: String,
+        /// The size of the checkpoint that it refused.
+        size: u64,
+    },
 }
 
 /// How a chain stands to what was signed of it.
@@ -65,25 +88,38 @@ impl Integrity {
             host: Some(HostFault::Unchecked),
             chains: BTreeMap::new(),
         };
-        Self(ArcSwap::from_pointee(findings))
+        Self {
+            found: ArcSwap::from_pointee(findings),
+            witnesses: ArcSwap::default(),
+        }
     }
 
     /// Whether nothing may be done to this tenant's hosts.
     pub fn bars(&self, tenant: &str) -> bool {
-        let findings = self.0.load();
+        let findings = self.found.load();
         let concerns = |chain: &Arc<str>| **chain == *HOST_CHAIN || owner(chain) == tenant;
         findings.host.is_some() || findings.chains.keys().any(concerns)
     }
 
     /// What was found last.
     pub fn findings(&self) -> Arc<Findings> {
-        self.0.load_full()
+        self.found.load_full()
+    }
+
+    /// How the witnesses of the log stand to it.
+    pub fn witnesses(&self) -> Arc<WitnessesView> {
+        self.witnesses.load_full()
+    }
+
+    /// What witnesses say is another thing now.
+    pub(crate) fn witnessed(&self, view: WitnessesView) {
+        self.witnesses.store(Arc::new(view));
     }
 
     /// Puts other findings in the place of the last, and says in the log what is new in them.
     pub(crate) fn found(&self, findings: Findings) {
-        findings.tell(&self.0.load());
-        self.0.store(Arc::new(findings));
+        findings.tell(&self.found.load());
+        self.found.store(Arc::new(findings));
     }
 }
 
@@ -94,8 +130,12 @@ impl Findings {
     }
 
     fn tell(&self, before: &Self) {
-        if let Some(fault) = self.host.as_ref().filter(|_| self.host != before.host) {
-            tracing::error!(%fault, "containment is refused for all tenants");
+        match self.host.as_ref().filter(|_| self.host != before.host) {
+            None => {}
+            Some(HostFault::Asking) => {
+                tracing::info!("containment waits for the witnesses of the log");
+            }
+            Some(fault) => tell_of_all(fault),
         }
         let chains = self.chains.iter();
         for (chain, fault) in
@@ -103,11 +143,17 @@ impl Findings {
         {
             tell_of(chain, fault);
         }
-        let was_bad = !before.is_whole() && before.host != Some(HostFault::Unchecked);
+        let passing = matches!(before.host, Some(HostFault::Unchecked | HostFault::Asking));
+        let was_bad = !before.is_whole() && !passing;
         if self.is_whole() && was_bad {
             tracing::warn!("every chain is what was signed of it again");
         }
     }
+}
+
+fn tell_of_all(fault: &HostFault) {
+    let kind = fault.kind();
+    tracing::error!(kind, %fault, "containment is refused for all tenants");
 }
 
 fn tell_of(chain: &str, fault: &ChainFault) {
@@ -123,6 +169,9 @@ impl HostFault {
             Self::Lost => "log_lost",
             Self::Foreign => "log_foreign",
             Self::Unusable(_) => "log_unusable",
+            Self::Asking => "witnesses_asked",
+            Self::Unheard => "witness_silent",
+            Self::RolledBack { .. } | Self::Contradicted { .. } => "rolled_back",
         }
     }
 }
@@ -136,6 +185,22 @@ impl fmt::Display for HostFault {
                 f.write_str("the signed log is not the one that the host's chain tells of")
             }
             Self::Unusable(why) => write!(f, "the signed log does not open: {why}"),
+            Self::Asking => f.write_str("the witnesses of the log are being asked"),
+            Self::Unheard => {
+                f.write_str("no witness has given its word for the log since the start")
+            }
+            Self::RolledBack {
+                witness,
+                local,
+                seen,
+            } => write!(
+                f,
+                "the witness {witness} has seen {seen} leaves of the log, and there are {local}"
+            ),
+            Self::Contradicted { witness, size } => write!(
+                f,
+                "the {size} leaves of the log do not continue what the witness {witness} has seen"
+            ),
         }
     }
 }

@@ -12,9 +12,9 @@ use vyrox_domain::{
     host_protocol::RepairOrdered,
     ids::TenantId,
     protocol::{ChainOpened, Event, StandsFor},
-    tenant::{SNAPSHOT_VERSION, TenantState, apply, replay},
+    tenant::{SNAPSHOT_VERSION, TakenIn, TenantState, apply, replay},
 };
-use vyrox_journal::Line;
+use vyrox_journal::{JournalError, Line, Lines};
 
 use crate::{
     claims::{Overlay, Young, key, sameness_of},
@@ -38,15 +38,35 @@ pub(crate) struct Loaded {
     pub(crate) stands_for: Option<StandsFor>,
 }
 
+/// Why nothing was loaded.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum LoadError {
+    /// The journal has no room for what is to be taken over; it will have later.
+    #[error("the journal has no room")]
+    NoRoom,
+    /// The disk did not give what it may give later, so that nobody knows whether it is lost.
+    #[error("the disk gave no answer: {0}")]
+    NoAnswer(String),
+    /// It says what could not be read or written.
+    #[error("{0}")]
+    Failed(String),
+}
+
+impl From<String> for LoadError {
+    fn from(why: String) -> Self {
+        Self::Failed(why)
+    }
+}
+
 /// Takes a new writer epoch, then rebuilds the state: snapshot first, then the chain since it.
 ///
 /// # Errors
-/// A text that says what could not be read; the chain is never begun anew in its place.
+/// [`LoadError`]; the chain is never begun anew in its place.
 pub(crate) fn load(
     world: &World,
     tenant: &TenantId,
     repair: Option<&RepairOrdered>,
-) -> Result<Loaded, String> {
+) -> Result<Loaded, LoadError> {
     let mut loaded = begin(world, tenant.shared())?;
     replay_all(world, &mut loaded)?;
     mend(world, tenant, repair, &mut loaded)?;
@@ -58,7 +78,7 @@ fn replay_all(world: &World, loaded: &mut Loaded) -> Result<(), String> {
         return Ok(());
     };
     for line in chain.lines {
-        let line = line?;
+        let line = line.map_err(|error| error.to_string())?;
         let recorded = Recorded::parse(&line.bytes).map_err(|error| error.to_string())?;
         let event = replay(&mut loaded.state, &recorded).map_err(|error| error.to_string())?;
         if chain.applied < Some(line.seq) {
@@ -73,24 +93,32 @@ fn replay_all(world: &World, loaded: &mut Loaded) -> Result<(), String> {
 }
 
 /// The same for a writer that only takes in: an entry that nobody understands any more is passed
-/// over, for whatever made the machine fall must not keep alerts out.
+/// over, for whatever made the machine fall must not keep alerts out. Nor does it wait for what a repair
+/// has to take over: the machine does that when it can.
 ///
 /// # Errors
-/// A text that says why the chain could not be opened or read.
+/// [`LoadError`] where the chain could not be opened or read.
 pub(crate) fn load_for_intake(
     world: &World,
     tenant: &TenantId,
     repair: Option<&RepairOrdered>,
-) -> Result<Loaded, String> {
+) -> Result<Loaded, LoadError> {
     if let Some(StandIns {
         chains, stands_for, ..
     }) = world.stand_ins(tenant.as_str())
     {
-        return load_stand_in(world, tenant, chains, stands_for);
+        return Ok(load_stand_in(world, tenant, chains, stands_for)?);
     }
-    let mut loaded = begin(world, tenant.shared())?;
-    take_in_all(world, &mut loaded)?;
-    mend(world, tenant, repair, &mut loaded)?;
+    let taken_in = || -> Result<Loaded, String> {
+        let mut loaded = begin(world, tenant.shared())?;
+        take_in_all(world, &mut loaded)?;
+        Ok(loaded)
+    };
+    let mut loaded = taken_in()?;
+    if let Err(error) = mend(world, tenant, repair, &mut loaded) {
+        tracing::error!(%tenant, %error, "what was kept while the chain was held is not taken over yet");
+        loaded = taken_in()?;
+    }
     loaded.state.untriaged.clear();
     Ok(loaded)
 }
@@ -106,39 +134,44 @@ fn load_stand_in(
     before.extend(chains);
     let last = before.pop().ok_or("no chain stands in")?;
     let mut kept_bytes = 0_u64;
+    let mut taken_in = TakenIn::default();
     for chain in before {
         let mut earlier = Loaded::new(world, chain, None);
-        take_in_all(world, &mut earlier)?;
+        if let Err(error) = take_in_all(world, &mut earlier) {
+            let chain = &*earlier.chain;
+            tracing::error!(
+                chain,
+                error,
+                "a chain that is held counts only as far as it can be read"
+            );
+        }
         kept_bytes = kept_bytes.saturating_add(earlier.state.evidence_bytes);
+        taken_in.add(&earlier.state.taken_in);
     }
     let mut loaded = begin(world, last)?;
     take_in_all(world, &mut loaded)?;
     loaded.state.evidence_bytes = loaded.state.evidence_bytes.saturating_add(kept_bytes);
+    loaded.state.taken_in.add(&taken_in);
     loaded.stands_for = Some(stands_for);
     Ok(loaded)
 }
 
+/// Bytes that turned bad are passed over from the first one on: the end of the chain is proven without them.
+/// Repeats of what they were are not known then, and come in once more.
 fn take_in_all(world: &World, loaded: &mut Loaded) -> Result<(), String> {
     let Some(chain) = Since::of(world, &loaded.chain, &loaded.state)? else {
         return Ok(());
     };
     for line in chain.lines {
-        let line = line?;
-        let read = Recorded::parse(&line.bytes)
-            .and_then(|it| Event::from_recorded(&it).map(|event| (event, it.timestamp_ms)));
-        let Ok((event, at)) = read else { continue };
-        // What cases come to is not looked at here: the machine may have fallen over just that.
-        if let Event::AlertReceived { .. }
-        | Event::IntakeRejected(_)
-        | Event::IntakePolled(_)
-        | Event::JournalRepaired(_) = &event
-        {
-            loaded.state.next_seq = line.seq;
-            apply(&mut loaded.state, &event, at);
-        }
-        if chain.applied < Some(line.seq) {
-            claim(&mut loaded.overlay, &event, (line.seq, line.hash));
-        }
+        let line = match line {
+            Ok(line) => line,
+            Err(error @ JournalError::Damaged { .. }) => {
+                tracing::error!(chain = &*loaded.chain, %error, "alerts are taken in behind damaged lines");
+                break;
+            }
+            Err(error) => return Err(error.to_string()),
+        };
+        take_in(loaded, &line, chain.applied);
     }
     loaded.state.next_seq = chain.head + 1;
     // Stage 1 is the machine's; it finds in the chain what it owes.
@@ -147,19 +180,38 @@ fn take_in_all(world: &World, loaded: &mut Loaded) -> Result<(), String> {
     Ok(())
 }
 
+fn take_in(loaded: &mut Loaded, line: &Line, applied: Option<u64>) {
+    let read = Recorded::parse(&line.bytes)
+        .and_then(|it| Event::from_recorded(&it).map(|event| (event, it.timestamp_ms)));
+    let Ok((event, at)) = read else { return };
+    // What cases come to is not looked at here: the machine may have fallen over just that.
+    if let Event::AlertReceived { .. }
+    | Event::IntakeRejected(_)
+    | Event::IntakePolled(_)
+    | Event::JournalRepaired(_)
+    | Event::TakeoverIncomplete(_) = &event
+    {
+        loaded.state.next_seq = line.seq;
+        apply(&mut loaded.state, &event, at);
+    }
+    if applied < Some(line.seq) {
+        claim(&mut loaded.overlay, &event, (line.seq, line.hash));
+    }
+}
+
 /// Loads on a thread that may block, after a pause if there is to be one.
 ///
 /// # Errors
 /// What the load says, or that it fell.
 pub(crate) async fn after(
     pause: Option<Duration>,
-    load: impl FnOnce() -> Result<Loaded, String> + Send + 'static,
-) -> Result<Loaded, String> {
+    load: impl FnOnce() -> Result<Loaded, LoadError> + Send + 'static,
+) -> Result<Loaded, LoadError> {
     if let Some(pause) = pause {
         tokio::time::sleep(pause).await;
     }
     let loaded = tokio::task::spawn_blocking(load).await;
-    loaded.unwrap_or_else(|error| Err(format!("the load of the state fell: {error}")))
+    loaded.unwrap_or_else(|error| Err(format!("the load of the state fell: {error}").into()))
 }
 
 /// Entry 0 of a tenant's chain.
@@ -198,7 +250,7 @@ fn begin(world: &World, chain: Arc<str>) -> Result<Loaded, String> {
 struct Since {
     head: u64,
     applied: Option<u64>,
-    lines: Box<dyn Iterator<Item = Result<Line, String>>>,
+    lines: Lines,
 }
 
 impl Since {
@@ -214,7 +266,7 @@ impl Since {
             head,
             // A snapshot is never ahead of the rows, so every claim that they lack is read here.
             applied: world.projections.applied(chain).unwrap_or_default(),
-            lines: Box::new(lines.map(|line| line.map_err(|error| error.to_string()))),
+            lines,
         }))
     }
 }

@@ -1,43 +1,47 @@
 //! A chain that was held goes on: its first new entry says so, and what was kept on other chains
 //! meanwhile is taken over, in order, each entry with its own id, time and evidence. A crash in between
 //! leaves the rest to the next load. Everything here blocks on the disk.
+//!
+//! What a chain that stood in does not give any more is no reason to take in nothing: an alert comes
+//! without its evidence and says so, and an entry says how many could not be read at all.
 
-use std::sync::mpsc;
+mod batch;
+mod reading;
 
 use vyrox_domain::{
     digest::Digest,
-    entry::Recorded,
     host_protocol::RepairOrdered,
     ids::TenantId,
-    protocol::{Command, Event, Evidence, HeldReceipt, JournalRepaired, SeqRun, StoodIn, TakeOver},
-    tenant::{StandIn, apply, decide},
-    time::Timestamp,
+    protocol::{
+        Command, Evidence, EvidenceLost, HeldReceipt, JournalRepaired, SeqRun, StoodIn, TakeOver,
+        TakeoverIncomplete,
+    },
+    tenant::{Mending, StandIn},
 };
-use vyrox_journal::{Append, Draft, JournalError, Line};
+use vyrox_journal::JournalError;
 
+use self::{
+    batch::Batch,
+    reading::{Kept, attachments, is_loss, kept_on, unanswered},
+};
 use crate::{
-    draft::draft,
     erasing::is_begun,
-    loading::{Loaded, claim},
+    held::owner,
+    loading::{LoadError, Loaded},
     ports::World,
 };
-
-/// Entries that are taken over with one append.
-const TOGETHER: usize = 64;
-/// Bytes of evidence after which an append takes no more of them.
-const TOGETHER_BYTES: usize = 1 << 20;
 
 /// Makes the chain complete, if there is an order to repair it that it has not got, or one that was not
 /// carried out to its end.
 ///
 /// # Errors
-/// A text that says what could not be read or written; what was taken over by then is durable.
+/// [`LoadError`] where the journal does not take it; what was taken over by then is durable.
 pub(crate) fn mend(
     world: &World,
     tenant: &TenantId,
     order: Option<&RepairOrdered>,
     loaded: &mut Loaded,
-) -> Result<(), String> {
+) -> Result<(), LoadError> {
     let known = loaded.state.mending.repair_id;
     if let Some(order) = order.filter(|order| known != Some(order.repair_id)) {
         note(world, tenant, order, loaded)?;
@@ -45,30 +49,48 @@ pub(crate) fn mend(
     while let Some(stand_in) = loaded.state.mending.stand_ins.first().cloned() {
         take_over(world, tenant, &stand_in, loaded)?;
     }
-    if let Some(order) = order {
-        for chain in &order.stood_in {
-            let_go(world, chain);
+    let mending = &loaded.state.mending;
+    for chain in mending.stood_in.iter().filter(|_| order.is_some()) {
+        if let Err(error) = let_go(world, chain, mending) {
+            tracing::error!(chain, %error, "evidence that was taken over is still on the chain that stood in");
         }
     }
     Ok(())
 }
 
-/// Erases what a chain that stood in has of evidence, all of which is on the tenant's chain by now: whoever
+/// Erases what a chain that stood in has of evidence, as far as it is on the tenant's chain by now: whoever
 /// asks for it to be erased there means every copy. What fails here is tried again by the next load.
-fn let_go(world: &World, chain: &str) {
+fn let_go(world: &World, chain: &str, mending: &Mending) -> Result<(), LoadError> {
     let Some(head) = world.journal.head(chain) else {
-        return;
+        return Ok(());
     };
-    let all = SeqRun {
-        first_seq: 0,
-        last_seq: head.seq,
+    let left = mending.damaged.get(chain).map_or(&[][..], Vec::as_slice);
+    let runs = if left.is_empty() && !mending.incomplete.contains(chain) {
+        vec![SeqRun {
+            first_seq: 0,
+            last_seq: head.seq,
+        }]
+    } else {
+        // What could not be read is nowhere else, and may be read by somebody yet.
+        let is_left = |seq| {
+            let mut runs = left.iter();
+            runs.any(|run| (run.first_seq..=run.last_seq).contains(&seq))
+        };
+        let mut taken = Vec::new();
+        for kept in kept_on(world, chain, 0) {
+            let (seq, kept) = kept?;
+            if matches!(kept, Kept::Entry(..)) && !is_left(seq) {
+                taken.push(seq);
+            }
+        }
+        SeqRun::of(taken)
     };
-    if is_begun(&*world.journal, chain, &[all]) {
-        return;
+    if is_begun(&*world.journal, chain, &runs) {
+        return Ok(());
     }
-    if let Err(error) = world.journal.erase(chain, &[(0, head.seq)]) {
-        tracing::error!(chain, %error, "evidence that was taken over is still on the chain that stood in");
-    }
+    let runs: Vec<_> = runs.iter().map(|it| (it.first_seq, it.last_seq)).collect();
+    let erased = world.journal.erase(chain, &runs);
+    erased.map(drop).map_err(|error| error.to_string().into())
 }
 
 fn note(
@@ -76,23 +98,27 @@ fn note(
     tenant: &TenantId,
     order: &RepairOrdered,
     loaded: &mut Loaded,
-) -> Result<(), String> {
+) -> Result<(), LoadError> {
     let mut stood_in = Vec::new();
-    for chain in &order.stood_in {
+    for chain in &chains(world, tenant, order, loaded)? {
         // Whatever its writer has queued is durable then, and nothing can follow.
         if let Err(error) = world.journal.open(chain)
             && !matches!(error, JournalError::Held(_))
         {
-            return Err(error.to_string());
+            return Err(error.to_string().into());
         }
+        restore(world, chain)?;
         let Some(head) = world.journal.head(chain) else {
+            if let Some(behind) = behind(world, chain) {
+                tracing::error!(chain, ?behind, "nothing is left of a chain that stood in");
+            }
             continue;
         };
         stood_in.push(StoodIn {
             chain: chain.clone(),
             seq: head.seq,
             hash: Digest(head.hash),
-            waiting: world.waiting(chain)?,
+            waiting: waiting(world, chain)?,
         });
     }
     let repaired = JournalRepaired {
@@ -105,27 +131,86 @@ fn note(
     };
     tracing::warn!(%tenant, ?repaired, "a held chain goes on");
     let mut batch = Batch::default();
-    let now = world.now();
-    batch.add(
-        loaded,
-        Command::NoteRepair(Box::new(repaired)),
-        (now, Vec::new()),
-    )?;
+    let command = Command::NoteRepair(Box::new(repaired));
+    batch.add(loaded, command, (world.now(), Vec::new()))?;
     batch.append(world, tenant, loaded)
 }
 
+/// A chain that stood in may be held itself, and the log have what its file lacks: it gets that first, for
+/// what follows here is read up to its proven end.
+fn restore(world: &World, chain: &str) -> Result<(), LoadError> {
+    if !world.is_held(chain) {
+        return Ok(());
+    }
+    match world.journal.restore(chain, Vec::new()) {
+        Ok(_) | Err(JournalError::NotHeld(_)) => Ok(()),
+        Err(error) if is_loss(&error) => {
+            tracing::error!(chain, %error, "a chain that stood in gets nothing back from the log");
+            Ok(())
+        }
+        Err(error) => Err(unanswered(world, &error)),
+    }
+}
+
+/// The first and the last entry that a held chain is known to have had behind its proven end.
+fn behind(world: &World, chain: &str) -> Option<SeqRun> {
+    let last_seq = world.journal.hold(chain)?.known_to?;
+    let head = world.journal.head(chain);
+    let first_seq = head.map_or(0, |head| head.seq.saturating_add(1));
+    (first_seq <= last_seq).then_some(SeqRun {
+        first_seq,
+        last_seq,
+    })
+}
+
+/// The chains that stood in: those that the order names, after any that the tenant's chain does not know of.
+/// It once may have, and lost again the repair that took them over.
+fn chains(
+    world: &World,
+    tenant: &TenantId,
+    order: &RepairOrdered,
+    loaded: &Loaded,
+) -> Result<Vec<String>, LoadError> {
+    let known = &loaded.state.mending.stood_in;
+    let all = world.journal.chains().into_iter();
+    let forgotten = all.filter(|chain| {
+        let stands_in = owner(chain) == tenant.as_str() && chain != tenant.as_str();
+        stands_in && !known.contains(chain) && !order.stood_in.contains(chain)
+    });
+    let mut chains = Vec::new();
+    for chain in forgotten {
+        let first = kept_on(world, &chain, 0).next().transpose()?;
+        let began = first.and_then(|(_, kept)| kept.at());
+        chains.push((began, chain));
+    }
+    chains.sort();
+    let forgotten = chains.into_iter().map(|(_, chain)| chain);
+    Ok(forgotten.chain(order.stood_in.iter().cloned()).collect())
+}
+
 impl World {
-    /// How many entries of a chain that stands in are to be taken over. Reads the chain.
+    /// How many entries of a chain that stands in are to be taken over; any that cannot be read, or is known to be lost
+    /// behind its end, may be one.
+    /// Reads the chain.
     ///
     /// # Errors
-    /// A text that says what could not be read.
+    /// A text that says why the journal does not give them now.
     pub fn waiting(&self, chain: &str) -> Result<u64, String> {
-        let mut waiting = 0;
-        for line in lines(self, chain, 0)? {
-            waiting += u64::from(kept(chain, &line?)?.is_some());
-        }
-        Ok(waiting)
+        waiting(self, chain).map_err(|error| error.to_string())
     }
+}
+
+fn waiting(world: &World, chain: &str) -> Result<u64, LoadError> {
+    let mut waiting = 0;
+    for kept in kept_on(world, chain, 0) {
+        let (_, kept) = kept?;
+        waiting += u64::from(!matches!(kept, Kept::Nothing(_)));
+    }
+    let behind = behind(world, chain).map_or(0, |behind| {
+        let more = behind.last_seq.saturating_sub(behind.first_seq);
+        more.saturating_add(1)
+    });
+    Ok(waiting.saturating_add(behind))
 }
 
 /// Takes over what is left of one chain that stood in.
@@ -134,153 +219,110 @@ fn take_over(
     tenant: &TenantId,
     stand_in: &StandIn,
     loaded: &mut Loaded,
-) -> Result<(), String> {
+) -> Result<(), LoadError> {
     let chain = &stand_in.chain;
     let mut batch = Batch::default();
-    for line in lines(world, chain, stand_in.next)? {
-        let line = line?;
-        let Some((taken, at)) = kept(chain, &line)? else {
-            continue;
-        };
-        let attachments = match world.journal.evidence(chain, line.seq) {
-            Ok(attachments) => attachments,
-            // It was taken over once, and the chain that had it lost its end again. What the entry says of
-            // the evidence stays true; nobody can read it any more.
-            Err(JournalError::Erased { .. }) => Vec::new(),
-            Err(error) => return Err(error.to_string()),
+    let mut unread = None;
+    for kept in kept_on(world, chain, stand_in.next) {
+        let (taken, at) = match kept? {
+            (_, Kept::Entry(taken, at)) => (taken, at),
+            (_, Kept::Nothing(_)) => continue,
+            (seq, Kept::Unreadable) => {
+                unread.get_or_insert(seq);
+                continue;
+            }
         };
         let first = loaded.state.mending.stand_ins.first();
         let Some(first) = first.filter(|first| first.chain == *chain) else {
             break;
         };
-        let taken = relocated(taken, first)?;
+        let (taken, attachments) = with_evidence(world, taken, first)?;
         batch.add(loaded, Command::TakeOver(taken), (at, attachments))?;
         if batch.is_full() {
             std::mem::take(&mut batch).append(world, tenant, loaded)?;
         }
     }
     batch.append(world, tenant, loaded)?;
-    match loaded.state.mending.stand_ins.first() {
-        Some(left) if left.chain == *chain => {
-            Err(format!("chain {chain} has fewer entries than it had"))
+    let first = loaded.state.mending.stand_ins.first();
+    match first.filter(|first| first.chain == *chain) {
+        Some(left) => {
+            let incomplete = TakeoverIncomplete {
+                chain: chain.clone(),
+                missing: left.left,
+                from_seq: unread.or_else(|| behind(world, chain).map(|run| run.first_seq)),
+            };
+            leave(world, tenant, incomplete, loaded)
         }
-        Some(_) | None => Ok(()),
+        None => Ok(()),
     }
 }
 
-type Read = Box<dyn Iterator<Item = Result<Line, String>>>;
-
-fn lines(world: &World, chain: &str, from: u64) -> Result<Read, String> {
-    let lines = world.journal.read(chain, from, None);
-    let lines = lines.map_err(|error| error.to_string())?;
-    Ok(Box::new(
-        lines.map(|line| line.map_err(|error| error.to_string())),
-    ))
+/// Those behind it have their turn, and the chain says what is missing.
+fn leave(
+    world: &World,
+    tenant: &TenantId,
+    incomplete: TakeoverIncomplete,
+    loaded: &mut Loaded,
+) -> Result<(), LoadError> {
+    tracing::error!(%tenant, ?incomplete, "alerts that were kept cannot be read: they are not taken over");
+    let mut batch = Batch::default();
+    let command = Command::LeaveStandIn(incomplete);
+    batch.add(loaded, command, (world.now(), Vec::new()))?;
+    batch.append(world, tenant, loaded)
 }
 
-/// What is to be taken over of a line, and when it was kept; `None` for lines that say nothing about an
-/// alert.
-fn kept(chain: &str, line: &Line) -> Result<Option<(TakeOver, Timestamp)>, String> {
-    let recorded = Recorded::parse(&line.bytes).map_err(|error| error.to_string())?;
-    let event = Event::from_recorded(&recorded).map_err(|error| error.to_string())?;
-    let receipt = Some(HeldReceipt {
-        chain: chain.to_owned(),
-        seq: line.seq,
-        hash: Digest(line.hash),
-    });
-    let taken = match event {
-        Event::AlertReceived {
-            alert_id,
-            mut received,
-        } => {
-            received.held_receipt = receipt;
-            TakeOver::Alert {
-                alert_id,
-                received: Box::new(received),
-            }
-        }
-        Event::IntakeRejected(mut rejected) => {
-            rejected.held_receipt = receipt;
-            TakeOver::Rejected(rejected)
-        }
-        _ => return Ok(None),
+/// An entry with what was kept beside it, and with the places of its evidence on this chain. Where something
+/// of that is lost, its receipt says so: what the entry tells of the evidence stays true all the same.
+fn with_evidence(
+    world: &World,
+    mut taken: TakeOver,
+    stand_in: &StandIn,
+) -> Result<(TakeOver, Vec<Vec<u8>>), LoadError> {
+    let (evidence, receipt) = parts(&mut taken);
+    let own = evidence.iter().filter(|piece| piece.at_seq.is_none());
+    let (attachments, lost) = match &receipt {
+        Some(receipt) => attachments(world, (&receipt.chain, receipt.seq), own.count())?,
+        None => (Vec::new(), None),
     };
-    Ok(Some((taken, recorded.timestamp_ms)))
+    let elsewhere = relocate(evidence, stand_in);
+    if let Some(receipt) = receipt {
+        receipt.evidence_lost = lost.or(elsewhere);
+    }
+    Ok((taken, attachments))
 }
 
-/// The same with the places of its evidence on this chain.
-fn relocated(mut taken: TakeOver, stand_in: &StandIn) -> Result<TakeOver, String> {
-    let evidence: &mut [Evidence] = match &mut taken {
-        TakeOver::Alert { received, .. } => &mut received.evidence,
-        TakeOver::Rejected(rejected) => &mut rejected.evidence,
-    };
-    for piece in evidence {
-        if let Some(there) = piece.at_seq {
-            let here = stand_in.place_of(there);
-            let here =
-                here.ok_or_else(|| format!("the body of entry {there} was not taken over"))?;
-            piece.at_seq = Some(here);
+fn parts(taken: &mut TakeOver) -> (&mut Vec<Evidence>, Option<&mut HeldReceipt>) {
+    match taken {
+        TakeOver::Alert { received, .. } => {
+            (&mut received.evidence, received.held_receipt.as_mut())
         }
+        TakeOver::Rejected(rejected) => (&mut rejected.evidence, rejected.held_receipt.as_mut()),
     }
-    Ok(taken)
 }
 
-/// Entries that become durable together.
-#[derive(Default)]
-struct Batch {
-    drafts: Vec<Draft>,
-    events: Vec<Event>,
-    bytes: usize,
-    /// The seq before the first of them.
-    expected_last: Option<u64>,
-}
-
-impl Batch {
-    fn add(
-        &mut self,
-        loaded: &mut Loaded,
-        command: Command,
-        (at, attachments): (Timestamp, Vec<Vec<u8>>),
-    ) -> Result<(), String> {
-        let events = decide(&loaded.state, command, at).map_err(|error| error.to_string())?;
-        if self.drafts.is_empty() {
-            self.expected_last = loaded.state.next_seq.checked_sub(1);
-        }
-        self.bytes += attachments.iter().map(Vec::len).sum::<usize>();
-        let mut attachments = Some(attachments);
-        for event in events {
-            apply(&mut loaded.state, &event, at);
-            let own = attachments.take().unwrap_or_default();
-            self.drafts.push(draft(event.entry(at), own));
-            self.events.push(event);
-        }
-        Ok(())
-    }
-
-    fn is_full(&self) -> bool {
-        self.drafts.len() >= TOGETHER || self.bytes >= TOGETHER_BYTES
-    }
-
-    /// Waits until the entries are durable. After an error the state is not that of the chain.
-    fn append(self, world: &World, tenant: &TenantId, loaded: &mut Loaded) -> Result<(), String> {
-        if self.drafts.is_empty() {
-            return Ok(());
-        }
-        let (tell, told) = mpsc::channel();
-        let append = Append {
-            chain: tenant.shared(),
-            epoch: loaded.epoch,
-            expected_last: self.expected_last,
-            drafts: self.drafts,
+/// Names the places on this chain of what lies with other entries. A piece whose entry was not taken over
+/// goes to the end of the list, for the others are found by their place in it.
+fn relocate(evidence: &mut Vec<Evidence>, stand_in: &StandIn) -> Option<EvidenceLost> {
+    let mut lost = None;
+    let (mut found, mut missing) = (Vec::new(), Vec::new());
+    for mut piece in evidence.drain(..) {
+        let Some(there) = piece.at_seq else {
+            found.push(piece);
+            continue;
         };
-        // Nobody listens any more only if this thread has fallen.
-        let done = Box::new(move |result| drop(tell.send(result)));
-        world.journal.append(append, done);
-        let answer = told.recv().map_err(|_gone| "the journal gave no answer")?;
-        let receipts = answer.map_err(|error| error.to_string())?;
-        for (event, receipt) in self.events.iter().zip(receipts) {
-            claim(&mut loaded.overlay, event, (receipt.seq, receipt.hash));
+        piece.at_seq = stand_in.place_of(there);
+        if piece.at_seq.is_some() {
+            lost = lost.or(stand_in.body_lost);
+            found.push(piece);
+        } else {
+            lost = Some(EvidenceLost::Damaged);
+            missing.push(piece);
         }
-        Ok(())
     }
+    found.extend(missing);
+    *evidence = found;
+    lost
 }
+
+#[cfg(test)]
+pub(crate) mod tests;

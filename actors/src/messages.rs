@@ -102,6 +102,12 @@ pub enum IntakeError {
     /// The tenant's quota is used up.
     #[error("the tenant's evidence quota is used up")]
     QuotaExceeded,
+    /// The tenant has sent as much as it may in a day.
+    #[error("the tenant has sent as much as it may in a day")]
+    DailyQuota,
+    /// The last room is kept for what is under way.
+    #[error("the disk is nearly full")]
+    NoRoom,
     /// The journal did not take it.
     #[error("the journal did not take it: {0}")]
     Journal(AppendError),

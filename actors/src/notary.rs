@@ -5,10 +5,15 @@
 //! What is signed binds the host as well: a chain that is shorter than it was, or another one, is
 //! found by the same records, and bars containment (see [`crate::integrity`]).
 
+mod asking;
 mod checking;
 mod office;
 mod opaque;
 mod rebasing;
+mod rotating;
+mod showing;
+mod witness;
+mod witnessing;
 
 use std::{
     sync::{Arc, Mutex, PoisonError},
@@ -22,8 +27,14 @@ use vyrox_journal::proof::Signer;
 use vyrox_supervision::{Fence, SupervisedContext};
 
 pub use self::{
+    asking::Witnesses,
     office::{Office, OfficeParts},
     rebasing::RebaseError,
+    rotating::{LogKeys, RotateError},
+    showing::LogView,
+    witness::{
+        SILENT_MS, Witness, WitnessReply, WitnessState, WitnessView, WitnessesView, Witnessing,
+    },
 };
 use crate::feed::{Feed, Taken};
 
@@ -110,3 +121,6 @@ fn run(parts: &NotaryParts, fence: &Fence) {
         office.tend();
     }
 }
+
+#[cfg(test)]
+mod tests;

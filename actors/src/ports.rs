@@ -10,6 +10,7 @@ use vyrox_domain::{
     ids::AlertId,
     playbook::{Assets, Playbooks},
     sla::Slas,
+    tenant::Quota,
     time::Timestamp,
     triage::Bands,
 };
@@ -123,8 +124,8 @@ pub struct Limits {
     pub bands: Bands,
     /// How long a repeat of an alert is known as one, in milliseconds.
     pub dedup_window_ms: u64,
-    /// The most bytes of evidence a tenant may hold; `None` for no limit.
-    pub quota_bytes: Option<u64>,
+    /// What a tenant may send and hold.
+    pub quota: Quota,
     /// How long evidence is kept, in milliseconds; `None` for ever.
     pub retention_ms: Option<u64>,
     /// How long a tenant may be idle before its actors are put away, in milliseconds.

@@ -3,17 +3,18 @@
 //! where the last checkpoint was.
 
 mod fold;
+mod progress;
 mod rebuild;
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::BTreeMap,
     sync::{Arc, Mutex, PoisonError},
     thread,
     time::Duration,
 };
 
 use actix::{Actor, AsyncContext as _};
-use tokio::sync::Notify;
+use tokio::time::Instant;
 use vyrox_domain::{
     ids::{HOST_CHAIN, TenantId},
     tenant::{SNAPSHOT_VERSION, TenantState, is_at_rest},
@@ -25,7 +26,10 @@ use vyrox_journal::{
 use vyrox_supervision::{Fence, SupervisedContext};
 
 use self::fold::Fold;
-pub use self::rebuild::{Rebuilt, rebuild};
+pub use self::{
+    progress::Progress,
+    rebuild::{Rebuilt, rebuild},
+};
 use crate::{
     erasing::is_begun,
     feed::{Feed, Taken},
@@ -38,80 +42,8 @@ const QUIET: Duration = Duration::from_millis(250);
 /// So many transactions at the most lie between two checkpoints.
 const CHECKPOINT_BATCHES: u32 = 64;
 
-/// So many times of quiet after which chains that stand still are tried again.
-const RETRY_QUIET: u32 = 120;
-
-/// How far the projections are, for whoever waits for an entry to be readable.
-#[derive(Default)]
-pub struct Progress {
-    applied: Mutex<HashMap<Arc<str>, u64>>,
-    stuck: Mutex<BTreeMap<Arc<str>, String>>,
-    moved: Notify,
-}
-
-impl Progress {
-    /// The last seq of the chain that is in the projections.
-    pub fn applied(&self, chain: &str) -> Option<u64> {
-        self.applied
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .get(chain)
-            .copied()
-    }
-
-    /// Returns once `seq` of the chain is in the projections. Wrap it in a timeout.
-    pub async fn reached(&self, chain: &str, seq: u64) {
-        loop {
-            let moved = self.moved.notified();
-            if self.applied(chain).is_some_and(|applied| applied >= seq) {
-                return;
-            }
-            moved.await;
-        }
-    }
-
-    /// Why the chain's projections stand still, if they do.
-    pub fn stuck(&self, chain: &str) -> Option<String> {
-        self.stuck
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .get(chain)
-            .cloned()
-    }
-
-    /// Whatever stood still is tried again.
-    fn unstick(&self) {
-        self.stuck
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clear();
-    }
-
-    fn stick(&self, chain: &Arc<str>, why: &str) {
-        tracing::error!(
-            chain = chain.as_ref(),
-            why,
-            "the chain's projections stand still"
-        );
-        let mut stuck = self.stuck.lock().unwrap_or_else(PoisonError::into_inner);
-        stuck.insert(Arc::clone(chain), why.to_owned());
-    }
-
-    /// The chains whose projections stand still, each with the reason.
-    pub fn all_stuck(&self) -> BTreeMap<Arc<str>, String> {
-        let stuck = self.stuck.lock().unwrap_or_else(PoisonError::into_inner);
-        stuck.clone()
-    }
-
-    fn advance(&self, applied: &[(Arc<str>, Head)]) {
-        let mut known = self.applied.lock().unwrap_or_else(PoisonError::into_inner);
-        for (chain, head) in applied {
-            known.insert(Arc::clone(chain), head.seq);
-        }
-        drop(known);
-        self.moved.notify_waiters();
-    }
-}
+/// Chains that stand still are tried again after so long, however busy the others are.
+const RETRY: Duration = Duration::from_secs(10);
 
 /// What the projector works with.
 #[derive(Clone)]
@@ -233,12 +165,12 @@ fn read_chain(
             return Ok(());
         }
     };
-    let mut waiting = Vec::with_capacity(BATCH_ENTRIES);
+    let (mut waiting, mut broken) = (Vec::with_capacity(BATCH_ENTRIES), None);
     for line in lines {
         let line = match line {
             Ok(line) => line,
             Err(error) => {
-                parts.progress.stick(&name, &error.to_string());
+                broken = Some(error.to_string());
                 break;
             }
         };
@@ -255,6 +187,10 @@ fn read_chain(
     }
     fold.apply(&waiting)?;
     folded(waiting.len());
+    // Last, for whatever is folded lets its chain go on.
+    if let Some(why) = broken {
+        parts.progress.stick(&name, &why);
+    }
     Ok(())
 }
 
@@ -339,7 +275,7 @@ fn run(parts: &ProjectorParts, fence: &Fence) -> Result<(), ProjectError> {
     let _alone = parts.folding.lock().unwrap_or_else(PoisonError::into_inner);
     catch_up_alone(parts)?;
     let mut fold = Fold::new(parts);
-    let (mut since_checkpoint, mut quiet) = (0_u32, 0_u32);
+    let (mut since_checkpoint, mut tried) = (0_u32, Instant::now());
     while fence.is_current() {
         match parts.feed.take(BATCH_ENTRIES, QUIET) {
             Taken::Entries(entries) => {
@@ -355,15 +291,14 @@ fn run(parts: &ProjectorParts, fence: &Fence) -> Result<(), ProjectError> {
                 fold.checkpoint()?;
                 since_checkpoint = 0;
             }
-            Taken::Quiet => quiet = quiet.saturating_add(1),
+            Taken::Quiet => {}
             Taken::Closed => return fold.checkpoint(),
         }
         // What kept a chain from being folded may have passed.
-        if fold.is_stuck() && quiet >= RETRY_QUIET {
+        if tried.elapsed() >= RETRY && parts.progress.is_any_stuck() {
             fold.checkpoint()?;
             catch_up_alone(parts)?;
-            fold = Fold::new(parts);
-            quiet = 0;
+            (fold, tried) = (Fold::new(parts), Instant::now());
         }
         if since_checkpoint >= CHECKPOINT_BATCHES {
             fold.checkpoint()?;
@@ -384,3 +319,6 @@ fn write(
     progress.advance(&batch.applied);
     Ok(())
 }
+
+#[cfg(test)]
+mod tests;

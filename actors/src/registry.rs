@@ -44,10 +44,10 @@ pub use self::credentials::{
 pub use self::halts::ChangeHalt;
 pub use self::host_secrets::SealSecret;
 pub use self::letters::SettleLetter;
-pub use self::notes::{NoteDamage, NoteRecovery, NoteRules, NoteTenant, NoteToken};
+pub use self::notes::{NoteDamage, NoteQuarantine, NoteRecovery, NoteRules, NoteTenant, NoteToken};
 pub use self::people::{APPROVE, ChangePeople, IssueToken, IssuedToken, PERSONAL_PREFIX};
 pub use self::removal::RemoveTenant;
-pub use self::repairs::{HostReleased, OrderRepair};
+pub use self::repairs::{HostReleased, OrderHostRepair, OrderRepair};
 use self::{
     chat::Tries,
     loading::{Loaded, load},
@@ -139,22 +139,35 @@ impl Registry {
     }
 
     fn begin(&mut self, loaded: Loaded, ctx: &mut SupervisedContext<Self>) {
+        let repaired = loaded.repaired.clone();
+        self.take_up(loaded, ctx);
+        if self.state.next_seq == 0 {
+            self.note(self.chain_opened(), ctx);
+        }
+        match repaired {
+            // It is noted by the next load.
+            Some(_) if self.state.next_seq == 0 => self.give_keys(None, ctx),
+            Some(repaired) => self.note_repair(repaired, |_noted| (), ctx),
+            None => self.give_keys(None, ctx),
+        }
+    }
+
+    fn chain_opened(&self) -> HostCommand {
+        HostCommand::OpenChain(ChainOpened {
+            opaque_id: opaque_id(),
+            format_version: 1,
+            key_ids: vec![self.parts.host_key.id()],
+            stands_for: None,
+        })
+    }
+
+    fn take_up(&mut self, loaded: Loaded, ctx: &SupervisedContext<Self>) {
         self.state = loaded.state;
         self.epoch = loaded.epoch;
         self.publish_with(loaded.keyring);
         for (until, retired) in retirements(&self.state) {
             self.promise(until.ms(), retired, ctx);
         }
-        if self.state.next_seq == 0 {
-            let opened = ChainOpened {
-                opaque_id: opaque_id(),
-                format_version: 1,
-                key_ids: vec![self.parts.host_key.id()],
-                stands_for: None,
-            };
-            self.note(HostCommand::OpenChain(opened), ctx);
-        }
-        self.give_keys(None, ctx);
     }
 
     fn publish(&self, happened: &[HostEvent]) {
@@ -218,7 +231,10 @@ impl Registry {
                 Err(AppendError::Full) => {
                     then(registry, Err(RegistryError::NoRoom), ctx);
                 }
-                Err(AppendError::Held) => then(registry, Err(RegistryError::Held), ctx),
+                Err(AppendError::Held) => {
+                    registry.halt_all();
+                    then(registry, Err(RegistryError::Held), ctx);
+                }
                 Err(error) => {
                     let told = RegistryError::NotDurable(error.to_string());
                     then(registry, Err(told), ctx);
@@ -256,6 +272,7 @@ impl Registry {
             | HostEvent::RulesChanged(_)
             | HostEvent::JournalRecovered(_)
             | HostEvent::JournalDamaged(_)
+            | HostEvent::JournalQuarantined(_)
             | HostEvent::RepairOrdered(_)
             | HostEvent::Repaired(_)
             | HostEvent::AuditLog(_)
@@ -313,6 +330,7 @@ impl Registry {
     ) -> impl Future<Output = Result<Vec<Receipt>, AppendError>> + use<> {
         let (tell, told) = oneshot::channel();
         let append = Append {
+            class: vyrox_journal::Class::Ordinary,
             chain: HOST_CHAIN.into(),
             epoch: self.epoch,
             expected_last: self.state.next_seq.checked_sub(1),
@@ -375,4 +393,4 @@ fn stale_secret(error: &dyn std::fmt::Display) {
 pub const OVERLAP_MAX: Duration = Duration::from_hours(30 * 24);
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

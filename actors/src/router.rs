@@ -194,6 +194,9 @@ impl Tenants {
     ) -> Result<Option<Route>, Wait> {
         match self.active.get(tenant) {
             Some(Active::Serving(serving)) => Ok(Some(Route::Machine(serving.machine.clone()))),
+            Some(Active::Held(_)) if !self.world.is_held(tenant.as_str()) => {
+                Err(Wait::Mending(self.end_hold(tenant, ctx)))
+            }
             Some(Active::Suspended { writer, .. } | Active::Held(writer)) => {
                 Ok(Some(Route::Intake(writer.clone())))
             }
@@ -262,6 +265,7 @@ impl Actor for Tenants {
                     tenants.enter_all(ctx);
                     tenants.watch_credentials(ctx);
                     tenants.watch_retention(ctx);
+                    Self::watch_holds(ctx);
                 }
                 Err(error) => ctx.fail(format!("the registry is not ready: {error}")),
             });

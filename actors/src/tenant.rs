@@ -36,7 +36,7 @@ use vyrox_domain::{
     protocol::{Command, Event, Undecided},
     tenant::outstanding_effects,
 };
-use vyrox_journal::AppendError;
+use vyrox_journal::{AppendError, Class};
 use vyrox_supervision::{Handle, SupervisedContext};
 
 pub use self::answering::ListIncidents;
@@ -54,7 +54,7 @@ use crate::{
     edr_adapter::Adapters,
     intake::{Outcome, Taker},
     keyring::TenantKeys,
-    loading::{Loaded, after, chain_opened, load},
+    loading::{LoadError, Loaded, after, chain_opened, load},
     messages::{AppendFailed, Receive, Reject},
     notifier::Notifier,
     ports::World,
@@ -120,6 +120,8 @@ pub struct Machine {
 /// The first pause before a machine starts over because the journal had no room; each further one is
 /// twice as long, up to 4 s.
 const NO_ROOM_PAUSE: Duration = Duration::from_millis(250);
+/// So often a disk is asked again before the machine falls: intake goes on without it.
+const ASKED_AGAIN: u32 = 4;
 
 impl Machine {
     /// A machine that knows nothing yet; it loads its state when it starts.
@@ -162,9 +164,18 @@ impl Machine {
             .into_actor(self)
             .map(|loaded, machine, ctx| match loaded {
                 Ok(loaded) => machine.go_on(loaded, ctx),
-                Err(error) => ctx.fail(error),
+                Err(LoadError::NoRoom) => machine.pause(ctx),
+                Err(LoadError::NoAnswer(_)) if machine.refusals < ASKED_AGAIN => machine.pause(ctx),
+                Err(error) => ctx.fail(error.to_string()),
             });
         ctx.wait(go_on);
+    }
+
+    /// Starts over in a while: there was no room, or a disk that gave no answer.
+    fn pause(&mut self, ctx: &mut SupervisedContext<Self>) {
+        self.refusals = self.refusals.saturating_add(1);
+        self.refused_lately = true;
+        self.reload(ctx);
     }
 
     /// Goes on from what is durable: at the start, and after the journal had no room.
@@ -244,6 +255,25 @@ impl Machine {
         if events.iter().any(|event| event.about_act().is_some()) {
             self.show_under_way();
         }
+    }
+
+    /// Calls `then` once everything that was decided so far is durable: an answer may rest on it. An error
+    /// says that some of it is not, and comes to nothing.
+    fn once_durable(&self, then: impl FnOnce(Result<(), AppendError>) + Send + 'static) {
+        let Some(taker) = &self.taker else { return };
+        let (world, chain) = (Arc::clone(&self.parts.world), Arc::clone(&taker.chain));
+        let expected = taker.state.next_seq.checked_sub(1);
+        let reached = move || {
+            let actual = world.journal.head(&chain).map(|head| head.seq);
+            let behind = AppendError::Conflict { expected, actual };
+            (actual >= expected).then_some(()).ok_or(behind)
+        };
+        if reached().is_ok() {
+            return then(Ok(()));
+        }
+        let done = Box::new(move |passed: Result<_, _>| then(passed.and_then(|_none| reached())));
+        // It adds nothing, so it needs no room: what is kept for containment does.
+        taker.append(Class::Containment, expected, Vec::new(), done);
     }
 
     /// The place of the last entry that was decided.
@@ -360,11 +390,7 @@ impl Handler<AppendFailed> for Machine {
         match message.error {
             _ if !ours => {}
             // Nothing fell: there was no room, and what was decided since has to be forgotten.
-            AppendError::Full | AppendError::Conflict { .. } => {
-                self.refusals = self.refusals.saturating_add(1);
-                self.refused_lately = true;
-                self.reload(ctx);
-            }
+            AppendError::Full | AppendError::Conflict { .. } => self.pause(ctx),
             error => ctx.fail(format!("the journal refused an append: {error}")),
         }
     }

@@ -14,7 +14,7 @@ use crate::{
     deadlines::Deadlines,
     directory::Directory,
     nonce_cache::NonceCache,
-    notary::{Notary, NotaryParts},
+    notary::{Notary, NotaryParts, Witnesses},
     ports::World,
     projector::{Projector, ProjectorParts},
     registry::{Registry, RegistryParts},
@@ -67,6 +67,8 @@ pub struct Host {
     pub projector: Handle<Projector>,
     /// Held, so that it lives.
     pub notary: Option<Handle<Notary>>,
+    /// Held, so that it lives; `None` where no witness is asked.
+    pub witnesses: Option<Handle<Witnesses>>,
 }
 
 /// Starts the host's actors, those first that others lean on; they stop in the reverse order, the
@@ -79,6 +81,16 @@ pub fn start(parts: &HostParts) -> Host {
     let notary = parts.notary.clone().map(|notary| {
         supervise(parts, Spec::new("notary", "notary"), move || {
             Notary::new(notary.clone())
+        })
+    });
+    let asking = parts
+        .notary
+        .as_ref()
+        .map(|notary| Arc::clone(&notary.office));
+    let asking = asking.filter(|office| office.has_witnesses());
+    let witnesses = asking.map(|office| {
+        supervise(parts, Spec::new("witnesses", "witnesses"), move || {
+            Witnesses::new(Arc::clone(&office))
         })
     });
     let (deadlines, registry) = host_machine(parts, &view);
@@ -107,6 +119,7 @@ pub fn start(parts: &HostParts) -> Host {
         deadlines,
         projector,
         notary,
+        witnesses,
     }
 }
 

@@ -17,7 +17,7 @@ use vyrox_domain::{
     ids::{ActionId, AlertId, IncidentId, PersonId, TenantId},
     incident::Placement,
     notice::Standing,
-    protocol::{AlertReceived, AlertReviewed, AlertTriaged, Event, Stage2},
+    protocol::{AlertReceived, AlertReviewed, AlertTriaged, Event, EvidenceLost, Stage2},
     review::ReviewedBy,
     time::Timestamp,
     triage::{Band, Reason, Verdict},
@@ -55,6 +55,9 @@ pub struct AlertView {
     /// On whose word stage 2 ended as it did.
     #[serde(default)]
     pub reviewed_by: Option<ReviewedBy>,
+    /// Why its evidence did not come along from the chain that stood in for its own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub evidence_lost: Option<EvidenceLost>,
     /// The incident that it belongs to.
     pub incident_id: Option<IncidentId>,
     /// What tied it to that incident; empty where it began one.
@@ -210,6 +213,7 @@ impl AlertView {
             reasons: Vec::new(),
             stage2: None,
             reviewed_by: None,
+            evidence_lost: received.held_receipt.and_then(|it| it.evidence_lost),
             incident_id: None,
             linked_by: Vec::new(),
             folded: false,

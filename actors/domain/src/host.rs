@@ -196,6 +196,7 @@ pub fn decide(
         HostCommand::ChangeRules(changed) => HostEvent::RulesChanged(changed),
         HostCommand::NoteRecovery(recovered) => HostEvent::JournalRecovered(recovered),
         HostCommand::NoteDamage(damaged) => HostEvent::JournalDamaged(damaged),
+        HostCommand::NoteQuarantine(held) => HostEvent::JournalQuarantined(held),
         HostCommand::NoteTenant(noted) if !state.tenants.contains_key(&noted.tenant_id) => {
             return Err(HostRefusal::UnknownTenant);
         }
@@ -218,6 +219,7 @@ pub fn apply(state: &mut HostState, event: &HostEvent, at: Timestamp) {
         HostEvent::ChainOpened(_)
         | HostEvent::JournalRecovered(_)
         | HostEvent::JournalDamaged(_)
+        | HostEvent::JournalQuarantined(_)
         | HostEvent::Repaired(_)
         | HostEvent::LetterSettled(_) => {}
         HostEvent::RepairOrdered(ordered) => tenants::order_repair(state, ordered),

@@ -13,7 +13,7 @@ mod repairs;
 use serde::{Deserialize, Serialize};
 
 pub use self::{
-    audit_log::{AuditLog, AuditLogChange, AuditRebased, ChainRebased},
+    audit_log::{AuditLog, AuditLogChange, AuditRebased, ChainRebased, KeyRotated},
     chat::{ChatChange, ChatClaimed, ChatCodeIssued, ChatReleased, ClaimChat, is_snowflake},
     credentials::{
         ActionSecretRemoved, ActionSecretSet, CredentialChange, EdrCredentialRemoved,
@@ -28,8 +28,8 @@ pub use self::{
     },
     removal::TenantRemoved,
     repairs::{
-        DamagedPart, HeldChain, HostRepaired, JournalDamaged, JournalRecovered, LogRead,
-        RepairOrdered, RestoredTo,
+        DamagedPart, HeldChain, HostRepaired, JournalDamaged, JournalQuarantined, JournalRecovered,
+        LogRead, RepairOrdered, RestoredTo,
     },
 };
 use crate::{
@@ -80,6 +80,8 @@ pub enum HostCommand {
     NoteRecovery(JournalRecovered),
     /// Write down that bytes of a chain's files turned bad.
     NoteDamage(JournalDamaged),
+    /// Write down that a chain's files could not be written, so that it is held.
+    NoteQuarantine(JournalQuarantined),
     /// Write down that a tenant is suspended, was tried again, or serves again.
     NoteTenant(TenantNoted),
     /// Write down what an operator orders about a dead letter.
@@ -127,6 +129,8 @@ pub enum HostEvent {
     JournalRecovered(JournalRecovered),
     /// `journal.damaged`
     JournalDamaged(JournalDamaged),
+    /// A chain's files could not be written while the server ran, so it is held.
+    JournalQuarantined(JournalQuarantined),
     /// `tenant.suspended`, `tenant.probed` or `tenant.resumed`
     TenantNoted(TenantNoted),
     /// `dead_letter.redriven` or `dead_letter.discarded`
@@ -271,6 +275,7 @@ impl HostEvent {
             Self::KeyIssued(facts) => ("key.issued", "system", payload(facts)),
             Self::RulesChanged(facts) => ("rules.changed", "system", payload(facts)),
             Self::JournalRecovered(facts) => ("journal.recovered", "system", payload(facts)),
+            Self::JournalQuarantined(facts) => ("journal.quarantined", "system", payload(facts)),
             Self::JournalDamaged(facts) => ("journal.damaged", "system", payload(facts)),
             Self::TenantNoted(facts) => (facts.health.event(), "system", payload(facts)),
             Self::LetterSettled(facts) => (facts.fate.event(), facts.by.as_str(), payload(facts)),
@@ -307,6 +312,7 @@ impl HostEvent {
             ("key.issued", 1) => Self::KeyIssued(recorded.read()?),
             ("rules.changed", 1) => Self::RulesChanged(recorded.read()?),
             ("journal.recovered", 1) => Self::JournalRecovered(recorded.read()?),
+            ("journal.quarantined", 1) => Self::JournalQuarantined(recorded.read()?),
             ("journal.damaged", 1) => Self::JournalDamaged(recorded.read()?),
             ("journal.repair_ordered", 1) => Self::RepairOrdered(recorded.read()?),
             ("journal.repaired", 1) => Self::Repaired(recorded.read()?),

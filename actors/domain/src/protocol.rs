@@ -36,7 +36,10 @@ pub use self::{
         Evidence, EvidenceKind, IntakePolled, IntakeRejected, RejectReason, SecretFallbackUsed,
         Stage2, Undecided,
     },
-    held::{HeldReceipt, JournalRepaired, StandsFor, StoodIn, TakeOver},
+    held::{
+        EvidenceLost, HeldReceipt, JournalRepaired, StandsFor, StoodIn, TakeOver,
+        TakeoverIncomplete,
+    },
     told::{
         ClosedBecause, IncidentClosed, IncidentOpened, IncidentRaised, NotifyFailed,
         NotifyFallback, NotifySent, SlaBreached,
@@ -154,6 +157,8 @@ pub enum Event {
     IntakePolled(IntakePolled),
     /// `journal.repaired`
     JournalRepaired(Box<JournalRepaired>),
+    /// `takeover.incomplete`
+    TakeoverIncomplete(TakeoverIncomplete),
 }
 
 impl Event {
@@ -300,6 +305,9 @@ pub enum Refusal {
     /// The tenant's evidence would grow over its quota.
     #[error("the tenant's evidence quota is used up")]
     QuotaExceeded,
+    /// More than the tenant may send in a day would come in.
+    #[error("the tenant has sent as much as it may in a day")]
+    DailyQuota,
     /// The chain is open already.
     #[error("the chain is open already")]
     AlreadyOpen,

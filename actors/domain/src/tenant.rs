@@ -9,6 +9,7 @@ mod mending;
 mod pending;
 mod polling;
 mod proposals;
+mod quota;
 mod showing;
 mod telling;
 mod verdict;
@@ -33,11 +34,12 @@ pub use self::{
     mending::{Mending, StandIn},
     pending::{is_at_rest, outstanding_effects},
     proposals::{Proposals, Proposed, WAITING_MAX},
+    quota::{Quota, TakenIn},
     telling::{Telling, Told},
 };
 
 /// The version of [`TenantState`]'s serialised shape; another version in a snapshot is ignored.
-pub const SNAPSHOT_VERSION: u32 = 4;
+pub const SNAPSHOT_VERSION: u32 = 5;
 
 /// Everything about a tenant that decisions rest on. A copy of it costs little: what may be large is
 /// shared until one of the copies changes it.
@@ -53,6 +55,9 @@ pub struct TenantState {
     pub reviews: Reviews,
     /// Bytes of evidence that the chain refers to.
     pub evidence_bytes: u64,
+    /// What came in on the last day.
+    #[serde(default)]
+    pub taken_in: TakenIn,
     /// Counts since the chain was opened.
     pub counts: Counts,
     /// Which alerts belong together.
@@ -136,20 +141,20 @@ pub fn decide(
                 Known::IdReused => true,
                 Known::Same { alert_id, seq } => return Err(Refusal::Duplicate { alert_id, seq }),
             };
-            within_quota(state, total_bytes(&received.evidence), alert.quota_bytes)?;
+            quota::within(state, total_bytes(&received.evidence), &alert.quota, now)?;
             Ok(vec![Event::AlertReceived {
                 alert_id: alert.alert_id,
                 received,
             }])
         }
         Command::NoteFallback(used) => Ok(vec![Event::SecretFallbackUsed(used)]),
-        Command::RejectIntake {
-            rejected,
-            quota_bytes,
-        } => {
+        Command::RejectIntake { rejected, quota } => {
             let more = total_bytes(&rejected.evidence);
-            within_quota(state, more, quota_bytes)?;
+            quota::within(state, more, &quota, now)?;
             Ok(vec![Event::IntakeRejected(rejected)])
+        }
+        Command::NoteOverQuota { vendor, reason } => {
+            quota::note_refused(state, vendor, reason, now)
         }
         Command::RecordVerdict(command) => verdict::record(state, *command, now),
         Command::RecordReview(command) => verdict::review(state, *command, now),
@@ -173,15 +178,7 @@ pub fn decide(
         Command::NotePolled(polled) => polling::note(state, polled),
         Command::NoteRepair(repaired) => mending::note(state, repaired),
         Command::TakeOver(taken) => mending::take_over(state, taken),
-    }
-}
-
-fn within_quota(state: &TenantState, more: u64, quota: Option<u64>) -> Result<(), Refusal> {
-    match quota {
-        Some(quota) if state.evidence_bytes.saturating_add(more) > quota => {
-            Err(Refusal::QuotaExceeded)
-        }
-        _ => Ok(()),
+        Command::LeaveStandIn(incomplete) => mending::leave(state, incomplete),
     }
 }
 

@@ -7,7 +7,7 @@ use vyrox_domain::{
     tenant::{apply, decide},
     time::Timestamp,
 };
-use vyrox_journal::{AppendError, Done, Draft};
+use vyrox_journal::{AppendError, Class, Done, Draft};
 
 use super::Taker;
 use crate::draft::draft;
@@ -52,7 +52,7 @@ impl Taker {
             in_flight.fetch_sub(1, Ordering::AcqRel);
             then(result.map(|_receipts| ()));
         });
-        self.append(expected_last, drafts, done);
+        self.append(class_of(events), expected_last, drafts, done);
     }
 
     /// Applies events and makes their drafts; the attachments go with the one that names what the vendor's
@@ -77,4 +77,13 @@ impl Taker {
         }
         drafts
     }
+}
+
+/// The last room is for what happens to machines: an outcome that could not be written down would be one
+/// that nobody knows.
+fn class_of(events: &[Event]) -> Class {
+    if events.iter().any(|event| event.about_act().is_some()) {
+        return Class::Containment;
+    }
+    Class::Ordinary
 }

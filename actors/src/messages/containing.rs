@@ -294,7 +294,7 @@ pub struct ListActs {
     pub only: Option<ActionId>,
     /// At most so many.
     pub limit: usize,
-    /// Answered with what is decided so far.
+    /// Answered with what is decided so far, once that is durable; not at all where that fails.
     pub reply: oneshot::Sender<Vec<(ActionId, Act)>>,
 }
 

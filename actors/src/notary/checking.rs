@@ -30,7 +30,7 @@ impl Office {
             Some((chain, fault))
         });
         let findings = Findings {
-            host: None,
+            host: desk.doubt(self.parts.witnessing.required),
             chains: faults.collect(),
         };
         let before = self.parts.integrity.findings();
@@ -39,6 +39,7 @@ impl Office {
             .keys()
             .any(|chain| !findings.chains.contains_key(chain));
         self.parts.integrity.found(findings);
+        self.note(&desk);
         desk.behind |= restored;
     }
 

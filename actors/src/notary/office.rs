@@ -2,19 +2,19 @@
 
 use std::{
     collections::{BTreeSet, HashMap},
-    io,
-    path::{Path, PathBuf},
+    path::PathBuf,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
-use vyrox_domain::host_protocol::{AuditLog, AuditLogChange, AuditRebased};
+use tokio::sync::watch;
+use vyrox_domain::host_protocol::{AuditLog, AuditLogChange, AuditRebased, KeyRotated};
 use vyrox_journal::{
     Committed, Journal, JournalError,
-    proof::{Bundle, Notary, NotaryError, OpaqueId, Signer},
+    proof::{Notary, NotaryError, OpaqueId},
 };
 
-use super::opaque;
+use super::{opaque, rotating::LogKeys, witness::Witnessing, witnessing::Known};
 use crate::{
     integrity::{Findings, HostFault, Integrity},
     ports::Clock,
@@ -34,7 +34,9 @@ pub struct OfficeParts {
     /// What was found.
     pub integrity: Arc<Integrity>,
     /// The private keys that there are.
-    pub keys: Vec<Arc<dyn Signer>>,
+    pub keys: Arc<dyn LogKeys>,
+    /// Who is asked for its word.
+    pub witnessing: Witnessing,
     /// The directory of all that is signed.
     pub folder: PathBuf,
     /// How often the log is signed, in milliseconds.
@@ -46,6 +48,11 @@ pub struct OfficeParts {
 /// The notary, shared.
 pub struct Office {
     pub(super) parts: OfficeParts,
+    /// When witnesses began to be asked.
+    pub(super) began_ms: u64,
+    /// A witness's answer was noted.
+    pub(super) noted: watch::Sender<()>,
+    open: watch::Sender<bool>,
     desk: Mutex<Desk>,
 }
 
@@ -60,6 +67,8 @@ pub(super) struct Desk {
     pub(super) behind: bool,
     /// A rebase waits for its entry on the host's chain.
     pub(super) rebasing: bool,
+    /// What is known of each witness.
+    pub(super) witnesses: Vec<Known>,
     ended: bool,
     published_at: u64,
     pub(super) checked_at: u64,
@@ -68,9 +77,18 @@ pub(super) struct Desk {
 impl Office {
     /// An office with nothing open.
     pub fn new(parts: OfficeParts) -> Self {
+        let witnesses = parts.witnessing.witnesses.iter();
+        let witnesses = witnesses.map(|witness| Known::new(witness.key().clone()));
+        let desk = Desk {
+            witnesses: witnesses.collect(),
+            ..Desk::default()
+        };
         Self {
+            began_ms: parts.clock.now().ms(),
             parts,
-            desk: Mutex::default(),
+            noted: watch::Sender::new(()),
+            open: watch::Sender::new(false),
+            desk: Mutex::new(desk),
         }
     }
 
@@ -83,7 +101,22 @@ impl Office {
         let opened = self.open_desk(&mut desk);
         drop(desk);
         self.check();
+        self.open.send_replace(true);
         opened
+    }
+
+    /// Whether the log was opened, or cannot be.
+    pub(super) fn opened(&self) -> watch::Receiver<bool> {
+        self.open.subscribe()
+    }
+
+    /// Waits until every witness was asked for the first time, but no longer than `patience`. Nothing is
+    /// done to hosts before that, so this only spares those who come early a refusal.
+    pub async fn asked(&self, patience: Duration) {
+        let mut noted = self.noted.subscribe();
+        let asking = || self.parts.integrity.findings().host == Some(HostFault::Asking);
+        let all = noted.wait_for(|()| !asking());
+        tokio::time::timeout(patience, all).await.ok();
     }
 
     fn open_desk(&self, desk: &mut Desk) -> Option<AuditLogChange> {
@@ -97,10 +130,17 @@ impl Office {
         if known.is_some() && !Notary::exists(folder) {
             return refused(HostFault::Lost);
         }
-        let notary = match Notary::open(folder, &self.parts.keys) {
+        let keys = match self.parts.keys.load() {
+            Ok(keys) => keys,
+            Err(error) => return refused(HostFault::Unusable(error.to_string())),
+        };
+        let notary = match Notary::open(folder, &keys) {
             Ok(notary) => notary,
             Err(error) => return refused(HostFault::Unusable(error.to_string())),
         };
+        if let Err(error) = self.parts.keys.settle(notary.key().public_key()) {
+            tracing::error!(%error, "the log's key in force lies beside its place");
+        }
         let own = log_of(&notary);
         let moved_on = |known: &AuditLog| {
             let mut keys = notary.keys().iter();
@@ -115,6 +155,7 @@ impl Office {
         desk.known = Some(own);
         desk.notary = Some(notary);
         desk.behind = true;
+        desk.meet_witnesses(self.now_ms());
         opened
     }
 
@@ -249,7 +290,11 @@ impl Office {
     /// What keeps the log from being opened may pass; that it is gone or another one does not.
     fn may_open_again(&self) -> bool {
         let findings = self.parts.integrity.findings();
-        matches!(findings.host, None | Some(HostFault::Unusable(_)))
+        let lasting = [HostFault::Lost, HostFault::Foreign, HostFault::Unchecked];
+        findings
+            .host
+            .as_ref()
+            .is_none_or(|host| !lasting.contains(host))
     }
 
     /// Signs what was shown, if anything was.
@@ -257,6 +302,11 @@ impl Office {
         let mut desk = self.desk();
         let now = self.now_ms();
         desk.published_at = now;
+        if desk.doubt(self.parts.witnessing.required).is_some() {
+            // Under this name a witness may have seen something else: one more signature would
+            // contradict it.
+            return;
+        }
         let Some(notary) = desk.notary.as_mut() else {
             return;
         };
@@ -276,48 +326,9 @@ impl Office {
         desk.notary = None;
     }
 
-    /// A chain's newest checkpoint as a signed note. Blocks.
-    pub fn checkpoint(&self, chain: &str) -> Option<String> {
-        let desk = self.desk();
-        let point = desk.notary.as_ref()?.tenant_checkpoint(chain);
-        Some(point.ok()?.to_string())
-    }
-
-    /// All that an auditor needs beside the chain's file; none while nothing of it is signed. Blocks.
-    ///
-    /// # Errors
-    /// The log cannot be read.
-    pub fn bundle(&self, chain: &str) -> Result<Option<Bundle>, NotaryError> {
-        let desk = self.desk();
-        let Some(notary) = &desk.notary else {
-            return Ok(None);
-        };
-        match notary.bundle(chain) {
-            Ok(bundle) => Ok(Some(bundle)),
-            Err(NotaryError::NoChain(_)) => Ok(None),
-            Err(error) => Err(error),
-        }
-    }
-
-    /// The log's checkpoint, and its keys from the oldest to the one in force. Blocks.
-    pub fn log(&self) -> Option<(Option<String>, Vec<String>)> {
-        let desk = self.desk();
-        let notary = desk.notary.as_ref()?;
-        let checkpoint = notary.checkpoint().map(|point| point.to_string());
-        let keys = notary.keys().iter().map(|key| key.key.to_string());
-        Some((checkpoint, keys.collect()))
-    }
-
-    /// Copies all that is signed into a directory. Blocks.
-    ///
-    /// # Errors
-    /// Something could not be read or written.
-    pub fn back_up(&self, into: &Path) -> io::Result<()> {
-        let desk = self.desk();
-        match &desk.notary {
-            Some(notary) => notary.back_up(into).map_err(io::Error::other),
-            None => vyrox_journal::proof::copy_files(&self.parts.folder, into),
-        }
+    /// How often each witness is asked.
+    pub(super) fn interval_ms(&self) -> u64 {
+        self.parts.witnessing.interval_ms
     }
 
     /// How long the thread may wait for entries.
@@ -356,15 +367,25 @@ pub(super) fn log_of(notary: &Notary) -> AuditLog {
     }
 }
 
-/// The log was left for another, and the process ended before the host's chain had it.
+/// The log was left for another, or its key, and the process ended before the host's chain had it.
 fn moved(before: AuditLog, notary: &Notary) -> AuditLogChange {
-    let newest = notary.keys().last();
+    let (newest, after) = (notary.keys().last(), log_of(notary));
+    let statement = newest.and_then(|key| key.statement.clone());
+    if before.deployment == after.deployment {
+        return AuditLogChange::Rotated(KeyRotated {
+            before,
+            after,
+            statement,
+            until_ms: notary.overlap_until_ms(),
+            by: "system".into(),
+        });
+    }
     AuditLogChange::Rebased(AuditRebased {
         before: Some(before),
-        after: log_of(notary),
+        after,
         host: None,
         chains: Vec::new(),
-        statement: newest.and_then(|key| key.statement.clone()),
+        statement,
         reason: "found at the start".into(),
         by: "system".into(),
     })

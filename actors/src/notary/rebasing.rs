@@ -26,7 +26,7 @@ pub enum RebaseError {
     /// The log.
     #[error(transparent)]
     Log(#[from] NotaryError),
-    /// The directory of what was signed could not be put aside.
+    /// The directory of what was signed could not be put aside, or a key not be read.
     #[error("what was signed could not be put aside: {0}")]
     Aside(#[from] io::Error),
 }
@@ -49,11 +49,15 @@ impl Office {
         if findings.is_whole() {
             return Err(RebaseError::Whole);
         }
-        if findings.host == Some(HostFault::Unchecked) {
+        if matches!(
+            findings.host,
+            Some(HostFault::Unchecked | HostFault::Asking)
+        ) {
             return Err(RebaseError::Unchecked);
         }
         let before = desk.known.clone();
         let statement = self.leave(&mut desk, &findings)?;
+        desk.leave_witnesses();
         let notary = desk.notary.as_ref();
         let after = notary.map(log_of).ok_or(NotaryError::Failed)?;
         (desk.behind, desk.rebasing) = (true, true);
@@ -70,18 +74,20 @@ impl Office {
 
     /// Begins the new log; gives the old key's word for it, where the old log was there.
     fn leave(&self, desk: &mut Desk, findings: &Findings) -> Result<Option<String>, RebaseError> {
+        let seen = desk.seen();
         if let Some(notary) = desk.notary.as_mut() {
             for chain in findings.chains.keys() {
                 notary.forget(chain)?;
             }
             let newest = notary.checkpoint();
             let size = newest.map_or(0, |point| point.checkpoint().size);
-            let rebased = notary.rebase(size, self.now_ms())?;
+            let rebased = notary.rebase(seen.unwrap_or(size), self.now_ms())?;
             return Ok(Some(rebased.statement.to_string()));
         }
         let folder = &self.parts.folder;
         put_aside(folder, &format!("proof-left-{}", self.now_ms()))?;
-        desk.notary = Some(Notary::open(folder, &self.parts.keys)?);
+        let keys = self.parts.keys.load()?;
+        desk.notary = Some(Notary::open(folder, &keys)?);
         Ok(None)
     }
 

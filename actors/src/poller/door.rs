@@ -38,7 +38,7 @@ pub(super) struct Door<'a> {
 /// Nothing says that it is durable.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(super) enum NotTaken {
-    #[error("the tenant's evidence quota is used up")]
+    #[error("the tenant's quota is used up")]
     QuotaExceeded,
     #[error(transparent)]
     Journal(AppendError),
@@ -172,8 +172,11 @@ fn end_of<T>(answer: Result<T, IntakeError>) -> Option<Offered<T>> {
         Err(error) => error,
     };
     let untouchable = match error {
-        IntakeError::QuotaExceeded => return Some(Err(NotTaken::QuotaExceeded)),
-        IntakeError::Journal(
+        IntakeError::QuotaExceeded | IntakeError::DailyQuota => {
+            return Some(Err(NotTaken::QuotaExceeded));
+        }
+        IntakeError::NoRoom
+        | IntakeError::Journal(
             AppendError::Conflict { .. } | AppendError::Fenced | AppendError::Full,
         ) => return None,
         IntakeError::Journal(AppendError::Invalid(why)) => Untouchable::Invalid(why),

@@ -91,16 +91,14 @@ impl Fold {
         }
         batch.applied = working.applied.into_iter().collect();
         write(&self.parts.projections, &self.parts.progress, &batch)?;
+        let gone_on = batch.applied.iter().map(|(chain, _)| chain);
+        let gone_on = gone_on.filter(|chain| !self.stuck.contains(*chain));
+        self.parts.progress.go_on(gone_on);
         if self.states.len() > STATES_MAX {
             self.checkpoint()?;
             self.states.clear();
         }
         Ok(())
-    }
-
-    /// Whether a chain stands still.
-    pub(super) fn is_stuck(&self) -> bool {
-        !self.stuck.is_empty()
     }
 
     /// Writes the snapshots of what changed and makes everything durable.
@@ -205,7 +203,8 @@ impl Fold {
             Event::ChainOpened(_)
             | Event::SecretFallbackUsed(_)
             | Event::IntakeRejected(_)
-            | Event::JournalRepaired(_) => {}
+            | Event::JournalRepaired(_)
+            | Event::TakeoverIncomplete(_) => {}
             Event::AlertReceived { alert_id, received } => {
                 let row = self.claim(entry, alert_id, &received, working)?;
                 if let Some((key, rows)) = row {

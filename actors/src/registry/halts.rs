@@ -4,7 +4,23 @@ use actix::{Handler, Message};
 use vyrox_domain::host_protocol::{HaltChange, HostCommand};
 use vyrox_supervision::{Class, Classified};
 
-use super::{ChangeReply, Registry};
+use super::{
+    ChangeReply, Registry,
+    vaulted::{self, Anew},
+};
+
+impl Registry {
+    /// The host's chain takes nothing any more, so no halt could be noted either: containment stands still
+    /// until somebody repairs it. The journal refuses entries before it says that a chain is held, so it is
+    /// not asked.
+    pub(super) fn halt_all(&self) {
+        let before = self.parts.world.keyring.load();
+        let anew = Anew::After(&[]);
+        let mut keyring = vaulted::keyring(&self.state, &self.parts, &before, anew);
+        keyring.halted = true;
+        self.publish_with(keyring);
+    }
+}
 
 /// Halt containment, or resume it.
 #[derive(Message)]

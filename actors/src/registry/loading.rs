@@ -3,12 +3,13 @@
 use vyrox_domain::{
     entry::Recorded,
     host::{HostState, replay},
+    host_protocol::HostRepaired,
     ids::HOST_CHAIN,
 };
 use vyrox_journal::{JournalError, Opened};
 
 use super::{
-    RegistryParts, removal,
+    RegistryParts, removal, repairs,
     vaulted::{self, Anew},
 };
 use crate::keyring::Keyring;
@@ -18,6 +19,8 @@ pub(super) struct Loaded {
     pub(super) state: HostState,
     pub(super) epoch: u64,
     pub(super) keyring: Keyring,
+    /// That the chain was held and goes on, which it does not say yet.
+    pub(super) repaired: Option<HostRepaired>,
 }
 
 pub(super) fn load(parts: &RegistryParts) -> Result<Loaded, String> {
@@ -31,14 +34,21 @@ pub(super) fn load(parts: &RegistryParts) -> Result<Loaded, String> {
         opened => opened.map_err(|error| error.to_string())?,
     };
     let mut state = HostState::default();
+    let mut repaired = repairs::noted(&parts.vault)?;
     if let Some(head) = opened.head {
         let lines = journal.read(HOST_CHAIN, 0, Some(head.seq));
         for line in lines.map_err(|error| error.to_string())? {
             let line = line.map_err(|error| error.to_string())?;
             let recorded = Recorded::parse(&line.bytes).map_err(|error| error.to_string())?;
-            replay(&mut state, &recorded).map_err(|error| error.to_string())?;
+            let event = replay(&mut state, &recorded).map_err(|error| error.to_string())?;
+            repaired = repaired.filter(|due| !repairs::says(&event, due));
         }
     }
+    let goes_on = !parts.world.is_held(HOST_CHAIN);
+    let repaired = repaired.filter(|_| goes_on).map(|due| HostRepaired {
+        restored: state.next_seq.saturating_sub(due.held.from_seq),
+        ..due
+    });
     removal::forget_removed(&parts.vault, &state);
     // What an earlier generation published may be older than the chain.
     let before = parts.world.keyring.load();
@@ -47,5 +57,6 @@ pub(super) fn load(parts: &RegistryParts) -> Result<Loaded, String> {
         state,
         epoch: opened.epoch,
         keyring,
+        repaired,
     })
 }

@@ -4,8 +4,8 @@ use actix::{Handler, Message};
 use vyrox_domain::{
     digest::Digest,
     host_protocol::{
-        HostCommand, JournalDamaged, JournalRecovered, RulesChanged, TenantHealth, TenantNoted,
-        TokenIssued,
+        HostCommand, JournalDamaged, JournalQuarantined, JournalRecovered, RulesChanged,
+        TenantHealth, TenantNoted, TokenIssued,
     },
     ids::TenantId,
 };
@@ -48,10 +48,22 @@ pub struct NoteRecovery(pub JournalRecovered);
 #[rtype(result = "()")]
 pub struct NoteDamage(pub JournalDamaged);
 
+/// Write down that a chain's files could not be written, so that it is held.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct NoteQuarantine(pub JournalQuarantined);
+
 macro_rules! control {
     ($($message:ty),*) => { $(impl Classified for $message { const CLASS: Class = Class::Control; })* };
 }
-control!(NoteTenant, NoteRules, NoteToken, NoteRecovery, NoteDamage);
+control!(
+    NoteTenant,
+    NoteRules,
+    NoteToken,
+    NoteRecovery,
+    NoteDamage,
+    NoteQuarantine
+);
 
 impl Handler<NoteTenant> for Registry {
     type Result = ();
@@ -102,5 +114,13 @@ impl Handler<NoteDamage> for Registry {
 
     fn handle(&mut self, NoteDamage(found): NoteDamage, ctx: &mut Self::Context) {
         self.note(HostCommand::NoteDamage(found), ctx);
+    }
+}
+
+impl Handler<NoteQuarantine> for Registry {
+    type Result = ();
+
+    fn handle(&mut self, NoteQuarantine(held): NoteQuarantine, ctx: &mut Self::Context) {
+        self.note(HostCommand::NoteQuarantine(held), ctx);
     }
 }

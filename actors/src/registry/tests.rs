@@ -2,8 +2,9 @@
 
 mod chat;
 mod credentials;
-mod house;
+pub(crate) mod house;
 mod older;
+mod repairs;
 
 use std::sync::Arc;
 

@@ -88,6 +88,7 @@ impl Anew<'_> {
             | HostEvent::RulesChanged(_)
             | HostEvent::JournalRecovered(_)
             | HostEvent::JournalDamaged(_)
+            | HostEvent::JournalQuarantined(_)
             | HostEvent::RepairOrdered(_)
             | HostEvent::Repaired(_)
             | HostEvent::AuditLog(_)

@@ -1,9 +1,12 @@
 //! A tenant whose chain is held: its alerts are taken in on a chain that stands in, and nothing is
 //! decided, until the chain is repaired. Then it is served again, without a restart.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
-use actix::{ActorFutureExt as _, Handler, Message, ResponseActFuture, WrapFuture as _, fut};
+use actix::{
+    ActorFutureExt as _, AsyncContext as _, Handler, Message, ResponseActFuture, WrapFuture as _,
+    fut,
+};
 use tokio::sync::watch;
 use vyrox_domain::ids::TenantId;
 use vyrox_journal::{JournalError, Repaired};
@@ -11,6 +14,9 @@ use vyrox_supervision::{Class, Classified, Stop, SupervisedContext};
 
 use super::{Active, Tenants, node};
 use crate::{directory::Route, keyring::TenantKeys};
+
+/// How often it is looked whether tenants are held still.
+const LOOK: Duration = Duration::from_secs(1);
 
 /// Let this tenant's held chain go on behind what is left of it. The order must be on the host's chain.
 #[derive(Message)]
@@ -34,6 +40,47 @@ impl Tenants {
         self.directory.put(tenant.clone(), route.clone(), None);
         self.active.insert(tenant, Active::Held(writer));
         route
+    }
+
+    /// Ends holds whose chain is held no more. Whoever had it repaired serves the tenant, unless this actor
+    /// fell in the meantime: the repair goes on then, and nobody is told when it is done.
+    pub(super) fn watch_holds(ctx: &mut SupervisedContext<Self>) {
+        ctx.run_interval(LOOK, |tenants: &mut Self, ctx| {
+            let over = tenants.active.iter().filter(|(tenant, active)| {
+                matches!(active, Active::Held(_)) && !tenants.world.is_held(tenant.as_str())
+            });
+            let over: Vec<_> = over.map(|(tenant, _)| tenant.clone()).collect();
+            for tenant in over {
+                tenants.end_hold(&tenant, ctx);
+            }
+        });
+    }
+
+    /// What its writer took comes to an end on the chain that stands in, then the tenant is served. Gives
+    /// what ends when that is so.
+    pub(super) fn end_hold(
+        &mut self,
+        tenant: &TenantId,
+        ctx: &mut SupervisedContext<Self>,
+    ) -> watch::Receiver<()> {
+        tracing::warn!(%tenant, "a chain is held no more; its tenant is served again");
+        let (done, mending) = watch::channel(());
+        self.directory.take(tenant);
+        let held = Active::Mending(mending.clone());
+        let before = self.active.insert(tenant.clone(), held);
+        let tenant = tenant.clone();
+        let drained = async move {
+            if let Some(Active::Held(writer)) = before {
+                writer.stop(Stop::Drain);
+                writer.exited().await;
+            }
+        };
+        let again = drained.into_actor(self).map(move |(), tenants, ctx| {
+            tenants.released(&tenant, ctx);
+            drop(done);
+        });
+        ctx.spawn(again);
+        mending
     }
 
     /// Serves the tenant, or holds it if its chain still is.

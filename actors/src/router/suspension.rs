@@ -68,8 +68,13 @@ impl Tenants {
         if let Some(notice) = serving.under_way.load_full() {
             self.call_for(tenant, &notice, ctx);
         }
+        let keys = self.world.keyring.load().tenant(tenant.as_str()).cloned();
+        if self.world.is_held(tenant.as_str()) {
+            self.hold_from_now(tenant, keys.as_ref());
+            return;
+        }
         self.note(tenant, TenantHealth::Suspended);
-        if let Some(keys) = self.world.keyring.load().tenant(tenant.as_str()).cloned() {
+        if let Some(keys) = keys {
             self.suspend(&keys, serving.probe.load(Ordering::Acquire), ctx);
         }
     }
@@ -137,11 +142,24 @@ impl Tenants {
 
     fn try_again(&mut self, tenant: &TenantId, probe: u32, ctx: &mut SupervisedContext<Self>) {
         let keys = self.world.keyring.load().tenant(tenant.as_str()).cloned();
+        if self.world.is_held(tenant.as_str()) {
+            self.hold_from_now(tenant, keys.as_ref());
+            return;
+        }
         let Some(keys) = keys else { return };
         self.note(tenant, TenantHealth::Probed);
         self.serve(&keys, probe.saturating_add(1), ctx);
         self.attend(&keys, ctx);
         self.put_on_probation(tenant, ctx);
+    }
+
+    /// Holds a tenant whose chain came to be held while it was served: its files could not be written.
+    fn hold_from_now(&mut self, tenant: &TenantId, keys: Option<&Arc<TenantKeys>>) {
+        self.active.remove(tenant);
+        self.tree.remove(&node(tenant));
+        if let Some(keys) = keys {
+            self.hold(keys);
+        }
     }
 
     /// Calls the tenant well once this activation of it has lasted.

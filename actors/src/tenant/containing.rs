@@ -226,7 +226,11 @@ impl Handler<ListActs> for Machine {
             all.truncate(limit.min(LISTED_MAX));
             all.into_iter().map(copied).collect()
         };
-        // Whoever asked may have gone.
-        reply.send(shown).ok();
+        self.once_durable(move |durable| {
+            if durable.is_ok() {
+                // Whoever asked may have gone.
+                reply.send(shown).ok();
+            }
+        });
     }
 }

@@ -71,6 +71,9 @@ impl Machine {
             earlier: Vec::new(),
             ruling: Ruling::NotAsked,
         };
+        decide.barred = decide
+            .barred
+            .or_else(|| self.in_vain(&taker.state, &decide));
         decide.earlier = self.still_count(&taker.state, &decide, &keyring);
         let reason_chars = message
             .reason

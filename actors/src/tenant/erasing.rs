@@ -42,6 +42,11 @@ impl Handler<EraseEvidence> for Machine {
         let find = spawn_blocking(move || of_alert(&world, &tenant, alert_id));
         let go_on = find.into_actor(self).map(move |found, machine, ctx| {
             let found = found.unwrap_or_else(|error| Err(error.to_string()));
+            if let Ok(Some(found)) = &found
+                && found.erased
+            {
+                return machine.ask_again(found.entries.clone(), reply, ctx);
+            }
             match permitted(found, shared) {
                 Ok(found) => {
                     let order = order(found, ErasureCause::Erasure, Some(reason), by);
@@ -163,6 +168,16 @@ impl Machine {
         ctx.spawn(finish);
     }
 
+    /// Has the journal carry on with what it has begun already, and says whether that is through.
+    fn ask_again(&mut self, entries: Vec<SeqRun>, reply: Reply, ctx: &mut SupervisedContext<Self>) {
+        let erase = self.in_journal(entries);
+        let finish = erase.into_actor(self).map(|done, machine, _| {
+            let why = done.map_or_else(NotErased::NotComplete, |_| NotErased::Gone);
+            machine.not_erased(Some(reply), why);
+        });
+        ctx.spawn(finish);
+    }
+
     /// Gives an order to the journal that the chain has and the journal may not: a crash lies in between.
     pub(super) fn complete_erasure(&mut self, ctx: &mut SupervisedContext<Self>) {
         self.erasing = false;
@@ -192,10 +207,14 @@ impl Machine {
             let runs = entries.iter().map(|run| (run.first_seq, run.last_seq));
             let runs: Vec<_> = runs.collect();
             let erase = move || world.journal.erase(&chain, &runs);
-            match spawn_blocking(erase).await {
-                Ok(erased) => erased.map_err(|error| error.to_string()),
-                Err(error) => Err(error.to_string()),
+            let erased = spawn_blocking(erase).await;
+            let erased = erased.map_err(|error| error.to_string())?;
+            let erased = erased.map_err(|error| error.to_string())?;
+            if erased.unfinished.is_empty() {
+                return Ok(erased);
             }
+            let files = erased.unfinished.join(", ");
+            Err(format!("the log has no room to go on without {files}"))
         }
     }
 

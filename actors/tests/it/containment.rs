@@ -4,14 +4,16 @@ mod held_back;
 
 use std::time::Duration;
 
+use tokio::sync::oneshot;
 use vyrox_actors::{
     edr::EffectSeen,
-    messages::{ExecuteAnswer, Outcome, StepAnswer},
+    messages::{ExecuteAnswer, ListActs, Outcome, StepAnswer},
 };
 use vyrox_domain::{
     containment::{ClaimMade, OutcomeKind, Stage, Withheld},
     digest::Digest,
     ids::ActionId,
+    protocol::NotDecided,
 };
 
 use crate::house::{Answers, HOST, House, Wish, alert, housed};

@@ -7,6 +7,7 @@ mod counted;
 mod ledger;
 mod people;
 mod services;
+mod wish;
 mod world;
 
 use std::{
@@ -51,56 +52,13 @@ pub(crate) use self::{
     clouds::{Clouds, PolledCloud},
     people::Waits,
     services::{Model, Services},
+    wish::Wish,
     world::{DAY_MS, world},
 };
 use self::{counted::Counted, ledger::journal};
 
 pub(crate) const T0: Timestamp = Timestamp::from_s(1_768_473_000);
 pub(crate) const APPROVAL: Duration = Duration::from_mins(15);
-
-/// How a house is furnished.
-#[derive(Clone, Copy, Default)]
-#[expect(clippy::struct_excessive_bools, reason = "each is a wish of its own")]
-pub(crate) struct Wish {
-    /// There is a model to be asked.
-    pub(crate) llm: bool,
-    /// The tenant has opted in.
-    pub(crate) opted_in: bool,
-    /// So many calls of it a day.
-    pub(crate) daily_calls: u32,
-    /// There is an EDR to be spoken to, with a credential for it, and `ann` may approve.
-    pub(crate) live: bool,
-    /// Containments are lifted when their time is over, without a question.
-    pub(crate) lift: bool,
-    /// How long the tenant may be idle, in milliseconds; 0 for a day.
-    pub(crate) idle_ms: u64,
-    /// Its vendors are polled once a minute.
-    pub(crate) polled: bool,
-    /// The most actions under way at the same time; 0 for ten.
-    pub(crate) concurrent: u32,
-    /// The most messages that wait for the tenant's machine; 0 for many.
-    pub(crate) queue: usize,
-    /// How often its actors may fall within a minute; 0 for often.
-    pub(crate) intensity: u32,
-    /// Evidence is kept for so many days; 0 for ever.
-    pub(crate) kept_days: u64,
-}
-
-impl Wish {
-    pub(crate) const PLAIN: Self = Self {
-        llm: false,
-        opted_in: false,
-        daily_calls: 0,
-        idle_ms: 0,
-        live: false,
-        lift: false,
-        polled: false,
-        concurrent: 0,
-        queue: 0,
-        intensity: 0,
-        kept_days: 0,
-    };
-}
 
 /// The host, its tenant `acme`, and everything outside.
 pub(crate) struct House {
@@ -109,7 +67,7 @@ pub(crate) struct House {
     pub(crate) services: Services,
     pub(crate) cloud: Cloud,
     pub(crate) clouds: Clouds,
-    journal: Arc<Counted>,
+    pub(crate) journal: Arc<Counted>,
     feed: Arc<Feed>,
     brake: mpsc::Sender<()>,
     lines: Arc<Mutex<Vec<Value>>>,
@@ -126,7 +84,7 @@ pub(crate) fn housed(wish: Wish, test: impl AsyncFnOnce(&House)) {
     });
 }
 
-fn tenant() -> TenantId {
+pub(crate) fn tenant() -> TenantId {
     "acme".parse().expect("a tenant id")
 }
 

@@ -13,6 +13,7 @@ mod containment;
 mod enriching;
 mod expiry;
 mod followed;
+mod held;
 mod lifting;
 mod outage;
 mod polling;

@@ -1,24 +1,40 @@
 //! The signed log over all chains: that there is one, and when another may follow it.
 
 use super::{HostRefusal, HostState, halts::is_reason};
-use crate::host_protocol::{AuditLogChange, HostEvent};
+use crate::host_protocol::{AuditLogChange, HostEvent, KeyRotated};
 
-/// A log begins once. After that, only somebody who says why may leave it for another.
+/// A log begins once. After that, only somebody who says why may leave it for another; another key
+/// signs for the same log.
 pub(super) fn decide(state: &HostState, change: AuditLogChange) -> Result<HostEvent, HostRefusal> {
     if change.reason().is_some_and(|reason| !is_reason(reason)) {
         return Err(HostRefusal::BadReason);
     }
     match &change {
         AuditLogChange::Begun(_) if state.audit_log.is_some() => Err(HostRefusal::NothingToDo),
-        AuditLogChange::Begun(_) | AuditLogChange::Rebased(_) => Ok(HostEvent::AuditLog(change)),
+        AuditLogChange::Rotated(rotated) if !follows(state, rotated) => {
+            Err(HostRefusal::NothingToDo)
+        }
+        AuditLogChange::Begun(_) | AuditLogChange::Rebased(_) | AuditLogChange::Rotated(_) => {
+            Ok(HostEvent::AuditLog(change))
+        }
     }
+}
+
+/// Whether another key is put in force for the very log that is known.
+fn follows(state: &HostState, rotated: &KeyRotated) -> bool {
+    let known = state.audit_log.as_ref();
+    known.is_some_and(|log| {
+        log.deployment == rotated.after.deployment && log.vkey != rotated.after.vkey
+    })
 }
 
 #[cfg(test)]
 mod tests {
     use crate::{
         host::{HostRefusal, HostState, apply, decide},
-        host_protocol::{AuditLog, AuditLogChange, AuditRebased, HostCommand, HostEvent},
+        host_protocol::{
+            AuditLog, AuditLogChange, AuditRebased, HostCommand, HostEvent, KeyRotated,
+        },
         time::Timestamp,
     };
 
@@ -74,5 +90,38 @@ mod tests {
                 .unwrap();
         assert_eq!(line["deployment"], "2".repeat(32));
         assert_eq!(line["before"]["deployment"], "1".repeat(32));
+    }
+
+    #[test]
+    fn another_key_is_put_in_force_for_the_log_that_is_known() {
+        let mut state = HostState::default();
+        let rotated = |deployment: &str, vkey: &str| {
+            AuditLogChange::Rotated(KeyRotated {
+                before: log("1"),
+                after: AuditLog {
+                    vkey: vkey.into(),
+                    ..log(deployment)
+                },
+                statement: Some("note".into()),
+                until_ms: Some(7),
+                by: "kim".into(),
+            })
+        };
+        let early = order(&mut state, rotated("1", "new"));
+        assert_eq!(early, Err(HostRefusal::NothingToDo));
+        order(&mut state, AuditLogChange::Begun(log("1"))).unwrap();
+        for (deployment, vkey) in [("2", "new"), ("1", "1+key")] {
+            let refused = order(&mut state, rotated(deployment, vkey));
+            assert_eq!(
+                refused,
+                Err(HostRefusal::NothingToDo),
+                "{deployment} {vkey}"
+            );
+        }
+        let events = order(&mut state, rotated("1", "new")).unwrap();
+        assert_eq!(state.audit_log.as_ref().unwrap().vkey, "new");
+        let entry = events.first().unwrap().entry(Timestamp::from_ms(1));
+        assert_eq!(entry.payload["before"]["vkey"], "1+key");
+        assert_eq!(entry.payload["until_ms"], 7);
     }
 }

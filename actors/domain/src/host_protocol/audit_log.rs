@@ -24,6 +24,26 @@ pub enum AuditLogChange {
     Begun(AuditLog),
     /// `audit.rebased`
     Rebased(AuditRebased),
+    /// `key.rotated`
+    Rotated(KeyRotated),
+}
+
+/// Another key signs for the same log from now on.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KeyRotated {
+    /// The log with the key that was in force.
+    pub before: AuditLog,
+    /// The same log with the key that is.
+    #[serde(flatten)]
+    pub after: AuditLog,
+    /// The note by which the old key names the new one; both have signed it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub statement: Option<String>,
+    /// Until when the old key signs too, in unix milliseconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub until_ms: Option<u64>,
+    /// Who ordered it.
+    pub by: String,
 }
 
 /// What is there was accepted as the truth, against what had been signed.
@@ -68,13 +88,14 @@ impl AuditLogChange {
         match self {
             Self::Begun(log) => log,
             Self::Rebased(rebased) => &rebased.after,
+            Self::Rotated(rotated) => &rotated.after,
         }
     }
 
     /// The reason that was given, where one has to be.
     pub fn reason(&self) -> Option<&str> {
         match self {
-            Self::Begun(_) => None,
+            Self::Begun(_) | Self::Rotated(_) => None,
             Self::Rebased(rebased) => Some(&rebased.reason),
         }
     }
@@ -84,6 +105,7 @@ impl AuditLogChange {
         match self {
             Self::Begun(log) => ("audit.log_begun", "system", payload(log)),
             Self::Rebased(facts) => ("audit.rebased", &facts.by, payload(facts)),
+            Self::Rotated(facts) => ("key.rotated", &facts.by, payload(facts)),
         }
     }
 
@@ -92,6 +114,7 @@ impl AuditLogChange {
         let change = match (recorded.event.as_str(), recorded.event_version) {
             ("audit.log_begun", 1) => Self::Begun(recorded.read()?),
             ("audit.rebased", 1) => Self::Rebased(recorded.read()?),
+            ("key.rotated", 1) => Self::Rotated(recorded.read()?),
             _ => return Ok(None),
         };
         Ok(Some(change))

@@ -45,6 +45,16 @@ pub struct JournalDamaged {
     pub what: DamagedPart,
 }
 
+/// A chain's own files could not be written while the server ran, until they kept the log from going on. What
+/// they lack is set aside, and the chain is held like one that a start cannot prove.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct JournalQuarantined {
+    /// The chain, by the name that its lines have.
+    pub tenant_id: String,
+    /// The first seq that its files lack.
+    pub from_seq: u64,
+}
+
 /// One of a chain's files.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

@@ -243,4 +243,10 @@ pub enum NotDecided {
     /// The approval could not be signed.
     #[error("the approval could not be signed")]
     Unsigned,
+    /// The chains are not what was signed of them, so nothing would be done.
+    #[error(
+        "the audit log is not what was signed of it, so nothing is done to hosts: vyrox audit integrity \
+         says what is wrong, and it can be approved once that is settled"
+    )]
+    Unproven,
 }

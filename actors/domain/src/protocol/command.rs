@@ -3,7 +3,8 @@
 use super::{
     AlertReceived, AlertTriaged, ApprovalRefused, ChainOpened, Enriched, Evidence, EvidenceErased,
     EvidenceShown, IntakePolled, IntakeRejected, JournalRepaired, NotDecided, NotifyFailed,
-    NotifyFallback, NotifySent, PolicySaid, SecretFallbackUsed, SlaBreached, TakeOver, Verb, Via,
+    NotifyFallback, NotifySent, PolicySaid, RejectReason, SecretFallbackUsed, SlaBreached,
+    TakeOver, TakeoverIncomplete, Verb, Via,
 };
 use crate::{
     action,
@@ -12,6 +13,8 @@ use crate::{
     ids::{ActionId, AlertId, IncidentId, PersonId, TenantId},
     incident::{CaseFacts, Window},
     review::ReviewOutcome,
+    tenant::Quota,
+    vendor::Vendor,
 };
 
 /// Something that a tenant is asked to take in.
@@ -27,8 +30,15 @@ pub enum Command {
     RejectIntake {
         /// The facts for the chain.
         rejected: IntakeRejected,
-        /// The most bytes of evidence that this tenant may hold, `None` for no limit.
-        quota_bytes: Option<u64>,
+        /// What this tenant may send and hold.
+        quota: Quota,
+    },
+    /// Write down that something was refused for a quota.
+    NoteOverQuota {
+        /// Which entrance it came in by.
+        vendor: Vendor,
+        /// Which quota.
+        reason: RejectReason,
     },
     /// Keep the outcome of stage 1, and what follows from it.
     RecordVerdict(Box<RecordVerdict>),
@@ -74,6 +84,8 @@ pub enum Command {
     NoteRepair(Box<JournalRepaired>),
     /// Take over what was kept while the chain was held.
     TakeOver(TakeOver),
+    /// Leave what is not taken over yet of the first chain that stood in: it cannot be read.
+    LeaveStandIn(TakeoverIncomplete),
 }
 
 /// A verified alert with what the world around the machine knows of it.
@@ -85,8 +97,8 @@ pub struct ReceiveAlert {
     pub received: AlertReceived,
     /// What the durable index of earlier alerts says about it.
     pub known: Known,
-    /// The most bytes of evidence that this tenant may hold, `None` for no limit.
-    pub quota_bytes: Option<u64>,
+    /// What this tenant may send and hold.
+    pub quota: Quota,
 }
 
 /// What is known of a vendor's alert id when it comes in.

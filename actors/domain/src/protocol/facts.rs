@@ -120,6 +120,18 @@ pub struct IntakeRejected {
 pub enum RejectReason {
     /// The tenant's machine fell over it more than once, so it was set aside.
     Quarantined,
+    /// The tenant's evidence quota was used up. Nothing was kept, and its sender was told so; written once
+    /// an hour at most.
+    QuotaExceeded,
+    /// The same of what the tenant may send in a day.
+    DailyQuota,
+}
+
+impl RejectReason {
+    /// Whether a quota was used up.
+    pub const fn is_quota(self) -> bool {
+        matches!(self, Self::QuotaExceeded | Self::DailyQuota)
+    }
 }
 
 /// Stage 1 has spoken.

@@ -28,6 +28,32 @@ pub struct HeldReceipt {
     pub seq: u64,
     /// Its hash.
     pub hash: Digest,
+    /// Why what was kept beside it there did not come along whole; absent where it did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub evidence_lost: Option<EvidenceLost>,
+}
+
+/// Why the evidence of an entry that was taken over cannot be had.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum EvidenceLost {
+    /// What is left of it does not prove itself, or is gone without an order.
+    Damaged,
+    /// It was erased there, once an earlier repair had taken it over.
+    Erased,
+}
+
+/// A chain that stood in could not be read to its end (`takeover.incomplete`): what could be is taken over,
+/// the rest stays there, and its senders' receipts name it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TakeoverIncomplete {
+    /// That chain.
+    pub chain: String,
+    /// How many of its entries may be missing here: those that say nothing of an alert are among them.
+    pub missing: u64,
+    /// The first that could not be read, where that is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub from_seq: Option<u64>,
 }
 
 /// A held chain goes on (`journal.repaired`): the first entry behind its restored end.

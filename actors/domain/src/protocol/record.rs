@@ -167,7 +167,8 @@ const fn refusal(why: NotDecided) -> &'static str {
         | NotDecided::SamePerson
         | NotDecided::Expired
         | NotDecided::WrongIncident
-        | NotDecided::Unsigned => "approval.refused",
+        | NotDecided::Unsigned
+        | NotDecided::Unproven => "approval.refused",
     }
 }
 
@@ -244,6 +245,7 @@ impl Event {
             Self::TimersReleased(it) => Shape::system("timers.released", it).by(it.by.clone()),
             Self::IntakePolled(it) => Shape::system("intake.polled", it).of(it.vendor),
             Self::JournalRepaired(it) => Shape::system("journal.repaired", it).by(it.by.clone()),
+            Self::TakeoverIncomplete(it) => Shape::system("takeover.incomplete", it),
         }
     }
 
@@ -288,6 +290,23 @@ impl Event {
                 raised: recorded.read()?,
             },
             "incident.closed" => Self::IncidentClosed(recorded.read()?),
+            name if name.starts_with("approv") => return Self::of_approval(recorded),
+            "evidence.shown" => Self::EvidenceShown(recorded.read()?),
+            "evidence.erased" => Self::EvidenceErased(EvidenceErased::read(recorded)?),
+            "notify.sent" => Self::NotifySent(recorded.read()?),
+            "notify.failed" => Self::NotifyFailed(recorded.read()?),
+            "notify.fallback" => Self::NotifyFallback(recorded.read()?),
+            "sla.breached" => Self::SlaBreached(recorded.read()?),
+            "clock.jumped" => Self::ClockJumped(recorded.read()?),
+            "timers.released" => Self::TimersReleased(recorded.read()?),
+            "intake.polled" => Self::IntakePolled(recorded.read()?),
+            "journal.repaired" | "takeover.incomplete" => Self::of_repair(recorded)?,
+            _ => return Self::of_act(recorded),
+        })
+    }
+
+    fn of_approval(recorded: &Recorded) -> Result<Self, ReplayError> {
+        Ok(match recorded.event.as_str() {
             "approval.requested" => Self::ApprovalRequested(Box::new(recorded.read()?)),
             "approval.not_requested" => Self::ApprovalNotRequested {
                 alert_id: recorded.alert()?,
@@ -300,17 +319,14 @@ impl Event {
             "approval.refused" | "approve.denied_role" | "approve.duplicate_click_ignored" => {
                 Self::ApprovalRefused(recorded.read()?)
             }
-            "evidence.shown" => Self::EvidenceShown(recorded.read()?),
-            "evidence.erased" => Self::EvidenceErased(EvidenceErased::read(recorded)?),
-            "notify.sent" => Self::NotifySent(recorded.read()?),
-            "notify.failed" => Self::NotifyFailed(recorded.read()?),
-            "notify.fallback" => Self::NotifyFallback(recorded.read()?),
-            "sla.breached" => Self::SlaBreached(recorded.read()?),
-            "clock.jumped" => Self::ClockJumped(recorded.read()?),
-            "timers.released" => Self::TimersReleased(recorded.read()?),
-            "intake.polled" => Self::IntakePolled(recorded.read()?),
+            _ => return Err(recorded.unknown()),
+        })
+    }
+
+    fn of_repair(recorded: &Recorded) -> Result<Self, ReplayError> {
+        Ok(match recorded.event.as_str() {
             "journal.repaired" => Self::JournalRepaired(Box::new(recorded.read()?)),
-            _ => return Self::of_act(recorded),
+            _ => Self::TakeoverIncomplete(recorded.read()?),
         })
     }
 

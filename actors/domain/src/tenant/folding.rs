@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeSet, sync::Arc};
 
-use super::{TenantState, erasing, mending, total_bytes, verdict::day};
+use super::{TenantState, erasing, mending, quota, total_bytes, verdict::day};
 use crate::{
     containment::{Act, Acts},
     ids::{ActionId, AlertId, IncidentId},
@@ -10,7 +10,7 @@ use crate::{
     notice::Standing,
     protocol::{
         AlertReviewed, AlertTriaged, ApprovalGranted, ApprovalRequested, ClosedBecause, Event,
-        Evidence, IncidentClosed, NotifyFallback, NotifySent, Stage2,
+        IncidentClosed, IntakeRejected, NotifyFallback, NotifySent, RejectReason, Stage2,
     },
     review::Failure,
     time::Timestamp,
@@ -28,17 +28,15 @@ pub fn apply(state: &mut TenantState, event: &Event, at: Timestamp) {
         | Event::ApprovalRefused(_)
         | Event::ApprovalNotRequested { .. }
         | Event::EvidenceShown(_)
-        | Event::JournalRepaired(_) => {}
+        | Event::JournalRepaired(_)
+        | Event::TakeoverIncomplete(_) => {}
         Event::EvidenceErased(erased) => erasing::apply(state, erased),
         Event::AlertReceived { alert_id, received } => {
             state.untriaged.insert(*alert_id, seq);
             bump(&mut state.counts.received);
-            keep(state, &received.evidence);
+            quota::keep(state, total_bytes(&received.evidence), at);
         }
-        Event::IntakeRejected(rejected) => {
-            bump(&mut state.counts.rejected);
-            keep(state, &rejected.evidence);
-        }
+        Event::IntakeRejected(rejected) => reject(state, rejected, at),
         Event::AlertTriaged { alert_id, triaged } => triage(state, *alert_id, triaged, at),
         Event::CallFailed { failed, .. } => not_called(state, failed.failure, at),
         Event::AlertReviewed { alert_id, reviewed } => review(state, *alert_id, reviewed, at),
@@ -68,13 +66,11 @@ pub fn apply(state: &mut TenantState, event: &Event, at: Timestamp) {
         Event::HoldEnded(it) => acts(state).end_hold(&it.facts, at),
         Event::ClockJumped(jumped) => acts(state).hold_timers(jumped),
         Event::TimersReleased(_) => acts(state).release_timers(at),
-        Event::IntakePolled(polled) => {
-            state.polled.insert(polled.vendor, polled.up_to_ms);
-        }
+        Event::IntakePolled(polled) => drop(state.polled.insert(polled.vendor, polled.up_to_ms)),
     }
     mend(state, event, seq);
     if let Some(enriched) = event.enriched() {
-        keep(state, std::slice::from_ref(&enriched.evidence));
+        quota::hold(state, total_bytes(std::slice::from_ref(&enriched.evidence)));
     }
     if let Some(id) = event.about_act() {
         acted(state, id, seq);
@@ -93,6 +89,7 @@ fn said_by_clock(state: &TenantState, event: &Event, at: Timestamp) -> Option<Ti
 fn mend(state: &mut TenantState, event: &Event, seq: u64) {
     let evidence = match event {
         Event::JournalRepaired(repaired) => return mending::repaired(state, repaired),
+        Event::TakeoverIncomplete(left) => return mending::left(state, left),
         Event::AlertReceived { received, .. } => &received.evidence,
         Event::IntakeRejected(rejected) => &rejected.evidence,
         _ => return,
@@ -102,16 +99,21 @@ fn mend(state: &mut TenantState, event: &Event, seq: u64) {
     }
 }
 
+/// A body was kept of which no alert was made, or none was kept for want of room.
+fn reject(state: &mut TenantState, rejected: &IntakeRejected, at: Timestamp) {
+    if rejected.reason.is_some_and(RejectReason::is_quota) {
+        state.taken_in.refusal_noted_at = Some(at);
+        return;
+    }
+    bump(&mut state.counts.rejected);
+    quota::keep(state, total_bytes(&rejected.evidence), at);
+}
+
 /// Stage 2 has spoken about an alert: it has its place.
 fn review(state: &mut TenantState, alert_id: AlertId, reviewed: &AlertReviewed, at: Timestamp) {
     state.in_review.remove(&alert_id);
     let place_of_it = reviewed.placed.as_ref();
     place(state, (alert_id, reviewed.verdict), place_of_it, at);
-}
-
-fn keep(state: &mut TenantState, evidence: &[Evidence]) {
-    let more = total_bytes(evidence);
-    state.evidence_bytes = state.evidence_bytes.saturating_add(more);
 }
 
 /// Stage 1 has spoken about an alert: it has its place, or waits for stage 2.

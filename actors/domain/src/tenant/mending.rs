@@ -1,11 +1,16 @@
 //! A chain that was held goes on, and what was kept on others meanwhile is taken over, in order and
 //! each entry once.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::TenantState;
-use crate::protocol::{Event, Evidence, HeldReceipt, JournalRepaired, Refusal, TakeOver};
+use crate::protocol::{
+    Event, Evidence, EvidenceLost, HeldReceipt, JournalRepaired, Refusal, SeqRun, TakeOver,
+    TakeoverIncomplete,
+};
 
 /// What is still to be taken over.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -14,6 +19,32 @@ pub struct Mending {
     pub repair_id: Option<Uuid>,
     /// The chains whose entries are not all taken over, the first one first.
     pub stand_ins: Vec<StandIn>,
+    /// Every chain that a repair named as one that stood in. One that the journal has and that is not among
+    /// them is still to be taken over, whichever repair it belonged to: the chain may have lost that one.
+    #[serde(default)]
+    pub stood_in: BTreeSet<String>,
+    /// Those of them that could not be read to their end.
+    #[serde(default)]
+    pub incomplete: BTreeSet<String>,
+    /// By chain, the entries that were taken over without their evidence, for it was damaged: whatever is left
+    /// of it is there alone.
+    #[serde(default)]
+    pub damaged: BTreeMap<String, Vec<SeqRun>>,
+}
+
+impl Mending {
+    fn note_damaged(&mut self, receipt: &HeldReceipt) {
+        let runs = self.damaged.entry(receipt.chain.clone()).or_default();
+        match runs.last_mut() {
+            Some(run) if run.last_seq.checked_add(1) == Some(receipt.seq) => {
+                run.last_seq = receipt.seq;
+            }
+            Some(_) | None => runs.push(SeqRun {
+                first_seq: receipt.seq,
+                last_seq: receipt.seq,
+            }),
+        }
+    }
 }
 
 /// A chain that stood in.
@@ -28,6 +59,9 @@ pub struct StandIn {
     /// The last entry taken over that brought a body with it: its seq there, and its seq here. Other
     /// alerts of the same body point to it.
     pub body: Option<(u64, u64)>,
+    /// Why that body did not come along.
+    #[serde(default)]
+    pub body_lost: Option<EvidenceLost>,
 }
 
 impl StandIn {
@@ -65,14 +99,35 @@ pub(super) fn take_over(state: &TenantState, taken: TakeOver) -> Result<Vec<Even
     }])
 }
 
+/// Nothing but what comes first may be left, so that the others follow in their order.
+pub(super) fn leave(
+    state: &TenantState,
+    incomplete: TakeoverIncomplete,
+) -> Result<Vec<Event>, Refusal> {
+    let first = state.mending.stand_ins.first();
+    if first.is_none_or(|first| first.chain != incomplete.chain) {
+        return Err(Refusal::NothingNew);
+    }
+    Ok(vec![Event::TakeoverIncomplete(incomplete)])
+}
+
+pub(super) fn left(state: &mut TenantState, left: &TakeoverIncomplete) {
+    let mending = &mut state.mending;
+    mending.stand_ins.retain(|one| one.chain != left.chain);
+    mending.incomplete.insert(left.chain.clone());
+}
+
 pub(super) fn repaired(state: &mut TenantState, repaired: &JournalRepaired) {
     let waiting = repaired.held.iter().filter(|held| held.waiting > 0);
     state.mending.repair_id = Some(repaired.repair_id);
+    let named = repaired.held.iter().map(|held| held.chain.clone());
+    state.mending.stood_in.extend(named);
     state.mending.stand_ins.extend(waiting.map(|held| StandIn {
         chain: held.chain.clone(),
         next: 0,
         left: held.waiting,
         body: None,
+        body_lost: None,
     }));
 }
 
@@ -81,6 +136,9 @@ pub(super) fn taken_over(
     (receipt, seq): (&HeldReceipt, u64),
     evidence: &[Evidence],
 ) {
+    if receipt.evidence_lost == Some(EvidenceLost::Damaged) {
+        state.mending.note_damaged(receipt);
+    }
     let Some(first) = state.mending.stand_ins.first_mut() else {
         return;
     };
@@ -88,6 +146,7 @@ pub(super) fn taken_over(
     first.left = first.left.saturating_sub(1);
     if evidence.iter().all(|piece| piece.at_seq.is_none()) {
         first.body = Some((receipt.seq, seq));
+        first.body_lost = receipt.evidence_lost;
     }
     if first.left == 0 {
         state.mending.stand_ins.remove(0);
@@ -142,6 +201,7 @@ mod tests {
                 chain: format!("acme+held-{chain}"),
                 seq,
                 hash: Digest([9; 32]),
+                evidence_lost: None,
             }),
         }))
     }
@@ -201,6 +261,59 @@ mod tests {
             prop_assert_eq!(state.counts.rejected, waiting.iter().sum::<u64>());
             prop_assert_eq!(state.last_at, Some(Timestamp::from_ms(9_000)));
         }
+    }
+
+    /// A chain that stood in could not be read: those behind it never had their turn.
+    #[test]
+    fn what_cannot_be_read_is_left_and_the_next_chain_has_its_turn() {
+        let leave = |chain: usize| {
+            Command::LeaveStandIn(TakeoverIncomplete {
+                chain: format!("acme+held-{chain}"),
+                missing: 1,
+                from_seq: Some(2),
+            })
+        };
+        let (state, answers) = run(vec![
+            repaired(&[2, 1]),
+            leave(1),
+            kept(0, 1),
+            leave(0),
+            leave(0),
+            kept(0, 2),
+            kept(1, 1),
+        ]);
+        let no = || Err(Refusal::NothingNew);
+        assert_eq!(answers, [Ok(1), no(), Ok(1), Ok(1), no(), no(), Ok(1)]);
+        assert!(state.mending.stand_ins.is_empty());
+        let names = |names: &BTreeSet<String>| names.iter().cloned().collect::<Vec<_>>();
+        assert_eq!(names(&state.mending.incomplete), ["acme+held-0"]);
+        assert_eq!(
+            names(&state.mending.stood_in),
+            ["acme+held-0", "acme+held-1"]
+        );
+    }
+
+    #[test]
+    fn it_is_known_whose_evidence_is_nowhere_else() {
+        let damaged = |seq: u64, lost| {
+            let mut command = kept(0, seq);
+            if let Command::TakeOver(TakeOver::Rejected(rejected)) = &mut command {
+                let receipt = rejected.held_receipt.as_mut().expect("a receipt");
+                receipt.evidence_lost = lost;
+            }
+            command
+        };
+        let bad = Some(EvidenceLost::Damaged);
+        let (state, _) = run(vec![
+            repaired(&[6]),
+            damaged(1, bad),
+            damaged(2, bad),
+            damaged(3, None),
+            damaged(4, Some(EvidenceLost::Erased)),
+            damaged(5, bad),
+        ]);
+        let runs = state.mending.damaged.get("acme+held-0");
+        assert_eq!(runs, Some(&SeqRun::of([1, 2, 5])));
     }
 
     #[test]

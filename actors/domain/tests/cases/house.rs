@@ -16,7 +16,7 @@ use vyrox_domain::{
         Ruling, Terms, Told, Verb, Via,
     },
     review::{Failure, ReviewOutcome, ReviewedBy},
-    tenant::{Proposed, TenantState, apply, decide, replay},
+    tenant::{Proposed, Quota, TenantState, apply, decide, replay},
     time::Timestamp,
     triage::{Assessment, Band, Verdict},
     vendor::Vendor,
@@ -210,7 +210,7 @@ pub(crate) fn received(n: u64) -> Command {
         alert_id: alert_id(n),
         received: AlertReceived::of(&alert, vec![evidence(EvidenceKind::Raw, 64)]),
         known: Known::New,
-        quota_bytes: None,
+        quota: Quota::default(),
     }))
 }
 

@@ -20,7 +20,7 @@ use vyrox_domain::{
         IntakeRejected, Known, ReceiveAlert, RecordVerdict, Refusal, RejectReason,
         SecretFallbackUsed, Terms,
     },
-    tenant::{TenantState, apply, decide, outstanding_effects, replay},
+    tenant::{Quota, TenantState, apply, decide, outstanding_effects, replay},
     time::Timestamp,
     triage::{Bands, Leaning, Level, RuleHit, assess},
     vendor::Vendor,
@@ -65,8 +65,15 @@ fn received(n: u8, known: Known, evidence_bytes: u64, quota_bytes: Option<u64>) 
         alert_id: alert_id(n),
         received: AlertReceived::of(&alert, evidence),
         known,
-        quota_bytes,
+        quota: holding(quota_bytes),
     }))
+}
+
+fn holding(bytes: Option<u64>) -> Quota {
+    Quota {
+        bytes,
+        ..Quota::default()
+    }
 }
 
 fn rejected(length: u64, quota_bytes: Option<u64>) -> Command {
@@ -87,7 +94,7 @@ fn rejected(length: u64, quota_bytes: Option<u64>) -> Command {
             evidence: vec![raw],
             held_receipt: None,
         },
-        quota_bytes,
+        quota: holding(quota_bytes),
     }
 }
 

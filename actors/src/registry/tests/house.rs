@@ -45,7 +45,7 @@ pub(super) const BY: &str = "api_token:bootstrap";
 
 /// A clock that stands until it is set.
 #[derive(Default)]
-pub(super) struct SetClock(pub(super) AtomicU64);
+pub(crate) struct SetClock(pub(super) AtomicU64);
 
 impl Clock for SetClock {
     fn now(&self) -> Timestamp {
@@ -54,16 +54,16 @@ impl Clock for SetClock {
 }
 
 /// What outlasts a restart.
-pub(super) struct Lasting {
+pub(crate) struct Lasting {
     pub(super) key: Arc<HostKey>,
     pub(super) vault: Arc<Vault>,
-    journal: Arc<LocalJournal>,
+    pub(crate) journal: Arc<LocalJournal>,
     projections: Arc<Projections>,
     _dir: TempDir,
 }
 
 impl Lasting {
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let dir = tempdir().unwrap();
         let path = |name: &str| dir.path().join(name);
         let options = Options {
@@ -100,7 +100,12 @@ impl House {
         let clock = Arc::new(SetClock::default());
         let ms = u64::try_from(after.as_millis()).unwrap();
         clock.0.store(ms, Ordering::SeqCst);
-        let world = Arc::new(world(lasting, &clock));
+        Self::of(lasting, world(lasting, &clock), clock).await
+    }
+
+    /// The same in a world of its own.
+    pub(super) async fn of(lasting: &Lasting, world: World, clock: Arc<SetClock>) -> Self {
+        let world = Arc::new(world);
         let view = Arc::new(ArcSwap::from_pointee(HostState::default()));
         let (tree, arbiter) = (Tree::new(1), Arbiter::current());
         let deadlines = {
@@ -195,7 +200,7 @@ pub(super) fn tenant(id: &str) -> TenantId {
     id.parse().unwrap()
 }
 
-pub(super) fn world(lasting: &Lasting, clock: &Arc<SetClock>) -> World {
+pub(crate) fn world(lasting: &Lasting, clock: &Arc<SetClock>) -> World {
     World {
         clock: Arc::clone(clock) as Arc<dyn Clock>,
         journal: Arc::clone(&lasting.journal) as Arc<dyn Journal>,
@@ -234,7 +239,7 @@ pub(super) fn world(lasting: &Lasting, clock: &Arc<SetClock>) -> World {
         limits: Limits {
             bands: Bands::default(),
             dedup_window_ms: 1000,
-            quota_bytes: None,
+            quota: vyrox_domain::tenant::Quota::default(),
             retention_ms: None,
             idle_passivate_ms: 1000,
             tenant_max: 8,

@@ -51,6 +51,7 @@ fn write_chain(world: &World, events: &[HostEvent]) {
     let entries = events.iter().map(|event| event.entry(world.now()));
     let (tell, told) = std::sync::mpsc::channel();
     let append = Append {
+        class: vyrox_journal::Class::Ordinary,
         chain: HOST_CHAIN.into(),
         epoch: opened.epoch,
         expected_last: None,

@@ -6,7 +6,8 @@ use vyrox_domain::{
         jws::{ActionKey, Approval, Expected, sign, verify},
     },
     containment::{ActOrdered, ClaimMade, Gate, Manner, Order},
-    protocol::PolicySaid,
+    protocol::{Decide, NotDecided, PolicySaid, Verb},
+    tenant::TenantState,
     vendor::Vendor,
 };
 
@@ -42,6 +43,27 @@ impl Machine {
             manner,
             limits: world.settings.containment,
         }
+    }
+
+    /// Why a yes would come to nothing now, so that nobody goes home believing that it is done. What is over,
+    /// or would only take something back, is not barred.
+    pub(in crate::tenant) fn in_vain(
+        &self,
+        state: &TenantState,
+        decide: &Decide,
+    ) -> Option<NotDecided> {
+        let world = &self.parts.world;
+        let counts = decide.verb != Verb::Deny && decide.person.is_some();
+        if !counts || !world.integrity.bars(self.name().as_str()) {
+            return None;
+        }
+        let named = state
+            .proposals
+            .named(decide.alert_id, decide.shown.as_deref());
+        let proposed = named.ok().filter(|proposed| proposed.is_waiting())?;
+        let manifest = &proposed.manifest;
+        let stands = world.now() <= manifest.expires_at_ms && manifest.release.is_none();
+        stands.then_some(NotDecided::Unproven)
     }
 
     /// What is wrong with a signed manifest, now.

@@ -114,8 +114,11 @@ impl Machine {
                 self.settle(&events, ctx);
             }
             Err(answer) => {
-                // Whoever asked may have gone.
-                reply.send(Ok(answer)).ok();
+                // What came of a request before, or is on its way, may be decided and not durable yet.
+                self.once_durable(move |durable| {
+                    // Whoever asked may have gone.
+                    reply.send(durable.map(|()| answer)).ok();
+                });
             }
         }
     }

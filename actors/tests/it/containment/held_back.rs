@@ -63,3 +63,64 @@ fn nothing_begins_while_containment_is_halted() {
         assert_eq!(house.cloud.lock().reads, 0);
     });
 }
+
+/// Whoever approved while the chains were not what was signed of them was told that it was approved, and nothing
+/// was done.
+#[test]
+fn nothing_is_approved_while_the_chains_are_in_doubt() {
+    let wish = Wish {
+        unproven: true,
+        ..LIVE
+    };
+    housed(wish, async |house| {
+        let alert_id = house.take(alert(1, 1, "lsassworst")).await.alert_id;
+        until_entry(house, "approval.requested", 1).await;
+        let refused = house.approve(alert_id).await;
+        let Outcome::Refused { why, .. } = refused else {
+            panic!("{refused:?}");
+        };
+        assert_eq!(why, NotDecided::Unproven);
+        assert!(why.to_string().contains("vyrox audit integrity"), "{why}");
+        let entries = house.entries("approval.refused");
+        assert_eq!(entries.len(), 1, "{entries:?}");
+        assert_eq!(entries[0]["why"], "unproven");
+        assert_eq!(house.count("approval.granted"), 0);
+        let answer = house.execute("r-1", "body").await;
+        house.quiet().await;
+        let unproven = ExecuteAnswer::Withheld(Withheld::Unproven);
+        assert_eq!(answer.await.expect("an answer"), Ok(unproven));
+        assert_eq!(house.cloud.sent(), 0);
+    });
+}
+
+/// What was decided and not durable yet was shown, and told to whoever asked again: had the power gone in that
+/// moment, nobody would have known of it.
+#[test]
+fn nobody_hears_of_what_is_not_durable() {
+    housed(LIVE, async |house| {
+        house.machine().await;
+        house.quiet().await;
+        house.journal.stall();
+        let first = house.execute("r-1", "body").await;
+        let mut again = house.execute("r-1", "body").await;
+        let (reply, mut listed) = oneshot::channel();
+        let ask = ListActs {
+            only: None,
+            limit: 10,
+            reply,
+        };
+        house.machine().await.try_cast(ask).expect("room");
+        house.quiet().await;
+        assert!(again.try_recv().is_err(), "an answer before its entry");
+        assert!(listed.try_recv().is_err(), "shown before its entry");
+        house.journal.go_on();
+        house.quiet().await;
+        assert_eq!(again.await.expect("an answer"), Ok(ExecuteAnswer::InFlight));
+        assert_eq!(listed.await.expect("an answer").len(), 1);
+        until_entry(house, "action.executed", 1).await;
+        assert!(matches!(
+            first.await.expect("an answer"),
+            Ok(ExecuteAnswer::Done { .. })
+        ));
+    });
+}

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 use tokio::time::Instant;
 use vyrox_actors::{
+    integrity::Integrity,
     journal::{Journal, projection::Projections},
     keyring::Keyring,
     policy::Policies,
@@ -115,7 +116,11 @@ pub(crate) fn world(
         },
         told: Arc::default(),
         polls: Arc::default(),
-        integrity: Arc::default(),
+        integrity: Arc::new(if wish.unproven {
+            Integrity::unchecked()
+        } else {
+            Integrity::default()
+        }),
         settings: settings(wish),
         limits: limits(wish),
     }
@@ -130,7 +135,7 @@ fn limits(wish: Wish) -> Limits {
     Limits {
         bands: Bands::default(),
         dedup_window_ms: 60 * 60 * 1000,
-        quota_bytes: None,
+        quota: vyrox_domain::tenant::Quota::default(),
         retention_ms: Some(wish.kept_days * DAY_MS).filter(|ms| *ms > 0),
         idle_passivate_ms: if wish.idle_ms > 0 {
             wish.idle_ms

@@ -1,0 +1,352 @@
+//! What witnesses are asked and what follows from their answers.
+//!
+//! A checkpoint is durable before a witness sees it, so no crash makes a witness know more than is here:
+//! one that does is the proof that the log was turned back.
+
+use std::sync::Arc;
+
+use vyrox_domain::log_key::is_signed;
+use vyrox_journal::proof::{
+    Cosignature, Memory, Notary, NotaryError, VerifierKey, WitnessAnswer, WitnessRequest,
+};
+
+use super::{
+    office::{Desk, Office},
+    witness::{WitnessReply, WitnessState, WitnessView, WitnessesView},
+};
+use crate::integrity::{Findings, HostFault};
+
+/// What is known of one witness.
+pub(super) struct Known {
+    key: VerifierKey,
+    state: WitnessState,
+    /// It has to speak before anything is believed: nothing came of asking it since the log was opened.
+    pending: bool,
+    /// It has given its word since the start, or somebody's order stands in for it.
+    heard: bool,
+    /// The size that it named, until its next word.
+    names: Option<u64>,
+    /// The kept hashes were made anew because it could not follow them.
+    rebuilt: bool,
+    cosigned_at_ms: Option<u64>,
+}
+
+impl Known {
+    pub(super) fn new(key: VerifierKey) -> Self {
+        Self {
+            key,
+            state: WitnessState::Unasked,
+            pending: true,
+            heard: false,
+            names: None,
+            rebuilt: false,
+            cosigned_at_ms: None,
+        }
+    }
+}
+
+/// What is to be done after an answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Next {
+    /// Ask again at once, with what was learnt.
+    Again,
+    /// It has given its word.
+    Cosigned,
+    /// It has not.
+    Refused,
+}
+
+impl Desk {
+    /// The log was opened. Who has signed nothing yet has nothing that could have been turned back.
+    pub(super) fn meet_witnesses(&mut self, now_ms: u64) {
+        let Some(notary) = &self.notary else {
+            return;
+        };
+        let nothing_signed = notary.checkpoint().is_none();
+        for known in &mut self.witnesses {
+            let word = notary.witnessed().find(|word| word.key == known.key);
+            // The time is the witness's; one from the future would never grow old.
+            known.cosigned_at_ms = word.map(|word| word.time.saturating_mul(1000).min(now_ms));
+            known.pending &= !nothing_signed;
+        }
+    }
+
+    /// Another log began, by somebody's order; that stands in for the words of witnesses, who do not
+    /// know it yet.
+    pub(super) fn leave_witnesses(&mut self) {
+        for known in &mut self.witnesses {
+            *known = Known {
+                pending: false,
+                heard: true,
+                ..Known::new(known.key.clone())
+            };
+        }
+    }
+
+    /// The most that a witness has seen of the log.
+    pub(super) fn seen(&self) -> Option<u64> {
+        let seen = |known: &Known| match known.state {
+            WitnessState::RolledBack { seen, .. } => Some(seen),
+            WitnessState::Contradicts { size } => Some(size),
+            WitnessState::Unasked | WitnessState::Cosigned | WitnessState::Failing(_) => None,
+        };
+        self.witnesses.iter().filter_map(seen).max()
+    }
+
+    /// What keeps the log from being believed, as far as witnesses are concerned.
+    pub(super) fn doubt(&self, required: bool) -> Option<HostFault> {
+        self.notary.as_ref()?.checkpoint()?;
+        let accused = self.witnesses.iter().find_map(|known| {
+            let witness = known.key.name().to_string();
+            match known.state {
+                WitnessState::RolledBack { local, seen } => Some(HostFault::RolledBack {
+                    witness,
+                    local,
+                    seen,
+                }),
+                WitnessState::Contradicts { size } => {
+                    Some(HostFault::Contradicted { witness, size })
+                }
+                WitnessState::Unasked | WitnessState::Cosigned | WitnessState::Failing(_) => None,
+            }
+        });
+        accused.or_else(|| {
+            if self.witnesses.iter().any(|known| known.pending) {
+                return Some(HostFault::Asking);
+            }
+            let heard = self.witnesses.iter().any(|known| known.heard);
+            let failed = |known: &Known| known.state != WitnessState::Unasked;
+            let unheard = required && !heard && self.witnesses.iter().any(failed);
+            unheard.then_some(HostFault::Unheard)
+        })
+    }
+}
+
+impl Office {
+    /// Whether anybody is asked.
+    pub fn has_witnesses(&self) -> bool {
+        self.witness_count() > 0
+    }
+
+    /// How many witnesses there are.
+    pub(super) fn witness_count(&self) -> usize {
+        self.parts.witnessing.witnesses.len()
+    }
+
+    /// What a witness is asked about the newest checkpoint; `None` while there is none. Blocks.
+    pub(super) fn request(&self, number: usize) -> Option<WitnessRequest> {
+        let desk = self.desk();
+        let (notary, known) = (desk.notary.as_ref()?, desk.witnesses.get(number)?);
+        let old = known.names;
+        let old = old.unwrap_or_else(|| notary.witnessed_size(&known.key));
+        match notary.request(old) {
+            Ok(request) => request,
+            Err(error) => {
+                tracing::error!(%error, "a witness cannot be asked");
+                None
+            }
+        }
+    }
+
+    /// Takes a witness's answer to a request. Blocks.
+    pub(super) fn answered(
+        &self,
+        number: usize,
+        request: &WitnessRequest,
+        reply: Result<WitnessReply, String>,
+    ) -> Next {
+        let mut desk = self.desk();
+        let now = self.now_ms();
+        let Desk {
+            notary: Some(notary),
+            witnesses,
+            ..
+        } = &mut *desk
+        else {
+            return Next::Refused;
+        };
+        let Some(known) = witnesses.get_mut(number) else {
+            return Next::Refused;
+        };
+        let newest = notary.checkpoint();
+        let newest = newest.map(|point| *point.checkpoint());
+        let Some(newest) = newest.filter(|newest| newest.origin == request.origin()) else {
+            // Another log was begun meanwhile.
+            return Next::Again;
+        };
+        let before = known.state.clone();
+        let next = match reply {
+            Err(why) => known.fail(why),
+            Ok(reply) => {
+                let answer = request.read_answer(&known.key, is_signed, reply.status, &reply.body);
+                known.take(notary, (request, newest.size), (answer, now))
+            }
+        };
+        if next != Next::Again {
+            known.pending = false;
+        }
+        known.heard |= next == Next::Cosigned;
+        tell(known, &before);
+        self.note(&desk);
+        next
+    }
+
+    /// Puts what witnesses say into what was found, and shows it. Called with the desk in hand.
+    pub(super) fn note(&self, desk: &Desk) {
+        self.parts.integrity.witnessed(self.view(desk));
+        if desk.notary.is_none() || desk.rebasing {
+            return;
+        }
+        let host = desk.doubt(self.parts.witnessing.required);
+        let found = self.parts.integrity.findings();
+        if found.host != host && found.host != Some(HostFault::Unchecked) {
+            let chains = found.chains.clone();
+            self.parts.integrity.found(Findings { host, chains });
+        }
+        self.noted.send_replace(());
+    }
+
+    fn view(&self, desk: &Desk) -> WitnessesView {
+        let notary = desk.notary.as_ref();
+        let view = |known: &Known| WitnessView {
+            name: known.key.name().to_string(),
+            state: known.state.clone(),
+            size: notary.map_or(0, |notary| notary.witnessed_size(&known.key)),
+            cosigned_at_ms: known.cosigned_at_ms,
+        };
+        WitnessesView {
+            required: self.parts.witnessing.required,
+            since_ms: self.began_ms,
+            witnesses: desk.witnesses.iter().map(view).collect(),
+        }
+    }
+}
+
+impl Known {
+    fn fail(&mut self, why: impl Into<String>) -> Next {
+        // A witness that has seen more than there is does not take it back by being silent.
+        let accuses = matches!(
+            self.state,
+            WitnessState::RolledBack { .. } | WitnessState::Contradicts { .. }
+        );
+        if !accuses {
+            self.state = WitnessState::Failing(why.into());
+        }
+        Next::Refused
+    }
+
+    fn take(
+        &mut self,
+        notary: &mut Notary,
+        (request, local): (&WitnessRequest, u64),
+        (answer, now_ms): (WitnessAnswer, u64),
+    ) -> Next {
+        match answer {
+            WitnessAnswer::Cosigned(word) => self.keep(notary, (request, word), now_ms),
+            WitnessAnswer::Knows { size } => match Memory::compare(local, size) {
+                Memory::RolledBack { local, seen } => {
+                    self.state = WitnessState::RolledBack { local, seen };
+                    Next::Refused
+                }
+                Memory::Known => {
+                    self.names = Some(size);
+                    Next::Again
+                }
+            },
+            WitnessAnswer::Forked if !self.rebuilt && request.old > 0 => self.rebuild(notary),
+            WitnessAnswer::Forked => {
+                let size = request.checkpoint.checkpoint().size;
+                self.state = WitnessState::Contradicts { size };
+                Next::Refused
+            }
+            WitnessAnswer::UnknownLog => self.fail("it does not know this log: it has to be told"),
+            WitnessAnswer::UnknownKey => self.fail("it does not know the log's key"),
+            WitnessAnswer::Unusable { status } => {
+                self.fail(format!("an answer of no use, of status {status}"))
+            }
+        }
+    }
+
+    fn keep(
+        &mut self,
+        notary: &mut Notary,
+        (request, word): (&WitnessRequest, Cosignature),
+        now_ms: u64,
+    ) -> Next {
+        self.names = None;
+        if let Err(error) = notary.accept(request, word) {
+            return self.fail(format!("its word could not be kept: {error}"));
+        }
+        self.state = WitnessState::Cosigned;
+        self.cosigned_at_ms = Some(now_ms);
+        Next::Cosigned
+    }
+
+    /// A proof that leads nowhere may come of kept hashes that turned bad: they are made anew from the
+    /// leaves, once.
+    fn rebuild(&mut self, notary: &mut Notary) -> Next {
+        self.rebuilt = true;
+        match notary.rebuild() {
+            Ok(()) => Next::Again,
+            Err(error) => self.fail(unreadable(&error)),
+        }
+    }
+}
+
+fn unreadable(error: &NotaryError) -> String {
+    format!("its answer cannot be judged: {error}")
+}
+
+fn tell(known: &Known, before: &WitnessState) {
+    let (witness, state) = (known.key.name(), &known.state);
+    if state == before {
+        return;
+    }
+    match state {
+        WitnessState::Unasked => {}
+        WitnessState::Cosigned => tracing::info!(%witness, "a witness has cosigned the log"),
+        WitnessState::Failing(why) => {
+            tracing::warn!(%witness, why, "a witness has not cosigned the log");
+        }
+        WitnessState::RolledBack { .. } | WitnessState::Contradicts { .. } => {
+            tracing::error!(%witness, %state, "a witness has seen another log than there is");
+        }
+    }
+}
+
+/// How often a witness may name another size before it is left alone for a while.
+const ROUNDS: usize = 4;
+
+/// Asks one witness; `None` where there is nothing to ask it about.
+pub(super) async fn ask(office: Arc<Office>, number: usize) -> Option<Next> {
+    for _ in 0..ROUNDS {
+        let asking = Arc::clone(&office);
+        let request = tokio::task::spawn_blocking(move || asking.request(number)).await;
+        let request = request.ok()??;
+        let witness = office.parts.witnessing.witnesses.get(number)?;
+        let reply = witness.add_checkpoint(request.body.clone()).await;
+        let judging = Arc::clone(&office);
+        let judged = tokio::task::spawn_blocking(move || judging.answered(number, &request, reply));
+        match judged.await.ok()? {
+            Next::Again => {}
+            next => return Some(next),
+        }
+    }
+    let given_up = move || office.given_up(number);
+    tokio::task::spawn_blocking(given_up).await.ok()
+}
+
+impl Office {
+    /// A witness named one size after the other.
+    fn given_up(&self, number: usize) -> Next {
+        let mut desk = self.desk();
+        if let Some(known) = desk.witnesses.get_mut(number) {
+            let before = known.state.clone();
+            known.fail("it names another size whenever it is asked");
+            (known.pending, known.names) = (false, None);
+            tell(known, &before);
+        }
+        self.note(&desk);
+        Next::Refused
+    }
+}
