@@ -11,6 +11,7 @@ pub(crate) mod policies;
 mod private;
 mod rules;
 mod serve;
+mod settings;
 pub(crate) mod sources;
 pub(crate) mod stores;
 mod threads;
@@ -30,9 +31,8 @@ use vyrox_actors::{
     },
     keyring::Keyring,
     policy::Policies,
-    ports::{CaseSettings, Clock, Limits, Watching, World},
+    ports::{Clock, World},
     projector::{Progress, ProjectorParts, catch_up},
-    reviewer::ReviewLimits,
     rules::RuleSet,
     supervision::{Tree, Watchdog, install_panic_hook, withhold_panic_texts},
     tree::{Host, HostParts, start},
@@ -41,7 +41,6 @@ use vyrox_domain::{
     ids::HOST_CHAIN,
     playbook::{Assets, Playbooks},
     time::Timestamp,
-    triage::Bands,
 };
 
 use crate::{
@@ -55,6 +54,7 @@ use crate::{
 use self::{
     audit_log::AuditLog,
     outside::Connected,
+    settings::{cases, limits},
     stores::{Proof, Stores},
     threads::Threads,
 };
@@ -280,6 +280,9 @@ fn proposing(config: &Config) -> anyhow::Result<(Playbooks, Assets)> {
     })
 }
 
+/// Attempts to write a chain's own files before it may be held for the sake of the others.
+const QUARANTINE_AFTER: u32 = 4;
+
 fn open_journal(config: &Config, feeds: &[&Arc<Feed>]) -> anyhow::Result<LocalJournal> {
     let storage = &config.storage;
     let options = Options {
@@ -287,6 +290,8 @@ fn open_journal(config: &Config, feeds: &[&Arc<Feed>]) -> anyhow::Result<LocalJo
         max_batch_entries: storage.batch_entries,
         max_batch_bytes: storage.batch_bytes,
         queue_entries: storage.queue_entries,
+        quarantine_after: QUARANTINE_AFTER,
+        reserve_bytes: storage.reserve_bytes,
         checkpoint_interval: Duration::from_millis(storage.checkpoint_ms),
         scrub_bytes_per_s: storage.scrub_bytes_per_s,
         scrub_pause: Duration::from_millis(storage.scrub_pause_ms),
@@ -355,46 +360,5 @@ fn open_projections(dir: &Path, cache_bytes: usize) -> anyhow::Result<Projection
             Ok(Projections::recreate(&path, cache_bytes)?)
         }
         Err(error) => Err(error).context("the projections do not open"),
-    }
-}
-
-fn cases(config: &Config) -> CaseSettings {
-    let (llm, notify) = (&config.llm, &config.notify);
-    CaseSettings {
-        approval_ms: config.actions.approval_s.saturating_mul(1000),
-        dry_run: config.actions.dry_run,
-        bulk_hosts: config.policy.bulk_hosts,
-        daily_calls: llm.daily_calls,
-        review: ReviewLimits::new(llm.concurrency, llm.timeout_ms),
-        slas: notify.slas(),
-        page_high: notify.page_high,
-        containment: config.containment.limits(config.auth.nonce_retention_s),
-        watching: Watching {
-            drift_ms: config.containment.drift_s.saturating_mul(1000),
-            poll_ms: config.edr.poll_s.saturating_mul(1000),
-        },
-    }
-}
-
-fn limits(config: &Config) -> Limits {
-    let (limits, supervision) = (&config.limits, &config.supervision);
-    Limits {
-        bands: Bands {
-            closed_to_bp: config.triage.closed_to_bp,
-            classified_from_bp: config.triage.classified_from_bp,
-        },
-        dedup_window_ms: limits.dedup_window_s.saturating_mul(1000),
-        quota_bytes: Some(limits.tenant_quota_bytes).filter(|bytes| *bytes > 0),
-        retention_ms: config.storage.evidence_retention_ms(),
-        idle_passivate_ms: supervision.idle_passivate_s.saturating_mul(1000),
-        tenant_max: limits.tenant_max,
-        tenant_queue: limits.tenant_queue,
-        intensity: supervision.intensity,
-        period_ms: supervision.period_s.saturating_mul(1000),
-        backoff_ms: supervision.backoff_ms,
-        backoff_max_ms: supervision.backoff_max_ms,
-        probe_ms: supervision.probe_ms,
-        budget: supervision.budget,
-        slice_us: supervision.slice_us,
     }
 }

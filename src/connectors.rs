@@ -10,6 +10,7 @@ mod became;
 pub mod email;
 pub mod llm;
 pub mod pagerduty;
+pub mod witness;
 
 /// What keeps a connector from being set up: a setting, and what is wrong with it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

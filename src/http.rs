@@ -310,6 +310,7 @@ pub(crate) fn routes(service: &mut ServiceConfig) {
             get().to(proof::integrity),
         ))
         .service(only_post("/api/v1/audit/rebase", post().to(proof::rebase)))
+        .service(only_post("/api/v1/audit/rotate", post().to(proof::rotate)))
         .service(only_get("/audit/verify", get().to(audit::verify)))
         .service(only_post("/api/v1/backtest", post().to(backtest::run)))
         .service(only_post("/api/v1/backups", post().to(backups::take)))

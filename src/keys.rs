@@ -1,28 +1,26 @@
 //! The host key and the bootstrap token: the two files whose bytes are secrets.
 
+mod log_files;
+
 use std::{
     fs::{self, OpenOptions},
     io::{self, Read as _, Write as _},
     os::unix::fs::{MetadataExt as _, OpenOptionsExt as _},
     path::{Path, PathBuf},
-    sync::Arc,
 };
 
 use nix::unistd::geteuid;
 use sha2::{Digest as _, Sha256};
 use subtle::ConstantTimeEq as _;
 use vyrox_actors::{
-    journal::{
-        proof::Signer,
-        seal::{HostKey, HostKeyError},
-    },
-    notary::LogSigner,
-    ports::{fresh_secret, fresh_seed},
+    journal::seal::{HostKey, HostKeyError},
+    ports::fresh_secret,
 };
-use vyrox_domain::log_key::LogKey;
 use zeroize::Zeroizing;
 
-use crate::config::{AuditConfig, HostKeySource, StorageConfig};
+use crate::config::{HostKeySource, StorageConfig};
+
+pub use self::log_files::LogKeyFiles;
 
 /// A secret file could not be read or made.
 #[derive(Debug, thiserror::Error)]
@@ -110,25 +108,6 @@ fn key_file(path: PathBuf, vault: &Path) -> Result<HostKey, KeyError> {
     write_secret_file(&path, &key.to_hex())?;
     tracing::info!(path = %path.display(), key_id = key.id(), "host key made; back it up apart from the data");
     Ok(key)
-}
-
-/// The key that the log over all chains is signed with, read from its file, which the first start
-/// makes. A log that was signed with another key does not open with it, and says so.
-///
-/// # Errors
-/// [`KeyError`] where the file cannot be read or made, is not ours alone, or holds no key.
-pub fn log_key(audit: &AuditConfig, data_dir: &Path) -> Result<Arc<dyn Signer>, KeyError> {
-    let given = audit.signing_key_file.clone();
-    let path = given.unwrap_or_else(|| data_dir.join("checkpoint.key"));
-    if let Some(text) = read_secret_file(&path)? {
-        let key = LogKey::from_text(&text).map_err(|_neither| KeyError::NoLogKey { path })?;
-        return Ok(Arc::new(LogSigner(key)));
-    }
-    let seed = fresh_seed();
-    write_secret_file(&path, &Zeroizing::new(hex::encode(*seed)))?;
-    let path = path.display();
-    tracing::info!(%path, "key to sign the audit log made; back it up apart from the data");
-    Ok(Arc::new(LogSigner(LogKey::from_seed(&seed))))
 }
 
 /// The token that administers this host until people have their own. Only its digest is kept.
@@ -219,17 +198,20 @@ fn write_secret_file(path: &Path, text: &str) -> Result<(), KeyError> {
     file.write_all(b"\n").map_err(error)?;
     file.sync_all().map_err(error)?;
     fs::rename(&beside, path).map_err(error)?;
-    if let Some(directory) = path.parent() {
-        let directory = if directory.as_os_str().is_empty() {
-            Path::new(".")
-        } else {
-            directory
-        };
-        fs::File::open(directory)
-            .and_then(|dir| dir.sync_all())
-            .map_err(error)?;
-    }
-    Ok(())
+    sync_directory_of(path).map_err(error)
+}
+
+/// Makes what was renamed to `path` stay there.
+fn sync_directory_of(path: &Path) -> io::Result<()> {
+    let Some(directory) = path.parent() else {
+        return Ok(());
+    };
+    let directory = if directory.as_os_str().is_empty() {
+        Path::new(".")
+    } else {
+        directory
+    };
+    fs::File::open(directory)?.sync_all()
 }
 
 #[cfg(test)]
@@ -253,26 +235,6 @@ mod tests {
             BootstrapToken::load(dir.path()),
             Err(KeyError::TooOpen { .. })
         ));
-    }
-
-    #[test]
-    fn the_log_s_key_is_made_once_and_read_again() {
-        let dir = tempfile::tempdir().expect("a directory");
-        let audit = AuditConfig {
-            signing_key_file: None,
-            checkpoint_ms: 1000,
-            check_s: 3600,
-        };
-        let made = log_key(&audit, dir.path()).expect("made").public_key();
-        assert_eq!(
-            log_key(&audit, dir.path()).expect("read").public_key(),
-            made
-        );
-        let path = dir.path().join("checkpoint.key");
-        assert_eq!(fs::metadata(&path).expect("there").mode() & 0o777, 0o600);
-        fs::write(&path, "no key").expect("written");
-        let refused = log_key(&audit, dir.path()).err();
-        assert!(matches!(refused, Some(KeyError::NoLogKey { .. })));
     }
 
     #[test]

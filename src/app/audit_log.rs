@@ -1,6 +1,6 @@
 //! What is signed of the chains: the key, the log, and whether the chains are what was signed.
 
-use std::{path::Path, path::PathBuf, sync::Arc};
+use std::{path::Path, path::PathBuf, sync::Arc, time::Duration};
 
 use anyhow::Context as _;
 use tokio::{sync::oneshot, task::spawn_blocking};
@@ -8,16 +8,26 @@ use vyrox_actors::{
     feed::Feed,
     integrity::Integrity,
     journal::{Journal, LocalJournal},
-    notary::{NotaryParts, Office, OfficeParts},
+    notary::{NotaryParts, Office, OfficeParts, Witnessing},
     ports::Clock,
     registry::ChangeAuditLog,
     tree::Host,
 };
 
-use crate::{config::Config, keys::log_key};
+use vyrox_domain::host_protocol::AuditLogChange;
+
+use crate::{
+    config::{AuditConfig, Config},
+    connectors::witness::HttpWitness,
+    keys::LogKeyFiles,
+};
 
 /// The directory of all that is signed, in the data directory and in a backup.
 pub(crate) const FOLDER: &str = "proof";
+
+/// How long the doors stay shut for witnesses to be asked. Whoever comes before they have answered is
+/// taken in; only containment waits for them.
+const WITNESSES: Duration = Duration::from_secs(2);
 
 /// The log over all chains.
 pub(crate) struct AuditLog {
@@ -35,12 +45,16 @@ impl AuditLog {
         lines: Arc<Feed>,
     ) -> anyhow::Result<Self> {
         let dir = &config.storage.data_dir;
+        let keys = LogKeyFiles::new(&config.audit, dir);
+        // Read here as well, so that a start without a key says so and ends.
+        keys.read()?;
         let integrity = Arc::new(Integrity::unchecked());
         let office = Office::new(OfficeParts {
             journal: Arc::clone(journal) as Arc<dyn Journal>,
             clock: Arc::clone(clock),
             integrity: Arc::clone(&integrity),
-            keys: vec![log_key(&config.audit, dir)?],
+            keys: Arc::new(keys),
+            witnessing: witnessing(&config.audit)?,
             folder: folder(dir),
             publish_ms: config.audit.checkpoint_ms,
             check_ms: config.audit.check_s.saturating_mul(1000),
@@ -65,9 +79,15 @@ impl AuditLog {
     pub(super) async fn open(&self, host: &Host) -> anyhow::Result<()> {
         let (office, known) = (Arc::clone(&self.office), host.view.load().audit_log.clone());
         let opened = spawn_blocking(move || office.open(known)).await;
-        let Some(change) = opened.context("the signed log could not be opened")? else {
-            return Ok(());
-        };
+        let change = opened.context("the signed log could not be opened")?;
+        if let Some(change) = change {
+            Self::tell(host, change).await?;
+        }
+        self.office.asked(WITNESSES).await;
+        Ok(())
+    }
+
+    async fn tell(host: &Host, change: AuditLogChange) -> anyhow::Result<()> {
         let (reply, told) = oneshot::channel();
         let sent = host.registry.try_cast(ChangeAuditLog { change, reply });
         sent.map_err(|_full| anyhow::anyhow!("the host's machine takes no orders"))?;
@@ -80,6 +100,16 @@ impl AuditLog {
         self.lines.close();
         self.office.finish();
     }
+}
+
+fn witnessing(audit: &AuditConfig) -> anyhow::Result<Witnessing> {
+    let witnesses = HttpWitness::all(&audit.witnesses)
+        .map_err(|fault| anyhow::anyhow!("{}: {}", fault.key, fault.message))?;
+    Ok(Witnessing {
+        witnesses,
+        required: audit.witness_required,
+        interval_ms: audit.witness_interval_s.saturating_mul(1000),
+    })
 }
 
 /// Where all that is signed lies.

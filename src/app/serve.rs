@@ -9,13 +9,14 @@ use vyrox_actors::{
     journal::{Fault, Journal, Part},
     ports::World,
     projector::owing,
-    registry::{NoteDamage, NoteRecovery, NoteRules, NoteToken, Ready, Registry},
+    registry::{NoteDamage, NoteQuarantine, NoteRecovery, NoteRules, NoteToken, Ready, Registry},
     router::{Activate, Tenants},
     supervision::{Exit, Handle, ShutdownReport},
 };
 use vyrox_domain::{
     host_protocol::{
-        DamagedPart, HeldChain, JournalDamaged, JournalRecovered, LogRead, TokenIssued,
+        DamagedPart, HeldChain, JournalDamaged, JournalQuarantined, JournalRecovered, LogRead,
+        TokenIssued,
     },
     ids::TenantId,
 };
@@ -38,6 +39,9 @@ const WAKE: Duration = Duration::from_secs(10);
 
 /// Between two looks at what changes slowly.
 const SWEEP: Duration = Duration::from_secs(5);
+
+/// More than a witness has for its answer.
+const WITNESSES: Duration = Duration::from_secs(15);
 
 /// Time for the host's own chain to be read.
 const START: Duration = Duration::from_mins(1);
@@ -85,14 +89,26 @@ async fn host_known(standing: &Standing) -> anyhow::Result<()> {
     ready.context("the host's own chain can't be read; the log says why")
 }
 
-/// What was found damaged at rest and is on the host's chain, as far as this run knows.
+/// What was found damaged at rest, or held since the start, and is on the host's chain, as far as this run
+/// knows.
 #[derive(Default)]
-struct Damages(BTreeSet<Fault>);
+struct Damages(BTreeSet<Fault>, BTreeSet<(String, u64)>);
 
 impl Damages {
     /// Has what is new written down. What finds no room is told the next time.
     fn note(&mut self, journal: &dyn Journal, registry: &Handle<Registry>) {
-        for fault in journal.status().scrubbed.faults {
+        let status = journal.status();
+        for held in status.quarantined {
+            let (tenant_id, from_seq) = held.clone();
+            let note = NoteQuarantine(JournalQuarantined {
+                tenant_id,
+                from_seq,
+            });
+            if !self.1.contains(&held) && registry.try_cast(note).is_ok() {
+                self.1.insert(held);
+            }
+        }
+        for fault in status.scrubbed.faults {
             if self.0.contains(&fault) {
                 continue;
             }
@@ -229,7 +245,15 @@ fn begin(standing: &Standing) -> JoinHandle<()> {
     let world = &standing.world;
     let watches = world.settings.watching.drift_ms > 0;
     let owed = owing(&*world.journal, &world.projections, watches);
-    actix::spawn(wake(standing.host.tenants.clone(), owed))
+    let (office, tenants) = (
+        Arc::clone(&standing.audit_log.office),
+        standing.host.tenants.clone(),
+    );
+    actix::spawn(async move {
+        // What is owed may be an action, and those are withheld while witnesses are being asked.
+        office.asked(WITNESSES).await;
+        wake(tenants, owed).await;
+    })
 }
 
 /// Wakes one tenant after the other, beside the serving: their senders need not wait for it.

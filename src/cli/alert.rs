@@ -168,7 +168,7 @@ pub(super) async fn judged(
         let asked = Instant::now();
         let left = until.saturating_duration_since(asked).min(WAIT_AT_ONCE);
         let wait_ms = left.as_millis().to_string();
-        let mut query = vec![("wait_ms", wait_ms.as_str())];
+        let mut query = vec![("wait_ms", wait_ms.as_str()), ("evidence", "true")];
         query.extend(tenant.map(|tenant| ("tenant_id", tenant)));
         let answer: Value = client.get(&["api", "v1", "alerts", alert], &query).await?;
         if answer.get("verdict").is_some_and(Value::is_string) || Instant::now() >= until {
@@ -191,6 +191,9 @@ pub(super) fn show_alert(alert: &AlertView, out: &mut Out) -> Result<(), Failure
     }
     out.line(Line::item("status", &alert.status))?;
     out.line(verdict_line(alert))?;
+    if let Some(said) = alert.evidence.as_deref().and_then(evidence_said) {
+        out.line(Line::named("evidence").tone(Tone::Bad, said))?;
+    }
     if let Some(incident) = &alert.incident_id {
         out.line(Line::item("incident", incident))?;
     }
@@ -214,6 +217,15 @@ pub(super) fn show_alert(alert: &AlertView, out: &mut Out) -> Result<(), Failure
         )?;
     }
     Ok(())
+}
+
+/// What is worth a line about what is left of it.
+fn evidence_said(left: &str) -> Option<&'static str> {
+    match left {
+        "damaged" => Some("damaged: it had some, and what is left does not prove itself"),
+        "erased" => Some("erased"),
+        _ => None,
+    }
 }
 
 /// `verdict   CRITICAL  93.40 % sure`

@@ -12,7 +12,7 @@ use super::{
     failure::Failure,
     model::{Head, view},
     out::{Line, Out},
-    proof::{self, PROVE_HELP, ProveArgs, REBASE_HELP, RebaseArgs},
+    proof::{self, PROVE_HELP, ProveArgs, REBASE_HELP, ROTATE_HELP, RebaseArgs, RotateArgs},
     repair::{self, REPAIR_HELP, RepairArgs},
     settings::Settings,
     verify::{self, Beside, Target},
@@ -38,6 +38,9 @@ pub enum AuditCommand {
     Prove(ProveArgs),
     /// Show the key that the log over all chains is signed with
     Key,
+    /// Sign the log with a new key from now on, and with the old one too for a while
+    #[command(after_help = ROTATE_HELP)]
+    RotateKey(RotateArgs),
     /// Show whether every chain is what was signed of it
     Integrity,
     /// Accept what is there as the truth, against what was signed
@@ -94,6 +97,7 @@ pub async fn run(command: AuditCommand, settings: &Settings, out: &mut Out) -> R
         AuditCommand::Export(args) => export::run(&settings.client()?, &args, out).await,
         AuditCommand::Prove(args) => proof::prove(&settings.client()?, &args, out).await,
         AuditCommand::Key => proof::key(&settings.client()?, out).await,
+        AuditCommand::RotateKey(args) => proof::rotate(&settings.client()?, &args, out).await,
         AuditCommand::Integrity => proof::integrity(&settings.client()?, out).await,
         AuditCommand::Rebase(args) => proof::rebase(&settings.client()?, &args, out).await,
         AuditCommand::Repair(args) => repair::run(args, settings, out).await,

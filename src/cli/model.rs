@@ -112,6 +112,8 @@ pub struct AlertView {
     pub reasons: Vec<Reason>,
     /// The machine.
     pub host: Option<String>,
+    /// What is left of its evidence, where that was asked for.
+    pub evidence: Option<String>,
     /// The incident that it belongs to.
     pub incident_id: Option<String>,
     /// The action that is proposed about it.

@@ -1,4 +1,4 @@
-//! `vyrox audit prove`, `key`, `integrity` and `rebase`: what is signed of the chains, and what to do
+//! `vyrox audit prove`, `key`, `rotate-key`, `integrity` and `rebase`: what is signed of the chains, and what to do
 //! when they are not what was signed.
 
 use std::{fs, path::PathBuf};
@@ -53,6 +53,26 @@ pub struct ProveArgs {
     pub output: Option<PathBuf>,
 }
 
+/// What a rotation means.
+pub const ROTATE_HELP: &str = "\
+Both keys sign until the overlap is over, so auditors and witnesses who know the old one have that long to
+be told of the new one. The host's chain and every bundle say which key came after which, signed by both.
+
+The new key lies where the old one was; the old one lies beside it as FILE.previous. Back the new one up
+apart from the data.
+
+Examples:
+  vyrox audit rotate-key
+  vyrox audit rotate-key --overlap-s 604800     a week";
+
+/// Arguments of `audit rotate-key`.
+#[derive(Debug, Args)]
+pub struct RotateArgs {
+    /// How long the old key signs too, in seconds
+    #[arg(long, value_name = "SECONDS", default_value_t = 86_400)]
+    pub overlap_s: u64,
+}
+
 /// Arguments of `audit rebase`.
 #[derive(Debug, Args)]
 pub struct RebaseArgs {
@@ -68,6 +88,22 @@ struct Shown {
     status: String,
     host: Option<Fault>,
     chains: Vec<Fault>,
+    witnesses: Vec<Witness>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Witness {
+    name: String,
+    state: String,
+    detail: String,
+    size: u64,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Rotated {
+    rotated: Log,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -142,7 +178,41 @@ pub async fn rebase(client: &Client, args: &RebaseArgs, out: &mut Out) -> Result
     show(&rebased.integrity, out)
 }
 
+/// Puts another key in force.
+pub async fn rotate(client: &Client, args: &RotateArgs, out: &mut Out) -> Result<(), Failure> {
+    let order = json!({ "overlap_s": args.overlap_s });
+    let answer: Value = client
+        .post(&["api", "v1", "audit", "rotate"], &order)
+        .await?;
+    if out.is_json() {
+        return Ok(out.json(&answer)?);
+    }
+    let rotated: Rotated = view(&answer);
+    Ok(out.line(Line::item("new key", rotated.rotated.vkey))?)
+}
+
 fn show(shown: &Shown, out: &mut Out) -> Result<(), Failure> {
+    show_chains(shown, out)?;
+    if shown.witnesses.is_empty() {
+        return Ok(());
+    }
+    let row = |witness: &Witness| {
+        let tone = match witness.state.as_str() {
+            "cosigned" | "unasked" => Tone::Good,
+            _ => Tone::Bad,
+        };
+        vec![
+            (Tone::Plain, witness.name.clone()),
+            (tone, witness.state.clone()),
+            (Tone::Plain, witness.size.to_string()),
+            (Tone::Plain, witness.detail.clone()),
+        ]
+    };
+    let rows: Vec<_> = shown.witnesses.iter().map(row).collect();
+    Ok(out.table(&["WITNESS", "STATE", "SIZE", "WHAT"], &rows)?)
+}
+
+fn show_chains(shown: &Shown, out: &mut Out) -> Result<(), Failure> {
     if shown.status == "whole" {
         let well = "every chain is what was signed of it";
         return Ok(out.line(Line::new().tone(Tone::Good, well))?);
@@ -171,6 +241,7 @@ mod tests {
         let answer = json!({
             "status": "failed",
             "chains": [{ "chain": "acme", "kind": "audit_truncated", "detail": "9 entries were signed, and there are 3" }],
+            "witnesses": [{ "name": "w.example", "state": "failing", "detail": "no answer within 10 s", "size": 71 }],
         });
         let server = FakeServer::new(move |_| (200, answer.to_string()));
         let paper = Paper::default();
@@ -178,7 +249,15 @@ mod tests {
             .await
             .unwrap();
         let shown = paper.text();
-        for part in ["acme", "audit_truncated", "there are 3"] {
+        for part in [
+            "acme",
+            "audit_truncated",
+            "there are 3",
+            "w.example",
+            "failing",
+            "71",
+            "no answer",
+        ] {
             assert!(shown.contains(part), "{shown}");
         }
     }

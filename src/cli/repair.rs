@@ -66,7 +66,18 @@ struct Shown {
     known_to_seq: Option<u64>,
     stood_in: Vec<StandIn>,
     waiting: u64,
+    ordered: Option<Ordered>,
     next: Option<String>,
+}
+
+/// The last order that lets the chain go on.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Ordered {
+    repair_id: String,
+    from_seq: u64,
+    loss_accepted: bool,
+    by: String,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -187,7 +198,11 @@ fn show(args: &RepairArgs, known: &Shown, out: &mut Out) -> Result<(), Failure> 
     let tenant = &args.tenant;
     let Some(from_seq) = known.from_seq else {
         let well = format!("the chain of {tenant} is not held: there is nothing to repair");
-        return Ok(out.line(Line::new().tone(Tone::Good, well))?);
+        out.line(Line::new().tone(Tone::Good, well))?;
+        return match &known.ordered {
+            Some(ordered) => Ok(out.line(Line::item("last repair", ordered.told()))?),
+            None => Ok(()),
+        };
     };
     out.line(Line::named("status").tone(Tone::Bad, &known.status))?;
     out.line(Line::item("in doubt", format!("from entry {from_seq} on")))?;
@@ -213,9 +228,39 @@ fn show(args: &RepairArgs, known: &Shown, out: &mut Out) -> Result<(), Failure> 
     }
 }
 
+impl Ordered {
+    fn told(&self) -> String {
+        let Self {
+            repair_id,
+            from_seq,
+            by,
+            ..
+        } = self;
+        let loss = if self.loss_accepted {
+            "a loss was accepted"
+        } else {
+            "no loss was accepted"
+        };
+        format!("of entry {from_seq} on, by {by}; {loss} ({repair_id})")
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// A request that ended without an answer left nobody a way to learn what had become of it.
+    #[test]
+    fn a_chain_that_goes_on_names_its_last_repair() {
+        let answer = json!({
+            "status": "not_held",
+            "ordered": {"repair_id": "r-1", "from_seq": 7, "loss_accepted": true, "by": "api_token:b"},
+        });
+        let known: Shown = view(&answer);
+        let told = known.ordered.map(|ordered| ordered.told());
+        let expected = "of entry 7 on, by api_token:b; a loss was accepted (r-1)";
+        assert_eq!(told.as_deref(), Some(expected));
+    }
 
     #[test]
     fn a_line_has_a_number_or_is_no_entry() {

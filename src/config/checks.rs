@@ -27,6 +27,7 @@ pub(super) fn checked(merged: config::Config, report: &mut Report) -> Option<Con
     secrets(&config, report);
     triage(&config, report);
     edr(&config, report);
+    audit(&config, report);
     policy(&config, report);
     llm(&config, report);
     notification(&config, report);
@@ -109,6 +110,13 @@ fn edr(config: &Config, report: &mut Report) {
         let message =
             "a tenant's EDR may be this machine or one in its network: for a stand-in alone";
         report.warn(&Origin::Together, "edr.allow_private", message);
+    }
+}
+
+fn audit(config: &Config, report: &mut Report) {
+    if config.audit.witness_required && config.audit.witnesses.trim().is_empty() {
+        let message = "is true and audit.witnesses names none: set it to KEY URL of a witness";
+        together(report, "audit.witness_required", message);
     }
 }
 

@@ -11,7 +11,7 @@ use super::{
     ConfigError, DEFAULT_TOML, Origin,
     secret::{host_key_fault, shared_secret_fault, token_fault},
 };
-use crate::connectors::http::is_loopback;
+use crate::connectors::{http::is_loopback, witness::addresses};
 
 /// The kind of a setting, told by its default.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -48,6 +48,7 @@ const RANGES: &[(&str, i64, i64)] = &[
     ("server.request_timeout_ms", 100, 600_000),
     ("storage.evidence_retention_days", 0, 36_500),
     ("storage.segment_bytes", 1 << 20, 1 << 30),
+    ("storage.reserve_bytes", 0, 1 << 44),
     ("storage.batch_entries", 1, 65_536),
     ("storage.batch_bytes", 4096, 64 << 20),
     ("storage.queue_entries", 1, 1 << 20),
@@ -61,6 +62,7 @@ const RANGES: &[(&str, i64, i64)] = &[
     ("limits.global_per_s", 1, 10_000_000),
     ("audit.checkpoint_ms", 100, 3_600_000),
     ("audit.check_s", 10, 86_400),
+    ("audit.witness_interval_s", 1, 21_600),
     ("limits.failed_per_source_per_s", 1, 1_000_000),
     ("limits.audit_per_s", 1, 100_000),
     ("limits.audit_burst", 1, 100_000),
@@ -77,7 +79,9 @@ const RANGES: &[(&str, i64, i64)] = &[
     ("limits.tenant_queue", 1, 1 << 20),
     ("limits.in_flight_max", 1, 1 << 20),
     ("limits.tracked_sources_max", 1024, 1 << 24),
-    ("limits.tenant_quota_bytes", 1 << 20, 1 << 50),
+    ("limits.tenant_quota_bytes", 0, 1 << 50),
+    ("limits.tenant_daily_alerts", 0, 1 << 40),
+    ("limits.tenant_daily_bytes", 0, 1 << 50),
     ("triage.closed_to_bp", 0, 10_000),
     ("triage.classified_from_bp", 0, 10_000),
     ("llm.timeout_ms", 100, 120_000),
@@ -279,6 +283,7 @@ fn text_fault(name: &str, text: &str) -> Option<String> {
         "discord.api_base" => endpoint_fault(text),
         _ if text.is_empty() => None,
         "server.public_url" => url_fault(text),
+        "audit.witnesses" => addresses(text).err(),
         "llm.base_url" => endpoint_fault(text),
         "llm.api_key" => header_fault(text),
         "auth.hmac_secret" => shared_secret_fault(text).map(str::to_owned),

@@ -130,6 +130,8 @@ pub struct StorageConfig {
     pub queue_entries: usize,
     /// Pause between checkpoints.
     pub checkpoint_ms: u64,
+    /// Bytes of the disk that are kept free for what is under way.
+    pub reserve_bytes: u64,
     /// Bytes a second that are read again of the chains' files; 0 reads none.
     pub scrub_bytes_per_s: u64,
     /// Pause between two rounds of that.
@@ -179,6 +181,12 @@ pub struct AuditConfig {
     pub checkpoint_ms: u64,
     /// Pause between comparisons of all chains with what was signed.
     pub check_s: u64,
+    /// Keys and addresses of witnesses, with commas or ends of lines between them.
+    pub witnesses: String,
+    /// A witness's word is needed.
+    pub witness_required: bool,
+    /// Pause between two questions to a witness.
+    pub witness_interval_s: u64,
 }
 
 /// `[limits]`
@@ -225,6 +233,10 @@ pub struct LimitsConfig {
     pub tracked_sources_max: usize,
     /// Disk of one tenant.
     pub tenant_quota_bytes: u64,
+    /// Alerts of one tenant a day.
+    pub tenant_daily_alerts: u64,
+    /// Bytes of evidence of one tenant a day.
+    pub tenant_daily_bytes: u64,
 }
 
 /// `[triage]`

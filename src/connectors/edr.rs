@@ -20,6 +20,8 @@ mod wire;
 
 #[cfg(test)]
 mod approved;
+#[cfg(test)]
+mod hostile;
 mod id;
 mod reading;
 #[cfg(test)]

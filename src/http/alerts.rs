@@ -1,11 +1,12 @@
 //! Alerts as people read them, from the projections.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use actix_web::{HttpRequest, HttpResponse, http::header, web::Path};
 use serde::{Deserialize, Serialize};
-use serde_json::value::RawValue;
+use serde_json::{Map, Value, json, value::RawValue};
 use vyrox_actors::{
+    evidence::left,
     journal::projection::ProjectionError,
     views::{AlertView, Status},
 };
@@ -42,6 +43,9 @@ pub(super) struct Show {
     tenant_id: Option<String>,
     #[serde(default)]
     wait_ms: u64,
+    /// Say as well what is left of its evidence; reads the disk.
+    #[serde(default)]
+    evidence: bool,
 }
 
 /// `GET /api/v1/alerts?tenant_id=T[&limit=N][&before=CURSOR]`: the newest first.
@@ -80,7 +84,7 @@ fn read_cursor(text: &str) -> Answer<(u64, [u8; 16])> {
     Ok((received_ms.parse().map_err(|_no_number| invalid())?, bytes))
 }
 
-/// `GET /api/v1/alerts/{alert}[?tenant_id=T][&wait_ms=N]`: waits up to N for the verdict.
+/// `GET /api/v1/alerts/{alert}[?tenant_id=T][&wait_ms=N][&evidence=true]`: waits up to N for the verdict.
 pub(super) async fn show(
     request: HttpRequest,
     edge: Shared,
@@ -104,13 +108,18 @@ pub(super) async fn show(
     let looks = query.wait_ms.min(WAIT_MAX_MS).div_ceil(20);
     let mut found = find(&edge, chain, alert_id)?;
     for _ in 0..looks {
-        if found.as_deref().is_some_and(is_settled) {
+        if found.as_ref().is_some_and(|(_, bytes)| is_settled(bytes)) {
             break;
         }
         tokio::time::sleep(LOOK).await;
         found = find(&edge, chain, alert_id)?;
     }
-    let bytes = found.ok_or_else(|| Problem::new(Code::AlertNotFound))?;
+    let (chain, bytes) = found.ok_or_else(|| Problem::new(Code::AlertNotFound))?;
+    let bytes = if query.evidence {
+        with_evidence(&edge, chain, bytes).await?
+    } else {
+        bytes
+    };
     Ok(HttpResponse::Ok()
         .insert_header((header::CONTENT_TYPE, "application/json"))
         .insert_header((header::CACHE_CONTROL, "no-store"))
@@ -121,24 +130,44 @@ fn is_settled(bytes: &[u8]) -> bool {
     serde_json::from_slice(bytes).is_ok_and(|view: AlertView| view.status != Status::Received)
 }
 
-/// Looks on the tenant's own chain first, then on those that stand in for it while it is held.
-fn find(edge: &Edge, chain: Option<&str>, alert_id: AlertId) -> Answer<Option<Vec<u8>>> {
+/// The same with what is left of its evidence.
+async fn with_evidence(edge: &Edge, chain: String, bytes: Vec<u8>) -> Answer<Vec<u8>> {
+    let mut view: Map<String, Value> =
+        serde_json::from_slice(&bytes).map_err(|_damaged| Problem::new(Code::Internal))?;
+    let seq = view.get("receipt").and_then(|receipt| receipt.get("seq"));
+    let seq = seq.and_then(Value::as_u64).unwrap_or_default();
+    let world = Arc::clone(&edge.world);
+    let looked = tokio::task::spawn_blocking(move || left(&world, &chain, seq));
+    let looked = looked
+        .await
+        .map_err(|_fell| Problem::new(Code::Internal))?
+        .map_err(|error| {
+            tracing::error!(error, "nobody can tell what is left of an alert's evidence");
+            Problem::new(Code::JournalUnavailable)
+        })?;
+    view.insert("evidence".to_owned(), json!(looked));
+    serde_json::to_vec(&view).map_err(|_unwritable| Problem::new(Code::Internal))
+}
+
+/// Looks on the tenant's own chain first, then on those that stand in for it while it is held. Gives the chain.
+fn find(edge: &Edge, chain: Option<&str>, alert_id: AlertId) -> Answer<Option<(String, Vec<u8>)>> {
     let (projections, id) = (&edge.world.projections, alert_id.0.as_bytes());
-    let found = match chain {
-        Some(chain) => match (projections.alert(chain, id), edge.world.stand_ins(chain)) {
-            (Ok(None), Some(held)) => held
-                .chains
-                .iter()
-                .map(|chain| projections.alert(chain, id))
-                .find(|found| !matches!(found, Ok(None)))
-                .unwrap_or(Ok(None)),
-            (found, _) => found,
-        },
-        None => projections
-            .find_alert(id)
-            .map(|found| found.map(|(_, bytes)| bytes)),
+    let Some(own) = chain else {
+        return projections.find_alert(id).map_err(|error| broken(&error));
     };
-    found.map_err(|error| broken(&error))
+    let held = edge.world.stand_ins(own);
+    let others = held
+        .iter()
+        .flat_map(|held| held.chains.iter().map(|it| &**it));
+    for chain in std::iter::once(own).chain(others) {
+        let found = projections
+            .alert(chain, id)
+            .map_err(|error| broken(&error))?;
+        if let Some(bytes) = found {
+            return Ok(Some((chain.to_owned(), bytes)));
+        }
+    }
+    Ok(None)
 }
 
 fn broken(error: &ProjectionError) -> Problem {

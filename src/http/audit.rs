@@ -18,7 +18,7 @@ use super::{
     admission::Class,
     input,
     problem::{Answer, Code, Problem},
-    proof::checkpoint_of,
+    proof::checkpoints_of,
     tokens::{Scope, bearer},
 };
 
@@ -64,8 +64,13 @@ pub(super) async fn head(request: HttpRequest, edge: Shared) -> Answer<HttpRespo
     let (chain, Alone { .. }) = admitted(&request, &edge)?;
     let head = edge.world.journal.head(&chain);
     let (seq, hash) = (head.map(|head| head.seq), head.map(|head| head.hash_hex()));
-    let checkpoint = checkpoint_of(&edge, chain).await?;
-    let answer = json!({ "seq": seq, "hash": hash, "checkpoint": checkpoint });
+    let (checkpoint, host) = checkpoints_of(&edge, chain).await?;
+    let answer = json!({
+        "seq": seq,
+        "hash": hash,
+        "checkpoint": checkpoint,
+        "host_checkpoint": host,
+    });
     Ok(HttpResponse::Ok().json(answer))
 }
 

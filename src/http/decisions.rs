@@ -232,6 +232,7 @@ fn refused(why: NotDecided) -> Problem {
         NotDecided::Expired => Code::ApprovalExpired,
         NotDecided::WrongIncident => Code::IncidentMismatch,
         NotDecided::Unsigned => Code::SigningUnavailable,
+        NotDecided::Unproven => Code::AuditIntegrityFailed,
     };
     Problem::new(code).detail(format!("{}.", capitalised(why)))
 }

@@ -1,10 +1,11 @@
 //! A chain as a download: streamed, in the exact bytes of its lines (`json`, `jsonl`) or as a table
 //! (`csv`).
 
-use std::{sync::Arc, time::Duration};
+use std::{borrow::Cow, collections::BTreeMap, sync::Arc, time::Duration};
 
 use actix_web::{HttpRequest, HttpResponse, http::header, web::Bytes};
 use serde::Deserialize;
+use serde_json::value::RawValue;
 use tokio::{
     runtime::Handle,
     sync::mpsc::{self, error::SendTimeoutError},
@@ -287,27 +288,45 @@ impl Format {
 }
 
 /// One entry as a row by RFC 4180. A cell that a spreadsheet would take for a formula is preceded by
-/// an apostrophe.
+/// an apostrophe. What is no text stands there as it does in the line.
 fn row(chunk: &mut Vec<u8>, line: &[u8]) {
-    let entry: serde_json::Map<_, _> = serde_json::from_slice(line).unwrap_or_default();
+    let line = std::str::from_utf8(line).unwrap_or_default();
+    // No name of a member has anything in it that would have to be escaped.
+    let entry: BTreeMap<&str, &RawValue> = serde_json::from_str(line).unwrap_or_default();
     for (index, column) in COLUMNS.iter().enumerate() {
         if index > 0 {
             chunk.push(b',');
         }
-        let cell = match entry.get(*column) {
-            None | Some(serde_json::Value::Null) => continue,
-            Some(serde_json::Value::String(text)) => text.clone(),
-            Some(other) => other.to_string(),
-        };
-        let formula = cell.starts_with(['=', '+', '-', '@', '\t', '\r']);
-        chunk.push(b'"');
-        if formula {
-            chunk.push(b'\'');
+        match entry.get(column).map(|value| value.get()) {
+            None | Some("null") => {}
+            Some(value) => cell(chunk, &text_of(value)),
         }
-        chunk.extend_from_slice(cell.replace('"', "\"\"").as_bytes());
-        chunk.push(b'"');
     }
     chunk.extend_from_slice(b"\r\n");
+}
+
+/// What a JSON text says, or the JSON of anything else.
+fn text_of(value: &str) -> Cow<'_, str> {
+    let quoted = value.strip_prefix('"').and_then(|it| it.strip_suffix('"'));
+    match quoted {
+        None => Cow::Borrowed(value),
+        Some(plain) if !plain.contains('\\') => Cow::Borrowed(plain),
+        Some(_) => Cow::Owned(serde_json::from_str(value).unwrap_or_default()),
+    }
+}
+
+fn cell(chunk: &mut Vec<u8>, text: &str) {
+    chunk.push(b'"');
+    if text.starts_with(['=', '+', '-', '@', '\t', '\r']) {
+        chunk.push(b'\'');
+    }
+    for (index, part) in text.split('"').enumerate() {
+        if index > 0 {
+            chunk.extend_from_slice(b"\"\"");
+        }
+        chunk.extend_from_slice(part.as_bytes());
+    }
+    chunk.push(b'"');
 }
 
 #[cfg(test)]

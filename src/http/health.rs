@@ -40,6 +40,10 @@ pub(super) async fn ready(edge: Shared) -> HttpResponse {
             reasons.push(actor);
         }
     }
+    let witnesses = edge.world.integrity.witnesses();
+    if witnesses.is_silent(edge.world.now().ms()) {
+        reasons.push("witnesses");
+    }
     let stuck = edge.tree.stalls().threads_stuck;
     let (status, mut answer) = if reasons.is_empty() {
         ("ready", HttpResponse::Ok())
@@ -53,7 +57,9 @@ pub(super) async fn ready(edge: Shared) -> HttpResponse {
         reasons,
         threads_stuck: (stuck > 0).then_some(stuck),
         audit_integrity: (!edge.world.integrity.findings().is_whole()).then_some("failed"),
+        witnesses_failing: Some(witnesses.failing()).filter(|failing| *failing > 0),
         files_damaged: (damaged > 0).then_some(damaged),
+        disk_scarce: journal.disk_scarce,
     })
 }
 
@@ -67,8 +73,14 @@ struct Readiness {
     /// Containment is refused for somebody, and alerts are taken all the same.
     #[serde(skip_serializing_if = "Option::is_none")]
     audit_integrity: Option<&'static str>,
+    /// Witnesses of the log that gave no word when they were last asked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    witnesses_failing: Option<usize>,
     #[serde(skip_serializing_if = "Option::is_none")]
     files_damaged: Option<usize>,
+    /// Alerts are refused until there is room again.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    disk_scarce: bool,
 }
 
 const fn serves(state: State) -> bool {
@@ -181,6 +193,7 @@ pub(super) async fn tenant(
         "why": why,
         "projections_stuck": edge.world.progress.stuck(id.as_str()),
         "damaged": damaged(&edge, &id),
+        "unwritable": edge.world.journal.unwritable(id.as_str()),
         "held_from_seq": edge.world.journal.hold(id.as_str()).map(|hold| hold.from_seq),
         "containment_barred": edge.world.integrity.bars(id.as_str()),
         "stands_in": stands_in.as_ref().and_then(|held| held.chains.last()),
@@ -204,7 +217,9 @@ pub(super) fn tenant_state(edge: &Edge, id: &TenantId, record: &TenantRecord) ->
     if edge.world.is_held(id.as_str()) {
         return "held";
     }
-    let whole = edge.world.journal.damaged(id.as_str()).is_empty();
+    let journal = &edge.world.journal;
+    let whole =
+        journal.damaged(id.as_str()).is_empty() && journal.unwritable(id.as_str()).is_none();
     let asleep = if whole { "passive" } else { "degraded" };
     let Some(node) = edge.tree.find(&format!("tenant/{id}")) else {
         return asleep;

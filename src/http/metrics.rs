@@ -11,7 +11,7 @@ mod tenants;
 mod tree;
 mod watch;
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use actix_web::{HttpRequest, HttpResponse, http::header};
 use prometheus_client::{
@@ -20,7 +20,7 @@ use prometheus_client::{
     registry::{Registry, Unit},
 };
 use vyrox_actors::{
-    integrity::Findings, journal::Status, messages::Accepted, ports::World,
+    integrity::Findings, journal::Status, messages::Accepted, notary::WitnessesView, ports::World,
     supervision::Tree as ActorTree,
 };
 use vyrox_domain::{ids::TenantId, webhook::Verification};
@@ -85,6 +85,9 @@ impl Metrics {
         metrics.register_own();
         let polls = Polls::of(Arc::clone(&world), Arc::clone(&labels));
         let integrity = Arc::clone(&world.integrity);
+        let (asked, clock) = (Arc::clone(&integrity), Arc::clone(&world.clock));
+        let witnesses = move || (asked.witnesses(), clock.now().ms());
+        let witnesses = Readings::new(witnesses, WITNESSES);
         let integrity = Readings::new(move || integrity.findings(), INTEGRITY);
         let journal = Readings::new(move || world.journal.status(), JOURNAL);
         let gates = Readings::new(move || admission.usage(), GATES);
@@ -93,6 +96,7 @@ impl Metrics {
         let letters = Readings::new(move || Letters::of(&lettered), LETTERS);
         let actors = Tree::new(move || tree.snapshot(), labels);
         metrics.registry.register_collector(Box::new(integrity));
+        metrics.registry.register_collector(Box::new(witnesses));
         metrics.registry.register_collector(Box::new(journal));
         metrics.registry.register_collector(Box::new(gates));
         metrics.registry.register_collector(Box::new(watch));
@@ -144,6 +148,10 @@ impl Metrics {
 
     pub(super) fn rejected(&self, tenant: &TenantId) {
         self.count(tenant, "rejected", 1);
+    }
+
+    pub(super) fn over_quota(&self, tenant: &TenantId) {
+        self.count(tenant, "over_quota", 1);
     }
 
     pub(super) fn quarantined(&self, tenant: &TenantId) {
@@ -206,6 +214,16 @@ const JOURNAL: &[Family<Status>] = &[
         look: Look::Gauge(|status| level(status.scrubbed.faults.len())),
     },
     Family {
+        name: "journal_chains_quarantined",
+        help: "Chains that are held since this start because their files could not be written.",
+        look: Look::Gauge(|status| level(status.quarantined.len())),
+    },
+    Family {
+        name: "journal_disk_scarce",
+        help: "1 while less of the disk is free than is kept for what is under way.",
+        look: Look::Gauge(|status| status.disk_scarce.into()),
+    },
+    Family {
         name: "journal_poisoned",
         help: "1 once the journal failed.",
         look: Look::Gauge(|status| status.poisoned.is_some().into()),
@@ -222,6 +240,24 @@ const INTEGRITY: &[Family<Arc<Findings>>] = &[
         name: "audit_integrity_failed",
         help: "1 while containment is refused for all tenants.",
         look: Look::Gauge(|findings| findings.host.is_some().into()),
+    },
+];
+
+const WITNESSES: &[Family<(Arc<WitnessesView>, u64)>] = &[
+    Family {
+        name: "audit_witnesses",
+        help: "Witnesses of the log that are asked.",
+        look: Look::Gauge(|(view, _)| level(view.witnesses.len())),
+    },
+    Family {
+        name: "audit_witnesses_failing",
+        help: "Witnesses that gave no word for the log when they were last asked.",
+        look: Look::Gauge(|(view, _)| level(view.failing())),
+    },
+    Family {
+        name: "audit_cosignature_age",
+        help: "How old the newest word of a witness is; how long they are asked, if none came.",
+        look: Look::Seconds(|(view, now)| view.age_ms(*now).map(Duration::from_millis)),
     },
 ];
 

@@ -12,7 +12,7 @@ use serde_json::json;
 use tokio::task::spawn_blocking;
 use vyrox_actors::{
     integrity::Findings,
-    notary::{Office, RebaseError},
+    notary::{Office, RebaseError, RotateError, WitnessView, WitnessesView},
     registry::ChangeAuditLog,
 };
 use vyrox_domain::host_protocol::AuditLogChange;
@@ -27,8 +27,21 @@ use super::{
 };
 
 /// A chain's newest checkpoint as a signed note.
-pub(super) async fn checkpoint_of(edge: &Edge, chain: String) -> Answer<Option<String>> {
+async fn checkpoint_of(edge: &Edge, chain: String) -> Answer<Option<String>> {
     asked(edge, move |office| office.checkpoint(&chain)).await
+}
+
+/// The same, and the checkpoint of the host's log that vouches for it, with the words of witnesses.
+pub(super) async fn checkpoints_of(
+    edge: &Edge,
+    chain: String,
+) -> Answer<(Option<String>, Option<String>)> {
+    let both = move |office: &Office| {
+        let bundle = office.bundle(&chain).ok().flatten();
+        let host = bundle.map(|bundle| bundle.host.to_string());
+        (office.checkpoint(&chain), host)
+    };
+    asked(edge, both).await
 }
 
 /// `GET /audit/checkpoint`: the note as it was signed, byte for byte.
@@ -59,16 +72,32 @@ pub(super) async fn prove(request: HttpRequest, edge: Shared) -> Answer<HttpResp
 pub(super) async fn key(request: HttpRequest, edge: Shared) -> Answer<HttpResponse> {
     caller(&request, &edge, Scope::AuditRead)?;
     let log = asked(&edge, Office::log).await?;
-    let (checkpoint, keys) = log.ok_or_else(|| Problem::new(Code::NothingSigned))?;
-    let answer = json!({ "vkey": keys.last(), "keys": keys, "checkpoint": checkpoint });
+    let log = log.ok_or_else(|| Problem::new(Code::NothingSigned))?;
+    let answer = Signing {
+        vkey: log.keys.last().cloned(),
+        keys: log.keys,
+        checkpoint: log.checkpoint,
+        previous_signs_until_ms: log.overlap_until_ms,
+    };
     Ok(HttpResponse::Ok().json(answer))
+}
+
+#[derive(Serialize)]
+struct Signing {
+    vkey: Option<String>,
+    keys: Vec<String>,
+    checkpoint: Option<String>,
+    /// While the key before the last signs too.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    previous_signs_until_ms: Option<u64>,
 }
 
 /// `GET /api/v1/audit/integrity`
 pub(super) async fn integrity(request: HttpRequest, edge: Shared) -> Answer<HttpResponse> {
     caller(&request, &edge, Scope::AuditRead)?;
     let findings = edge.world.integrity.findings();
-    Ok(HttpResponse::Ok().json(Shown::of(&findings)))
+    let shown = Shown::of(&findings, &edge.world.integrity.witnesses());
+    Ok(HttpResponse::Ok().json(shown))
 }
 
 #[derive(Serialize)]
@@ -77,6 +106,17 @@ struct Shown {
     #[serde(skip_serializing_if = "Option::is_none")]
     host: Option<Fault>,
     chains: Vec<Fault>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    witnesses: Vec<ShownWitness>,
+}
+
+#[derive(Serialize)]
+struct ShownWitness {
+    name: String,
+    state: &'static str,
+    detail: String,
+    size: u64,
+    cosigned_at_ms: Option<u64>,
 }
 
 #[derive(Serialize)]
@@ -88,7 +128,7 @@ struct Fault {
 }
 
 impl Shown {
-    fn of(findings: &Findings) -> Self {
+    fn of(findings: &Findings, witnesses: &WitnessesView) -> Self {
         let host = findings.host.as_ref().map(|fault| Fault {
             chain: None,
             kind: fault.kind(),
@@ -107,6 +147,19 @@ impl Shown {
             },
             host,
             chains: chains.collect(),
+            witnesses: witnesses.witnesses.iter().map(ShownWitness::of).collect(),
+        }
+    }
+}
+
+impl ShownWitness {
+    fn of(witness: &WitnessView) -> Self {
+        Self {
+            name: witness.name.clone(),
+            state: witness.state.word(),
+            detail: witness.state.to_string(),
+            size: witness.size,
+            cosigned_at_ms: witness.cosigned_at_ms,
         }
     }
 }
@@ -137,8 +190,9 @@ pub(super) async fn rebase(
     .await?;
     let accepted = rebased.clone();
     asked(&edge, move |office| office.accept(&accepted)).await?;
-    let findings = edge.world.integrity.findings();
-    let answer = json!({ "rebased": rebased, "integrity": Shown::of(&findings) });
+    let integrity = &edge.world.integrity;
+    let shown = Shown::of(&integrity.findings(), &integrity.witnesses());
+    let answer = json!({ "rebased": rebased, "integrity": shown });
     Ok(HttpResponse::Ok().json(answer))
 }
 
@@ -152,6 +206,52 @@ fn refused(error: &RebaseError) -> Problem {
             tracing::error!(%error, "nothing was rebased");
             Problem::new(Code::JournalUnavailable).detail("The log could not be left; see the log.")
         }
+    }
+}
+
+/// How long the old key signs too, where nothing else is said: a day.
+const OVERLAP_S: u64 = 86_400;
+/// And at most: a month.
+const OVERLAP_MAX_S: u64 = 30 * 86_400;
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Rotate {
+    overlap_s: Option<u64>,
+}
+
+/// `POST /api/v1/audit/rotate`: another key signs the log. Answered when it is on the host's chain.
+pub(super) async fn rotate(
+    request: HttpRequest,
+    edge: Shared,
+    payload: Payload,
+) -> Answer<HttpResponse> {
+    let by = caller(&request, &edge, Scope::TenantsWrite)?.actor;
+    let Rotate { overlap_s } = input::json(&request, payload, edge.body_patience()).await?;
+    let overlap_s = overlap_s.unwrap_or(OVERLAP_S);
+    if overlap_s > OVERLAP_MAX_S {
+        let detail = format!("overlap_s is at most {OVERLAP_MAX_S}.");
+        return Err(Problem::new(Code::InvalidRequest).detail(detail));
+    }
+    let both = overlap_s.saturating_mul(1000);
+    let rotated = asked(&edge, move |office| office.rotate_key(both, by)).await?;
+    let rotated = rotated.map_err(|error| not_rotated(&error))?;
+    let order = AuditLogChange::Rotated(rotated.clone());
+    change(&edge, |reply| ChangeAuditLog {
+        change: order,
+        reply,
+    })
+    .await?;
+    Ok(HttpResponse::Ok().json(json!({ "rotated": rotated })))
+}
+
+fn not_rotated(error: &RotateError) -> Problem {
+    tracing::error!(%error, "the log's key was not rotated");
+    match error {
+        RotateError::NotNow => Problem::new(Code::AuditIntegrityFailed)
+            .detail("The log is not as it should be, so its key stays; see the log."),
+        RotateError::Key(_) | RotateError::Log(_) => Problem::new(Code::JournalUnavailable)
+            .detail("The log's key could not be changed; see the log."),
     }
 }
 

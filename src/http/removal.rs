@@ -67,16 +67,22 @@ pub(super) async fn remove(
     if rested.await.is_err() {
         tracing::warn!(%tenant, "a removed tenant's actors have not come to rest yet");
     }
-    let copies = if order.erase {
-        overwrite(&edge, &tenant).await?.copies
+    let erased = if order.erase {
+        overwrite(&edge, &tenant).await?
     } else {
-        Vec::new()
+        Erased::default()
     };
-    Ok(HttpResponse::Ok().json(json!({
+    let mut answer = if erased.unfinished.is_empty() {
+        HttpResponse::Ok()
+    } else {
+        HttpResponse::Accepted()
+    };
+    Ok(answer.json(json!({
         "status": "removed",
         "tenant_id": tenant,
         "erased": order.erase,
-        "copies": copies,
+        "copies": erased.copies,
+        "unfinished": erased.unfinished,
     })))
 }
 
@@ -180,6 +186,7 @@ fn overwrite_all(journal: &dyn Journal, tenant: &TenantId) -> Result<Erased, Jou
                 entries: all.entries.saturating_add(erased.entries),
                 // Those of the journal, and not of one chain.
                 copies: erased.copies,
+                unfinished: erased.unfinished,
             })
         });
     }

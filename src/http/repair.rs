@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use vyrox_actors::{
     held::{owner, unreadable},
     journal::{Head, HoldInfo, Journal, JournalError, Repaired},
-    registry::{HostReleased, OrderRepair},
+    registry::{HostReleased, OrderHostRepair, OrderRepair},
     router::Release,
     supervision::Failure,
 };
@@ -59,6 +59,8 @@ struct Shown {
     known_to_seq: Option<u64>,
     stood_in: Vec<StandIn>,
     waiting: u64,
+    /// The last order that lets it go on. With `not_held` it was carried out.
+    ordered: Option<RepairOrdered>,
     next: Option<&'static str>,
 }
 
@@ -117,7 +119,8 @@ pub(super) async fn show(
     tenant: Path<String>,
 ) -> Answer<HttpResponse> {
     caller(&request, &edge, Scope::TenantsRead)?;
-    let chain = Subject::of(&edge, &tenant)?.chain();
+    let subject = Subject::of(&edge, &tenant)?;
+    let chain = subject.chain();
     let (world, name) = (Arc::clone(&edge.world), Arc::clone(&chain));
     // Counting reads the chains.
     let looked = tokio::task::spawn_blocking(move || {
@@ -151,6 +154,13 @@ pub(super) async fn show(
         known_to_seq: hold.and_then(|hold| hold.known_to),
         waiting: stood_in.iter().map(|one| one.waiting).sum(),
         stood_in,
+        ordered: match &subject {
+            Subject::Host => None,
+            Subject::Tenant(tenant) => {
+                let view = edge.view.load();
+                view.tenants.get(tenant).and_then(|it| it.repair.clone())
+            }
+        },
         next: hold.map(|_| WHAT_TO_DO),
     }))
 }
@@ -305,23 +315,34 @@ fn ordered(
     }
 }
 
-/// The host's chain cannot have the order before it goes on; it says so first of all then.
+/// The host's chain cannot have the order before it goes on; the vault has it until then, and the chain says so
+/// first of all, even if this server falls in between.
 async fn release_host(
     edge: &Edge,
     hold: &HoldInfo,
     (loss_accepted, by): (bool, String),
 ) -> Answer<Repaired> {
     let chain = HOST_CHAIN.into();
-    let repair = |journal: &dyn Journal, chain: &str| journal.repair(chain, Vec::new());
-    let done = on_disk(edge, &chain, repair).await?;
-    let repaired = HostRepaired {
+    let ordered = HostRepaired {
         held: HeldChain {
             chain: HOST_CHAIN.to_owned(),
             from_seq: hold.from_seq,
         },
-        restored: restored_from(hold, &done),
+        restored: 0,
         loss_accepted,
         by,
+    };
+    let repaired = ordered.clone();
+    change(edge, |reply| OrderHostRepair {
+        repaired: ordered,
+        reply,
+    })
+    .await?;
+    let repair = |journal: &dyn Journal, chain: &str| journal.repair(chain, Vec::new());
+    let done = on_disk(edge, &chain, repair).await?;
+    let repaired = HostRepaired {
+        restored: restored_from(hold, &done),
+        ..repaired
     };
     change(edge, |reply| HostReleased { repaired, reply }).await?;
     Ok(done)

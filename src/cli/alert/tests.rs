@@ -45,6 +45,26 @@ history   seq 3      alert.received     2026-01-15T10:30:00.000Z
     assert_eq!(paper.text(), expected);
 }
 
+/// An alert whose evidence was gone was shown like any other.
+#[test]
+fn evidence_that_is_gone_is_told() {
+    for (left, told) in [
+        ("kept", None),
+        ("damaged", Some("evidence  damaged: ")),
+        ("erased", Some("evidence  erased")),
+    ] {
+        let alert = AlertView {
+            evidence: Some(left.to_owned()),
+            ..judged_alert()
+        };
+        let paper = Paper::default();
+        show_alert(&alert, &mut paper.out(false)).unwrap();
+        let text = paper.text();
+        assert_eq!(text.contains("evidence"), told.is_some(), "{text}");
+        assert!(text.contains(told.unwrap_or_default()), "{text}");
+    }
+}
+
 #[test]
 fn an_alert_without_a_verdict_says_so() {
     let paper = Paper::default();

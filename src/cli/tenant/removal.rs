@@ -65,6 +65,7 @@ struct Removed {
     tenant_id: String,
     erased: bool,
     copies: Vec<String>,
+    unfinished: Vec<String>,
 }
 
 fn show(removed: &Removed, out: &mut Out) -> Result<(), Failure> {
@@ -77,6 +78,14 @@ fn show(removed: &Removed, out: &mut Out) -> Result<(), Failure> {
     out.line(Line::item("evidence", evidence))?;
     for copy in &removed.copies {
         out.line(Line::item("may hold a copy", copy))?;
+    }
+    if !removed.unfinished.is_empty() {
+        let text = "not complete: the log has no room to go on without what it holds; try again when \
+            there is some";
+        out.line(Line::new().tone(Tone::Warn, text))?;
+    }
+    for file in &removed.unfinished {
+        out.line(Line::item("holds a copy (never remove it by hand)", file))?;
     }
     Ok(())
 }

@@ -68,7 +68,8 @@ fn refused(why: NotDecided, standing: Option<&Standing>) -> Decided {
         | NotDecided::PolicyDenied
         | NotDecided::SamePerson
         | NotDecided::WrongIncident
-        | NotDecided::Unsigned => Decided::NotAllowed {
+        | NotDecided::Unsigned
+        | NotDecided::Unproven => Decided::NotAllowed {
             why: why.to_string(),
         },
     }
@@ -124,6 +125,7 @@ mod tests {
             NotDecided::SamePerson,
             NotDecided::WrongIncident,
             NotDecided::Unsigned,
+            NotDecided::Unproven,
         ] {
             let standing = Some(Standing::Waiting {
                 approved_by: Vec::new(),

@@ -22,6 +22,20 @@ fn a_cell_is_quoted_and_never_a_formula() {
     );
 }
 
+#[test]
+fn texts_are_unescaped_and_everything_else_is_as_it_stands_in_the_line() {
+    let mut out = Vec::new();
+    row(
+        &mut out,
+        br#"{"seq":9007199254740991,"host":"a\tb\u00e9\\","actor":"\u003d1","dry_run":true,"alert_id":null,"approved_by":"","payload":{"k":["\"",-1,null]}}"#,
+    );
+    let text = String::from_utf8(out).expect("text");
+    assert_eq!(
+        text,
+        "\"9007199254740991\",,,,,,\"'=1\",,,\"a\tb\u{e9}\\\",\"\",\"true\",\"{\"\"k\"\":[\"\"\\\"\"\"\",-1,null]}\",,\r\n"
+    );
+}
+
 /// Entries of a thousand bytes, counted as they are read; after the last one comes what `end` is.
 fn lines(count: u64, read: &Arc<AtomicU64>, end: Option<JournalError>) -> Lines {
     let read = Arc::clone(read);

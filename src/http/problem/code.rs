@@ -328,6 +328,12 @@ codes! {
     /// The disk failed; nothing is accepted until a restart has recovered.
     JournalUnavailable "journal_unavailable" SERVICE_UNAVAILABLE "Journal unavailable"
         "The journal can't be written; nothing was accepted.";
+    /// The last room of the disk is kept for what is under way.
+    StorageFull "storage_full" SERVICE_UNAVAILABLE "Storage full"
+        "The disk is nearly full; what is left is kept for what is under way. Nothing of this was accepted.";
+    /// The tenant has sent as much as it may in a day.
+    DailyQuota "daily_quota_exceeded" TOO_MANY_REQUESTS "Daily quota exceeded"
+        "The tenant has sent as much as it may in a day (UTC).";
     /// The tenant's disk is used up.
     QuotaExceeded "quota_exceeded" INSUFFICIENT_STORAGE "Quota exceeded"
         "The tenant has used up its storage.";

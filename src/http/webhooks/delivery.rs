@@ -30,6 +30,8 @@ const OFFERS: u32 = 8;
 /// How often a tenant that is just being restarted or put away is tried again.
 const TRIES: u32 = 40;
 const BETWEEN_TRIES: Duration = Duration::from_millis(25);
+/// When a sender is to try again whom the disk has no room for.
+const NO_ROOM_RETRY: Duration = Duration::from_secs(30);
 /// The vendor's ids that an entry names of one body; the others stand in its evidence.
 const NAMED_MAX: usize = 16;
 
@@ -142,7 +144,15 @@ async fn offer<M, T>(
         match answer.await {
             Ok(Ok(taken)) => return Ok(Ok(taken)),
             Ok(Err(IntakeError::Quarantined(fallen))) => return Ok(Err(fallen)),
-            Ok(Err(IntakeError::QuotaExceeded)) => return Err(Code::QuotaExceeded.into()),
+            Ok(Err(IntakeError::QuotaExceeded)) => {
+                edge.metrics.over_quota(tenant);
+                return Err(Code::QuotaExceeded.into());
+            }
+            Ok(Err(IntakeError::DailyQuota)) => {
+                edge.metrics.over_quota(tenant);
+                return Err(daily_quota(edge));
+            }
+            Ok(Err(IntakeError::NoRoom)) => return Err(storage_full()),
             Ok(Err(IntakeError::Journal(AppendError::Conflict { .. } | AppendError::Fenced))) => {}
             Err(_fell) => {}
             Ok(Err(IntakeError::Journal(error))) => return Err(journal_problem(&error)),
@@ -150,6 +160,18 @@ async fn offer<M, T>(
     }
     Err(Problem::new(Code::Unavailable)
         .detail("The tenant's machine is being restarted; send the same request again."))
+}
+
+/// Until the day ends.
+fn daily_quota(edge: &Edge) -> Problem {
+    const DAY_MS: u64 = 86_400_000;
+    let left = DAY_MS.saturating_sub(edge.world.now().ms() % DAY_MS);
+    Problem::new(Code::DailyQuota).retry_after(Duration::from_millis(left))
+}
+
+/// Somebody has to make room first, so there is no hurry.
+fn storage_full() -> Problem {
+    Problem::new(Code::StorageFull).retry_after(NO_ROOM_RETRY)
 }
 
 fn journal_problem(error: &AppendError) -> Problem {

@@ -6,7 +6,7 @@ use tokio::time::Instant;
 use vyrox_actors::edr::{DeviceSeen, EdrError, EffectSeen, Guard, Reading, Sent};
 
 use super::{Falcon, opened};
-use crate::connectors::edr::{Call, not_now, observed};
+use crate::connectors::edr::{Answer, Call, not_now, observed};
 
 #[derive(Deserialize)]
 struct Device {
@@ -42,7 +42,12 @@ pub(super) async fn read(
     until: Instant,
 ) -> Result<Reading, EdrError> {
     let call = Call::post("devices/entities/devices/v2").json(&json!({"ids": [device]}));
-    let found = match falcon.ask::<Device>(&call, until).await {
+    told(&falcon.exchange(&call, until).await?, device, lifting)
+}
+
+/// What an answer says of the host's state.
+fn told(answer: &Answer, device: &str, lifting: bool) -> Result<Reading, EdrError> {
+    let found = match opened::<Device>(answer) {
         Ok(envelope) => envelope
             .resources()
             .find(|one| one.id.eq_ignore_ascii_case(device)),
@@ -122,7 +127,68 @@ fn effect(status: &str, lifting: bool) -> Option<EffectSeen> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+    use crate::connectors::edr::hostile::{answers, elements, is, is_ours, is_plain, plainly};
+
+    const WORDS: &[&str] = &[
+        "resources",
+        "errors",
+        "code",
+        "meta",
+        "device_id",
+        "d1",
+        "status",
+        "contained",
+        "normal",
+        "containment_pending",
+    ];
+
+    fn host() -> Value {
+        json!({
+            "meta": { "query_time": 1 },
+            "resources": [{ "device_id": "d1", "hostname": "ws-1", "status": "contained" }],
+            "errors": [],
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn no_answer_counts_but_one_that_says_so_of_this_host(
+            answer in answers(host(), WORDS, false),
+            lifting in any::<bool>(),
+        ) {
+            let word = if lifting { "normal" } else { "contained" };
+            let plain = plainly(&answer);
+            let said = elements(&plain, "errors").is_empty()
+                && elements(&plain, "resources")
+                    .iter()
+                    .any(|one| is(one, "device_id", "d1") && is(one, "status", word));
+            match told(&answer, "d1", lifting) {
+                Ok(reading) => {
+                    prop_assert!(reading.effect != EffectSeen::InEffect || said);
+                    prop_assert!(is_plain(&reading), "{:?}", reading);
+                }
+                Err(error) => prop_assert!(is_ours(&error), "{}", error),
+            }
+        }
+
+        #[test]
+        fn no_answer_with_an_error_in_it_or_with_nothing_is_a_containment(
+            answer in answers(host(), WORDS, true),
+        ) {
+            let plain = plainly(&answer);
+            match opened::<Value>(&answer) {
+                Ok(_) => {
+                    prop_assert!(elements(&plain, "errors").is_empty());
+                    let empty = json!([]);
+                    prop_assert!(plain["resources"].is_array() || plain["errors"] == empty);
+                }
+                Err(error) => prop_assert!(is_ours(&error), "{}", error),
+            }
+        }
+    }
 
     #[test]
     fn each_state_means_the_opposite_for_a_release() {

@@ -6,8 +6,8 @@ use tokio::time::Instant;
 use vyrox_actors::edr::{EdrError, EffectSeen, Guard, Reading, Sent};
 use vyrox_domain::action::ActionManifest;
 
-use super::{Falcon, OURSELVES};
-use crate::connectors::edr::{Call, never, not_now, observed, reference};
+use super::{Falcon, OURSELVES, opened};
+use crate::connectors::edr::{Answer, Call, never, not_now, observed, reference};
 
 const ENTITIES: &str = "iocs/entities/indicators/v1";
 const QUERIES: &str = "iocs/queries/indicators/v1";
@@ -204,7 +204,7 @@ async fn remove(
         .query("comment", block.mark.as_str())
         .changing(guard);
     let answer = falcon.exchange(&call, until).await?;
-    super::opened::<serde_json::Value>(&answer)?;
+    opened::<serde_json::Value>(&answer)?;
     Ok(Sent {
         status: answer.status,
         reference: reference(&own.id),
@@ -228,7 +228,12 @@ async fn find(
     for id in ids {
         call = call.query("ids", id);
     }
-    let found = match falcon.ask::<Indicator>(&call, until).await {
+    listed(&falcon.exchange(&call, until).await?, block)
+}
+
+/// What an answer says of indicators of this hash.
+fn listed(answer: &Answer, block: &Block<'_>) -> Result<Vec<Indicator>, EdrError> {
+    let found = match opened::<Indicator>(answer) {
         Ok(found) => found,
         // They were there a moment ago.
         Err(EdrError::Refused { status: 404, .. }) => return Ok(Vec::new()),
@@ -238,4 +243,77 @@ async fn find(
         one.kind == "sha256" && one.value.eq_ignore_ascii_case(block.sha256) && !one.deleted
     };
     Ok(found.resources().filter(same).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use serde_json::Value;
+
+    use super::*;
+    use crate::connectors::edr::hostile::{answers, elements, is, is_ours, is_plain, plainly};
+
+    const WORDS: &[&str] = &[
+        "resources",
+        "errors",
+        "code",
+        "type",
+        "sha256",
+        "value",
+        HASH,
+        "action",
+        "prevent",
+        "detect",
+        "applied_globally",
+        "source",
+    ];
+    const HASH: &str = "abababababababababababababababababababababababababababababababab";
+
+    fn indicators() -> Value {
+        let one = json!({
+            "id": "i1",
+            "type": "sha256",
+            "value": HASH,
+            "action": "prevent",
+            "applied_globally": true,
+            "source": OURSELVES,
+            "description": "Vyrox action 1",
+        });
+        json!({ "resources": [one], "errors": null })
+    }
+
+    proptest! {
+        #[test]
+        fn a_hash_is_blocked_only_by_an_indicator_that_prevents_it_everywhere(
+            answer in answers(indicators(), WORDS, false),
+        ) {
+            let block = Block {
+                sha256: HASH,
+                reference: None,
+                mark: "Vyrox action 1".to_owned(),
+                lifting: false,
+                marked: true,
+            };
+            let plain = plainly(&answer);
+            let said = elements(&plain, "errors").is_empty()
+                && elements(&plain, "resources").iter().any(|one| {
+                    is(one, "value", HASH)
+                        && is(one, "action", "prevent")
+                        && one["applied_globally"] == true
+                });
+            match listed(&answer, &block) {
+                Ok(found) => {
+                    let own = found.iter().find(|one| block.made(one));
+                    let reading = blocked(&found, own);
+                    prop_assert!(reading.effect != EffectSeen::InEffect || said);
+                    prop_assert!(is_plain(&reading), "{:?}", reading);
+                    let ours = elements(&plain, "resources")
+                        .iter()
+                        .any(|one| is(one, "source", OURSELVES) && is(one, "description", &block.mark));
+                    prop_assert!(reading.reference.is_none() || ours);
+                }
+                Err(error) => prop_assert!(is_ours(&error), "{}", error),
+            }
+        }
+    }
 }

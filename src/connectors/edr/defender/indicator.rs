@@ -91,9 +91,58 @@ impl Indicator {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
     use serde_json::json;
 
-    use super::*;
+    use super::{
+        super::odata::{self, List},
+        *,
+    };
+    use crate::connectors::edr::hostile::{answers, elements, is, is_ours, is_plain, plainly};
+
+    const WORDS: &[&str] = &[
+        "value",
+        "error",
+        "code",
+        "id",
+        "9",
+        "indicatorType",
+        "FileSha256",
+        "indicatorValue",
+        "action",
+        "Block",
+        "Alert",
+        "description",
+        "rbacGroupNames",
+    ];
+
+    proptest! {
+        #[test]
+        fn a_file_is_blocked_only_by_an_indicator_that_says_so(
+            answer in answers(
+                json!({ "value": [indicator("9", "Block", "Vyrox action 1")] }),
+                WORDS,
+                false,
+            ),
+        ) {
+            let plain = plainly(&answer);
+            let blocks = |one: &Value| {
+                is(one, "indicatorType", FILE_SHA256)
+                    && is(one, "indicatorValue", &"ab".repeat(32))
+                    && is(one, "action", "Block")
+                    && elements(one, "rbacGroupNames").is_empty()
+            };
+            let said = plain["error"].is_null() && elements(&plain, "value").iter().any(blocks);
+            match odata::read::<List<Indicator>>(&answer) {
+                Ok(list) => {
+                    let reading = read(&list.value, &block(false), None);
+                    prop_assert!(reading.effect != EffectSeen::InEffect || said);
+                    prop_assert!(is_plain(&reading), "{:?}", reading);
+                }
+                Err(error) => prop_assert!(is_ours(&error), "{}", error),
+            }
+        }
+    }
 
     fn block(undo: bool) -> Block {
         Block {

@@ -31,6 +31,12 @@ pub(super) struct List<T> {
     pub(super) next: Option<serde::de::IgnoredAny>,
 }
 
+/// An answer with an error in it.
+#[derive(Deserialize)]
+struct Marked {
+    error: Option<serde::de::IgnoredAny>,
+}
+
 #[derive(Deserialize)]
 struct Failed {
     error: Option<Failure>,
@@ -46,11 +52,14 @@ struct Failure {
 /// # Errors
 /// The vendor refuses, be it with a status of success, or the answer is not as documented.
 pub(super) fn read<T: DeserializeOwned>(answer: &Answer) -> Result<T, EdrError> {
-    let failed: Result<Failed, EdrError> = answer.json();
-    if answer.is_success() && failed.map_or(true, |failed| failed.error.is_none()) {
-        answer.json()
-    } else {
-        Err(refused(answer))
+    if !answer.is_success() {
+        return Err(refused(answer));
+    }
+    let marked: Marked = answer.json()?;
+    match marked.error {
+        // Whatever it is: of another type than documented it is no success either.
+        Some(_) => Err(refused(answer)),
+        None => answer.json(),
     }
 }
 

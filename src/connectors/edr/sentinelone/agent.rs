@@ -68,9 +68,51 @@ pub(super) fn network(agents: &[Agent], wanted: &Id, undo: bool) -> Option<Readi
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
     use serde_json::{Value, json};
 
-    use super::*;
+    use super::{super::envelope::data, *};
+    use crate::connectors::edr::hostile::{answers, elements, is, is_ours, is_plain, plainly};
+
+    const WORDS: &[&str] = &[
+        "data",
+        "errors",
+        "id",
+        "11",
+        "networkStatus",
+        "disconnected",
+        "disconnecting",
+        "connected",
+    ];
+
+    proptest! {
+        #[test]
+        fn no_answer_counts_but_one_that_says_so_of_this_agent(
+            answer in answers(
+                json!({ "data": [{ "id": "11", "networkStatus": "disconnected" }], "errors": [] }),
+                WORDS,
+                false,
+            ),
+            undo in any::<bool>(),
+        ) {
+            let word = if undo { "connected" } else { "disconnected" };
+            let plain = plainly(&answer);
+            let said = elements(&plain, "errors").is_empty()
+                && elements(&plain, "data")
+                    .iter()
+                    .any(|one| is(one, "id", "11") && is(one, "networkStatus", word));
+            match data::<Vec<Agent>>(&answer) {
+                Ok(agents) => {
+                    let reading = network(&agents, &Id::parse("11").unwrap(), undo);
+                    if let Some(reading) = reading {
+                        prop_assert!(reading.effect != EffectSeen::InEffect || said);
+                        prop_assert!(is_plain(&reading), "{:?}", reading);
+                    }
+                }
+                Err(error) => prop_assert!(is_ours(&error), "{}", error),
+            }
+        }
+    }
 
     fn read(data: Value, undo: bool) -> Option<Reading> {
         let agents: Vec<Agent> = serde_json::from_value(data).unwrap();

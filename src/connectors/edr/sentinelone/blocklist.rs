@@ -67,9 +67,56 @@ impl Entry {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
     use serde_json::{Value, json};
 
-    use super::{super::task::Scope, *};
+    use super::{
+        super::{envelope::data, task::Scope},
+        *,
+    };
+    use crate::connectors::edr::hostile::{answers, elements, is, is_ours, is_plain, plainly};
+
+    const WORDS: &[&str] = &[
+        "data",
+        "errors",
+        "id",
+        "type",
+        "black_hash",
+        "white_hash",
+        "value",
+        "osType",
+        "windows",
+        "description",
+    ];
+
+    proptest! {
+        #[test]
+        fn a_hash_is_blocked_only_by_an_entry_of_the_blocklist(
+            answer in answers(
+                json!({ "data": [entry("5", "Vyrox action 1")], "errors": [] }),
+                WORDS,
+                false,
+            ),
+            known in proptest::option::of(Just("5")),
+        ) {
+            let plain = plainly(&answer);
+            let blocks = |one: &Value| {
+                is(one, "type", "black_hash")
+                    && is(one, "value", &"ab".repeat(32))
+                    && is(one, "osType", "windows")
+            };
+            let said = elements(&plain, "errors").is_empty()
+                && elements(&plain, "data").iter().any(blocks);
+            match data::<Vec<Entry>>(&answer) {
+                Ok(entries) => {
+                    let reading = read(&entries, &block(), known, false);
+                    prop_assert_eq!(reading.effect == EffectSeen::InEffect, said);
+                    prop_assert!(is_plain(&reading), "{:?}", reading);
+                }
+                Err(error) => prop_assert!(is_ours(&error), "{}", error),
+            }
+        }
+    }
 
     fn block() -> Block {
         Block {

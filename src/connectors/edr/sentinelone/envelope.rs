@@ -78,3 +78,32 @@ pub(super) fn says_nothing(answer: &Answer) -> EdrError {
         "the answer does not tell what was asked",
     )
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use serde_json::json;
+
+    use super::*;
+    use crate::connectors::edr::hostile::{answers, elements, is_ours, plainly};
+
+    const WORDS: &[&str] = &["data", "errors", "affected", "success", "pagination"];
+
+    proptest! {
+        #[test]
+        fn nothing_was_changed_but_what_is_counted(
+            answer in answers(json!({ "data": { "affected": 1 }, "errors": [] }), WORDS, true),
+        ) {
+            let plain = plainly(&answer);
+            match data::<Affected>(&answer) {
+                Ok(Affected { affected }) => {
+                    // A list of as many values is as good as an object with a member.
+                    let count = plain["data"].get("affected").or_else(|| plain["data"].get(0));
+                    prop_assert_eq!(count.and_then(serde_json::Value::as_u64), Some(affected));
+                    prop_assert!(elements(&plain, "errors").is_empty());
+                }
+                Err(error) => prop_assert!(is_ours(&error), "{}", error),
+            }
+        }
+    }
+}

@@ -1,6 +1,11 @@
+use proptest::prelude::*;
 use serde_json::{Value, json};
 
-use super::*;
+use super::{
+    super::odata::{self, List},
+    *,
+};
+use crate::connectors::edr::hostile::{answers, elements, is, is_ours, is_plain, plainly};
 
 const MACHINE: &str = "0a1b2c3d4e5f60718293a4b5c6d7e8f901234567";
 const MARK: &str = "Vyrox action 018f3c1e-0000-7000-8000-000000000001";
@@ -238,4 +243,68 @@ fn only_the_same_and_only_what_is_under_way_is_adopted() {
     );
     assert_eq!(adopted(isolating, take_file()), None);
     assert_eq!(adopted(json!([]), Deed::Isolate), None);
+}
+
+const WORDS: &[&str] = &[
+    "value",
+    "error",
+    "code",
+    "id",
+    "type",
+    "Isolate",
+    "Unisolate",
+    "status",
+    "Succeeded",
+    "Pending",
+    "machineId",
+    MACHINE,
+    "scope",
+    "Selective",
+    "creationDateTimeUtc",
+];
+
+proptest! {
+    #[test]
+    fn a_machine_is_isolated_only_by_an_action_that_succeeded_on_it(
+        answer in answers(
+            json!({ "value": [action(1, "Isolate", "Succeeded", 9)] }),
+            WORDS,
+            false,
+        ),
+    ) {
+        let plain = plainly(&answer);
+        let isolates = |one: &Value| {
+            is(one, "type", "Isolate")
+                && is(one, "status", "Succeeded")
+                && is(one, "machineId", MACHINE)
+                && !is(one, "scope", "Selective")
+        };
+        let said = plain["error"].is_null() && elements(&plain, "value").iter().any(isolates);
+        match odata::read::<List<MachineAction>>(&answer) {
+            Ok(list) => {
+                if let Some(reading) = read(&list.value, &errand(Deed::Isolate), None) {
+                    prop_assert!(reading.effect != EffectSeen::InEffect || said);
+                    prop_assert!(is_plain(&reading), "{:?}", reading);
+                }
+            }
+            Err(error) => prop_assert!(is_ours(&error), "{}", error),
+        }
+    }
+
+    /// An error that was a text and no object once passed for none, and the answer for a success.
+    #[test]
+    fn an_action_was_begun_only_where_it_has_a_name_and_no_error(
+        answer in answers(action(1, "Isolate", "Pending", 9), WORDS, true),
+    ) {
+        let plain = plainly(&answer);
+        match odata::read::<MachineAction>(&answer) {
+            Ok(made) => {
+                prop_assert!(plain.get("error").is_none_or(Value::is_null));
+                let id = plain.get("id").and_then(Value::as_str);
+                let id = id.and_then(reference);
+                prop_assert_eq!(made.name(), id);
+            }
+            Err(error) => prop_assert!(is_ours(&error), "{}", error),
+        }
+    }
 }
