@@ -52,8 +52,9 @@ sim: ## SEEDS random schedules of the disk (100000) and of containments (10000);
 	CASES=$(or $(SEEDS),10000) $(CARGO) test -p vyrox-actors --features fault-injection --test it \
 		schedules::many -- --ignored --nocapture
 
-soak: ## ROUNDS (1000) kills of the server under load; VYROX_SEED=7 repeats the dice
+soak: ## ROUNDS (1000) kills of the server under load, and file systems that go; VYROX_SEED=7 repeats the dice
 	ROUNDS=$(or $(ROUNDS),1000) $(CARGO) test -p vyrox $(FEATURES) --test it crash::soak -- --ignored --nocapture
+	$(CARGO) test -p vyrox $(FEATURES) --test it disk::shut_down -- --ignored --nocapture
 
 clean: ## what was built; never your data
 	$(CARGO) clean

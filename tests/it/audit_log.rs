@@ -20,7 +20,7 @@ fn start(dir: &Path) -> Server {
 }
 
 /// Posts an alert and waits for its verdict; gives its id.
-fn judged(server: &Server, tenant: &Tenant, detect_id: &str) -> String {
+pub(crate) fn judged(server: &Server, tenant: &Tenant, detect_id: &str) -> String {
     let body = tenant.body(detect_id, "whoami.exe /all");
     let answer = tenant.alert(&mut server.http(), "crowdstrike", &body);
     let id = answer["alert_id"].as_str().expect("an id").to_owned();
@@ -28,7 +28,7 @@ fn judged(server: &Server, tenant: &Tenant, detect_id: &str) -> String {
     id
 }
 
-fn execute(server: &Server, alert_id: &str) -> Reply {
+pub(crate) fn execute(server: &Server, alert_id: &str) -> Reply {
     let body = json!({
         "request_id": Uuid::new_v4(),
         "tenant_id": "acme",
@@ -53,7 +53,7 @@ fn signed_size(server: &Server, chain: &str) -> u64 {
 }
 
 /// Waits until the whole chain is signed; gives its length.
-fn all_signed(server: &Server, chain: &str) -> u64 {
+pub(crate) fn all_signed(server: &Server, chain: &str) -> u64 {
     eventually(DEADLINE, || {
         let head = server.get(&format!("/audit/head?tenant_id={chain}"));
         let entries = head["seq"].as_u64()? + 1;
@@ -61,7 +61,7 @@ fn all_signed(server: &Server, chain: &str) -> u64 {
     })
 }
 
-fn code(reply: &Reply) -> (u16, String) {
+pub(crate) fn code(reply: &Reply) -> (u16, String) {
     let body = reply.json();
     (
         reply.status,
@@ -69,7 +69,7 @@ fn code(reply: &Reply) -> (u16, String) {
     )
 }
 
-fn integrity(server: &Server) -> Value {
+pub(crate) fn integrity(server: &Server) -> Value {
     server.get("/api/v1/audit/integrity")
 }
 
@@ -84,7 +84,7 @@ fn turn_back(dir: &Path, copy: &Path) {
     }
 }
 
-fn cp(from: &Path, to: &Path) {
+pub(crate) fn cp(from: &Path, to: &Path) {
     let done = Command::new("cp").arg("-a").arg(from).arg(to).status();
     assert!(done.expect("cp").success(), "{}", from.display());
 }

@@ -3,6 +3,8 @@
 
 #[cfg(feature = "fault-injection")]
 mod crash;
+#[cfg(feature = "fault-injection")]
+mod deeds;
 mod following;
 mod hanging;
 mod house;

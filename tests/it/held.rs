@@ -1,6 +1,8 @@
 //! A chain whose end is lost, in its own file and in the log: its tenant is held and says so everywhere,
 //! its alerts are kept on another chain, nobody else feels it, and an operator lets it go on.
 
+mod bad_bytes;
+
 use std::{fs, path::Path};
 
 use serde_json::{Value, json};

@@ -51,6 +51,7 @@ fn fill(dir: &Path, alert_id: &str, entries: usize) {
         let count = left.min(AT_A_TIME);
         let (answer, answered) = mpsc::channel();
         let append = Append {
+            class: vyrox_actors::journal::Class::Ordinary,
             chain: Arc::from("acme"),
             epoch: opened.epoch,
             expected_last: last,

@@ -1,6 +1,8 @@
 //! The process dies at every step of the way, and starts again: the host was told once, and the chain
 //! says so.
 
+mod others;
+
 use std::{fmt::Debug, thread};
 
 use serde_json::json;

@@ -235,7 +235,9 @@ fn nothing_is_begun_after_a_halt_was_answered() {
     assert_eq!(house.events("acme", "action.intent").len(), begun);
     let executed = of(&answers, 200, "executed");
     assert_eq!(executed, at_last, "{answers:?}");
-    // A request that had left already may arrive after the answer; what waited for its turn does not leave.
-    assert!(at_last - sent <= 2, "{sent} then, {at_last} in the end");
+    // Requests that were let go already may arrive after the answer, as many as the pace lets go at once; what
+    // waited for its turn does not leave, and that is most of them.
+    let late = at_last - sent;
+    assert!(late <= CONNECTIONS / 4, "{sent} then, {at_last} in the end");
     house.is_whole();
 }
