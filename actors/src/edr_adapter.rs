@@ -23,6 +23,7 @@ use std::{
 
 use actix::{Actor, ActorFutureExt as _, AsyncContext as _, Handler, WrapFuture as _};
 use futures_util::FutureExt as _;
+use tokio::time::Instant;
 use vyrox_domain::{
     action::jws::{ActionKey, ApprovalKind, Expected, JwsError, SignedAction, verify},
     containment::{ActReport, OutcomeKind},
@@ -275,6 +276,9 @@ fn approved(parts: &AdapterParts, carry: &Carry, line: &Line) -> Result<SignedAc
     let told = |generation| carry.machine.snapshot().generation != generation;
     if carry.waited_for.is_some_and(told) {
         return Err(Barred::CallerGone);
+    }
+    if Instant::now() >= carry.send_before {
+        return Err(Barred::GivenUp);
     }
     Ok(action)
 }

@@ -92,6 +92,9 @@ pub enum Barred {
     /// Whoever waited for it was told of an error meanwhile.
     #[error("whoever asked for it has been told of an error")]
     CallerGone,
+    /// Its machine gave it up meanwhile.
+    #[error("it took too long, and its outcome was said to be unknown")]
+    GivenUp,
     /// The credential that it would go out with was taken away meanwhile.
     #[error("the credential is no longer in force")]
     CredentialGone,

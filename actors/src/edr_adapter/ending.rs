@@ -171,9 +171,11 @@ impl Course {
     pub(super) fn barred(&self, barred: Barred) -> Ending {
         let outcome = match barred {
             _ if self.doubt => OutcomeKind::Unknown,
-            Barred::Halted | Barred::Unproven | Barred::CallerGone | Barred::CredentialGone => {
-                OutcomeKind::Unreachable
-            }
+            Barred::Halted
+            | Barred::Unproven
+            | Barred::CallerGone
+            | Barred::GivenUp
+            | Barred::CredentialGone => OutcomeKind::Unreachable,
             // What was approved in time has come to nothing for the time that a fall took.
             Barred::Rejected(JwsError::Expired) if self.reconcile => OutcomeKind::Unreachable,
             Barred::Rejected(_) => OutcomeKind::Refused,

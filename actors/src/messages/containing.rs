@@ -1,7 +1,7 @@
 //! Messages about actions: from doors to a tenant's machine, between that and the adapters.
 
 use actix::Message;
-use tokio::sync::oneshot;
+use tokio::{sync::oneshot, time::Instant};
 use vyrox_domain::{
     action::{ActionManifest, ActionType},
     containment::{Act, ActReport, ClaimMade, Following, OutcomeKind, Withheld},
@@ -44,6 +44,8 @@ pub struct Carry {
     /// The generation of the machine in which a caller waits for the outcome: when that is over, the caller
     /// has been told of an error, and it is not sent any more.
     pub waited_for: Option<u64>,
+    /// From then on the machine gives it up, and it is not sent any more.
+    pub send_before: Instant,
     /// It takes back what may still be on its way to the host: it is sent even where the state reads as if
     /// there were nothing to take back.
     pub landing: bool,

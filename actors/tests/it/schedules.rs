@@ -213,6 +213,15 @@ fn a_seed_gives_the_same_history_again() {
     }
 }
 
+/// Schedules that once went wrong. In 4587 an old reading outlived a fall, and an action was sent twice. In 9817
+/// an adapter fell late, was handed its action again, and sent it when the machine had given it up.
+#[test]
+fn schedules_that_went_wrong_once_go_well() {
+    for seed in [4587, 9817] {
+        check(seed, seed + 1);
+    }
+}
+
 #[test]
 fn planted_bugs_are_found() {
     for bug in Bug::ALL {

@@ -132,6 +132,8 @@ impl Machine {
             // A caller who was told of an error may have turned to somebody else by now.
             may_send: driven.fresh || act.claim.is_none(),
             waited_for: act.claim.as_ref().map(|_| ctx.generation()),
+            // However often it was handed over: the machine counts from the first time.
+            send_before: driven.since + TOO_OLD,
             landing: is_landing(&taker.state, act),
             machine: ctx.handle(),
         };

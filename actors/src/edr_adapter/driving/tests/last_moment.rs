@@ -15,6 +15,7 @@ fn what_is_stopped_while_the_connector_waits_is_not_sent() {
         (3, Barred::Halted, Executed),
         (2, Barred::Halted, Unreachable),
         (2, Barred::CredentialGone, Unreachable),
+        (2, Barred::GivenUp, Unreachable),
         (2, expired, Refused),
     ] {
         let vendor = Vendors::new(&[not(), Reads(InEffect)], &[does("asks")]);
