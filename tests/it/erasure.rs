@@ -13,14 +13,31 @@ fn take_in(server: &Server, tenant: &Tenant, detect_id: &str) -> String {
     let mut http = server.http();
     let answer = tenant.alert(&mut http, "crowdstrike", &tenant.body(detect_id, QUIET));
     let alert = answer["alert_id"].as_str().expect("an id").to_owned();
-    server.judged(&tenant.id, &alert);
+    judged(server, &tenant.id, &alert);
     alert
+}
+
+/// Waits for a verdict, however slow the disk is: evidence that is still to be judged is not erased.
+fn judged(server: &Server, tenant: &str, alert: &str) {
+    eventually(DEADLINE, || {
+        let view = server.judged(tenant, alert);
+        view["verdict"].is_string().then_some(())
+    });
 }
 
 fn erase(server: &Server, tenant: &str, alert: &str, more: &str) -> (u16, Value) {
     let path = format!("/api/v1/tenants/{tenant}/alerts/{alert}/evidence?reason=a+request{more}");
     let reply = server.api("DELETE", &path, None);
     (reply.status, reply.json())
+}
+
+/// An erasure that is asked for until it is through: 503 and 202 ask for patience, which a slow disk needs.
+fn erased(server: &Server, tenant: &str, alert: &str, more: &str) -> Value {
+    eventually(DEADLINE, || {
+        let (status, answer) = erase(server, tenant, alert, more);
+        assert!(matches!(status, 200 | 202 | 503), "{status}: {answer}");
+        (status == 200).then_some(answer)
+    })
 }
 
 /// The bytes that a tenant's evidence store really holds, with everything that is durable by now.
@@ -37,19 +54,19 @@ fn one_alerts_evidence_goes_and_everything_else_stays() {
     let acme = server.add_tenant("acme");
     let [kept, gone] = ["kept", "gone"].map(|id| take_in(&server, &acme, id));
     let lines = server.export("acme");
-    let (status, answer) = erase(&server, "acme", &gone, "");
-    assert_eq!(status, 200, "{answer}");
-    assert_eq!(
-        (&answer["status"], &answer["copies"]),
-        (&json!("erased"), &json!([]))
-    );
-    assert_eq!(answer["alerts"], json!([gone]));
+    let answer = erased(&server, "acme", &gone, "");
+    // Who had to ask again was not told more than that it is through.
+    if answer["status"] != "erased_before" {
+        assert_eq!(
+            (&answer["status"], &answer["copies"]),
+            (&json!("erased"), &json!([]))
+        );
+        assert_eq!(answer["alerts"], json!([gone]));
+    }
     let zeros = stored(&server, dir.path(), "acme")
         .split(|byte| *byte != 0)
         .map(<[u8]>::len)
         .sum::<usize>();
-    let bytes = usize::try_from(answer["bytes"].as_u64().expect("a number")).expect("a size");
-    assert!(zeros >= bytes, "{zeros} zeros for {bytes} bytes");
 
     let after = server.export("acme");
     assert_eq!(after[..lines.len()], lines, "no line of the chain changes");
@@ -60,6 +77,13 @@ fn one_alerts_evidence_goes_and_everything_else_stays() {
         (&json!(gone), &json!("api_token:bootstrap"))
     );
     assert_eq!(entry["payload"]["cause"], "erasure");
+    assert_eq!(entry["payload"]["alerts"], json!([gone]));
+    let bytes = entry["payload"]["bytes"].as_u64().expect("a number");
+    let bytes = usize::try_from(bytes).expect("a size");
+    assert!(
+        bytes > 0 && zeros >= bytes,
+        "{zeros} zeros for {bytes} bytes"
+    );
     assert_eq!(server.verify("acme")["ok"], true);
     let view = eventually(DEADLINE, || {
         let view = server.judged("acme", &gone);
@@ -67,8 +91,8 @@ fn one_alerts_evidence_goes_and_everything_else_stays() {
     });
     assert!(view["verdict"].is_string(), "the verdict stays: {view}");
 
-    let (status, answer) = erase(&server, "acme", &gone, "");
-    assert_eq!((status, &answer["status"]), (200, &json!("erased_before")));
+    let answer = erased(&server, "acme", &gone, "");
+    assert_eq!(answer["status"], "erased_before");
     assert_eq!(
         server.export("acme").len(),
         after.len(),
@@ -86,11 +110,7 @@ fn one_alerts_evidence_goes_and_everything_else_stays() {
     assert_eq!(stored(&server, dir.path(), "acme"), store);
     assert_eq!(server.verify("acme")["ok"], true);
     // A machine that has just begun looks after its last order first, and asks for patience meanwhile.
-    eventually(DEADLINE, || {
-        let (status, answer) = erase(&server, "acme", &kept, "");
-        assert!(status == 200 || status == 503, "{answer}");
-        (status == 200).then_some(())
-    });
+    erased(&server, "acme", &kept, "");
 }
 
 #[test]
@@ -112,18 +132,16 @@ fn alerts_of_one_body_go_together_or_not_at_all() {
         .map(|alert| alert["alert_id"].as_str().expect("an id").to_owned())
         .collect();
     for id in &ids {
-        server.judged("acme", id);
+        judged(&server, "acme", id);
     }
     let (status, refused) = erase(&server, "acme", &ids[1], "");
     assert_eq!((status, &refused["code"]), (409, &json!("evidence_shared")));
     assert_eq!(refused["alerts"], json!(ids));
-    let (status, answer) = erase(&server, "acme", &ids[1], "&shared=true");
-    assert_eq!((status, &answer["alerts"]), (200, &json!(ids)), "{answer}");
-    let before = erase(&server, "acme", &ids[0], "&shared=true");
-    assert_eq!(
-        (before.0, &before.1["status"]),
-        (200, &json!("erased_before"))
-    );
+    erased(&server, "acme", &ids[1], "&shared=true");
+    let order = server.entries("acme").pop().expect("one more");
+    assert_eq!(order["payload"]["alerts"], json!(ids));
+    let before = erased(&server, "acme", &ids[0], "&shared=true");
+    assert_eq!(before["status"], "erased_before");
 }
 
 #[test]
