@@ -144,6 +144,7 @@ impl Checkpointer {
     pub(crate) fn tidy(&self) -> Result<(), Fatal> {
         self.measure();
         self.checkpoint()?;
+        self.shared.quarantine.count_round();
         self.quarantine()?;
         self.recycle()?;
         self.fill_shelf()

@@ -174,8 +174,8 @@ pub(crate) fn whole_to(mut store: impl Read, len: u64, next: &mut u64) -> io::Re
         if !filled(&mut store, &mut bytes)? {
             return Ok(false);
         }
-        let header = Header::read(&bytes)
-            .filter(|header| header.seq >= *next && [[0; 2], ERASED].contains(&header.mark));
+        let header =
+            Header::read(&bytes).filter(|header| header.seq >= *next && is_mark(header.mark));
         let Some(header) = header else {
             return Ok(false);
         };
@@ -186,12 +186,19 @@ pub(crate) fn whole_to(mut store: impl Read, len: u64, next: &mut u64) -> io::Re
             return Ok(false);
         }
         // Where something was erased there are zeros, or will be.
-        if !body_is_whole(&mut store, body)? && header.mark != ERASED {
+        if !body_is_whole(&mut store, body)? && header.mark == [0; 2] {
             return Ok(false);
         }
         *next = header.seq.saturating_add(1);
     }
     Ok(true)
+}
+
+/// Whether a mark is none, that of an erasure, or what a write that broke off has made of it: whoever
+/// writes it knows of the erasure, and writes it again.
+fn is_mark(mark: [u8; 2]) -> bool {
+    let mut bytes = mark.iter().zip(ERASED);
+    bytes.all(|(byte, of_erased)| *byte == 0 || *byte == of_erased)
 }
 
 /// Reads a body of `len` bytes and the checksum behind it.

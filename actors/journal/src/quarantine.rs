@@ -34,7 +34,10 @@ struct State {
 }
 
 struct Failing {
+    /// Rounds of the checkpointer that ended with a failure of this chain's own.
     attempts: u32,
+    /// Whether the last failure was one.
+    counts: bool,
     why: String,
 }
 
@@ -44,7 +47,7 @@ impl Quarantine {
         lock(&self.0).failing.remove(chain);
     }
 
-    /// Notes that they could not. A disk without room, or a process without descriptors, says nothing
+    /// Notes that they could not, however many readers ask for them. A disk without room, or a process without descriptors, says nothing
     /// of this chain.
     pub(crate) fn unwritable(&self, chain: &Arc<str>, error: &CopyError) {
         let counts = match error {
@@ -55,10 +58,18 @@ impl Quarantine {
         let failing = state.failing.entry(Arc::clone(chain));
         let failing = failing.or_insert_with(|| Failing {
             attempts: 0,
+            counts,
             why: String::new(),
         });
-        failing.attempts = failing.attempts.saturating_add(u32::from(counts));
+        failing.counts = counts;
         failing.why = error.to_string();
+    }
+
+    /// Counts a round of the checkpointer, which has just tried every chain that waits.
+    pub(crate) fn count_round(&self) {
+        for failing in lock(&self.0).failing.values_mut() {
+            failing.attempts = failing.attempts.saturating_add(u32::from(failing.counts));
+        }
     }
 
     /// Whether the chain is about to be held, and nothing may be copied to its files.
@@ -89,7 +100,7 @@ impl Quarantine {
         state.failing.get(chain).map(|failing| failing.why.clone())
     }
 
-    /// Chains whose files could not be written so many times running.
+    /// Chains whose files could not be written in so many rounds running.
     fn hopeless(&self, attempts: u32) -> BTreeSet<Arc<str>> {
         let state = lock(&self.0);
         let hopeless = state.failing.iter().filter(|(chain, failing)| {

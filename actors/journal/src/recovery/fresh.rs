@@ -57,6 +57,14 @@ impl Recovery<'_> {
             let kind = if damaged { Kind::Damaged } else { Kind::Tmp };
             let old = Name::new(Kind::Segment, old.id);
             let retired = self.directory.rename(old, Name::new(kind, old.id));
+            // One that is kept is named to whoever erases what it holds, by this name.
+            let retired = retired.and_then(|()| {
+                if damaged {
+                    self.directory.sync()
+                } else {
+                    Ok(())
+                }
+            });
             retired.map_err(StartError::io("rename", &self.directory.path(old)))?;
         }
         Segment::open(self.directory.disk(), &path, header).map_err(StartError::io("open", &path))

@@ -85,6 +85,10 @@ impl Recovery<'_> {
             let retired = self.directory.rename(name, Name::new(kind, name.id));
             retired.map_err(StartError::io("rename", &self.directory.path(name)))?;
         }
+        // Those that are kept are named to whoever erases what they hold, by these names.
+        self.directory
+            .sync()
+            .map_err(StartError::io("sync", root))?;
         Ok(())
     }
 }

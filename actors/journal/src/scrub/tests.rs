@@ -119,6 +119,30 @@ fn what_turned_bad_at_rest_is_named_and_nothing_else_changes() {
     journal.close().unwrap();
 }
 
+/// The write of a mark broke off after a byte, and what was on its way out was called damaged.
+#[test]
+fn half_a_mark_of_an_erasure_is_no_damage() {
+    let dir = tempfile::tempdir().unwrap();
+    let journal = LocalJournal::open(dir.path(), options(0), None).unwrap();
+    put(&journal, "acme", Some(300));
+    journal.flush("acme").unwrap();
+    let (scrub, _go_on) = by_hand(&journal);
+    let store = dir.path().join("evidence/acme.ev");
+    for (mark, damaged) in [
+        ([0xE7, 0x00], false),
+        ([0x00, 0xA5], false),
+        ([0xE7, 0xA5], false),
+        ([0xE6, 0x00], true),
+        ([0x00, 0x01], true),
+    ] {
+        let mut bytes = fs::read(&store).unwrap();
+        bytes[14..16].copy_from_slice(&mark);
+        fs::write(&store, bytes).unwrap();
+        scrub.round().unwrap();
+        assert_eq!(faults(&journal).len(), usize::from(damaged), "{mark:?}");
+    }
+}
+
 #[test]
 fn every_byte_of_both_files_is_looked_at() {
     let dir = tempfile::tempdir().unwrap();

@@ -21,19 +21,22 @@ pub(super) fn files_with(disk: &SimDisk, numbers: &HashSet<u64>) -> BTreeSet<Pat
             .filter(|at| bytes[*at] == MARK[0])
             .filter(marked);
         for at in marks {
-            let behind = bytes[at + MARK.len()..].iter();
-            let digits = behind.take(20).take_while(|byte| byte.is_ascii_digit());
-            let number = digits.fold(0, |number: u64, digit| {
-                number
-                    .wrapping_mul(10)
-                    .wrapping_add(u64::from(digit - b'0'))
-            });
+            let Some(number) = number_at(&bytes[at + MARK.len()..]) else {
+                continue;
+            };
             if numbers.contains(&number) {
                 files.insert(path.to_path_buf());
             }
         }
     });
     files
+}
+
+/// The number of a tag, behind its mark. None of one that a short write cut: what is left of a number may
+/// well be another entry's.
+fn number_at(bytes: &[u8]) -> Option<u64> {
+    let end = bytes.iter().take(20).position(|byte| *byte == b';')?;
+    std::str::from_utf8(&bytes[..end]).ok()?.parse().ok()
 }
 
 impl SimDisk {

@@ -64,6 +64,9 @@ pub(super) struct Oracle {
     given_up: HashSet<u64>,
     /// Where a repaired chain went on; the append before may be half of one.
     joints: HashSet<(&'static str, u64)>,
+    /// Chains whose repair broke off: their files may have lines beyond what was proven, which nobody who
+    /// takes a backup looks at, and which the next start proves.
+    pub(super) half_mended: BTreeSet<&'static str>,
     /// Entries that came back from a copy, perhaps without their evidence.
     bare: HashSet<u64>,
     /// Entries whose evidence was to be erased, and those where it was.
@@ -252,7 +255,9 @@ impl Oracle {
                     "{chain} {seq} ({number}) was given up, and is BACK"
                 ));
             }
-            if self.joints.contains(&(chain, seq)) {
+            // What was released here once may have been given up later, from before it on.
+            let goes_on = expected == Some((tried.append, tried.position));
+            if self.joints.contains(&(chain, seq)) && !goes_on {
                 expected = None;
             }
             let follows = expected.unwrap_or((tried.append, 0));

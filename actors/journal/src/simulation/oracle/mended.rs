@@ -31,12 +31,13 @@ impl Oracle {
         self.bare.extend(numbers);
     }
 
-    /// The first entry that a repair gives up must not stand whole among what was set aside.
+    /// The first entry that a repair gives up must not stand whole among what was set aside, from batch
+    /// `counts_from` on: frames from before an earlier release cannot be told from those that it gave up.
     pub(in crate::simulation) fn check_left_behind(
         &self,
         disk: &SimDisk,
         host: &Host,
-        chain: &str,
+        (chain, counts_from): (&str, u64),
     ) -> Checked {
         let next = host.head(chain).map_or(0, |head| head.seq + 1);
         let lost = self
@@ -56,7 +57,8 @@ impl Oracle {
             let mut starts = (0..bytes.len()).filter(|at| bytes[*at..].starts_with(line));
             let whole = starts.any(|at| {
                 let start = at.saturating_sub(header_len);
-                Frame::read(&bytes[start..], &seed).is_some()
+                let frame = Frame::read(&bytes[start..], &seed);
+                frame.is_some_and(|frame| frame.header.batch >= counts_from)
             });
             if whole {
                 let path = path.display();
@@ -155,7 +157,7 @@ impl Oracle {
         }
         for chain in CHAINS {
             let both = host.journal.hold(chain).zip(again.journal.hold(chain));
-            if both.is_none() {
+            if both.is_none() || self.half_mended.contains(chain) {
                 continue;
             }
             let original = again.repaired_without_a_copy(chain);

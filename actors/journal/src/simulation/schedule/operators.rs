@@ -58,6 +58,7 @@ impl Schedule {
             state.note(|_| format!("REPAIR {chain} with {part} lines, loss accepted: {accepts}"));
         });
         self.oracle.put_back(&tail);
+        self.oracle.half_mended.insert(chain);
         let restored = match host.call(|steps| mending::restore(steps, chain, tail)) {
             Ok(Ok(restored)) => restored,
             Ok(Err(JournalError::Unconnected { reason, .. })) => {
@@ -67,15 +68,20 @@ impl Schedule {
             Err(Dead) => return Ok(Err(Dead)),
         };
         if !accepts && !is_whole_enough(hold, &restored) {
+            self.oracle.half_mended.remove(chain);
             return Ok(Ok(()));
         }
         self.outcome.repairs += 1;
         self.oracle.releasing.insert(chain);
+        let counts_from = host.holds().repaired.get(chain).copied();
+        let counts_from = counts_from.unwrap_or(0);
         let repaired = host.call(|steps| mending::repair(steps, chain, Vec::new()));
         self.clients.remove(chain);
         match repaired {
             Ok(Ok(_)) => {
-                self.oracle.check_left_behind(&self.disk, host, chain)?;
+                self.oracle.half_mended.remove(chain);
+                let left = (chain, counts_from);
+                self.oracle.check_left_behind(&self.disk, host, left)?;
                 self.oracle.settle(host);
                 Ok(self.go_on_with(chain))
             }
