@@ -67,9 +67,18 @@ impl LogKeyFiles {
         name.into()
     }
 
+    /// Whether a key was replaced by the one that is in its place.
+    fn is_retired(&self, key: &[u8; 32]) -> Result<bool, KeyError> {
+        Ok(!holds(&self.in_force, key)? && holds(&self.beside("previous"), key)?)
+    }
+
     fn take_over(&self, in_force: &[u8; 32]) -> Result<(), KeyError> {
         let next = self.beside("next");
-        if key_in(&next)?.is_none_or(|key| key.public_key() != *in_force) {
+        if !holds(&next, in_force)? {
+            if self.is_retired(in_force)? {
+                let path = self.beside("previous");
+                tracing::error!(path = %path.display(), "the log is signed with a key that was replaced before, as after a restored backup; whoever stole it can sign too: `vyrox audit rotate-key --overlap-s 0`");
+            }
             return Ok(());
         }
         if let Some(old) = read_secret_file(&self.in_force)? {
@@ -108,6 +117,10 @@ fn key_in(path: &Path) -> Result<Option<Arc<dyn Signer>>, KeyError> {
         path: path.to_owned(),
     })?;
     Ok(Some(Arc::new(LogSigner(key))))
+}
+
+fn holds(path: &Path, public_key: &[u8; 32]) -> Result<bool, KeyError> {
+    Ok(key_in(path)?.is_some_and(|key| key.public_key() == *public_key))
 }
 
 fn write_fresh(path: &Path) -> Result<Arc<dyn Signer>, KeyError> {
@@ -162,8 +175,15 @@ mod tests {
             files.settle(&new).expect("settled");
             assert_eq!(public(&files), [new, old]);
         }
+        let retired = |key| files.is_retired(key).expect("read");
+        assert!(retired(&old) && !retired(&new));
         let newest = files.make().expect("made").public_key();
+        assert!(!retired(&newest), "it is the next");
         files.settle(&newest).expect("settled");
+        assert_eq!(public(&files), [newest, new]);
+        assert!(retired(&new) && !retired(&newest) && !retired(&[0; 32]));
+        // A restored log may be signed with it; nothing is moved then.
+        files.settle(&new).expect("nothing to do");
         assert_eq!(public(&files), [newest, new]);
         for file in ["checkpoint.key", "checkpoint.key.previous"] {
             let mode = fs::metadata(dir.path().join(file)).expect("there").mode();

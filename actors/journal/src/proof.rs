@@ -28,7 +28,7 @@ pub use host_log::HostLeaf;
 pub use notary::{Notary, NotaryError, Rebased, Witnessed};
 pub use note::{KeyName, NoteError, Signer, VerifierKey, VerifyEd25519};
 pub use statement::{Statement, Succession};
-pub use store::KeyInForce;
+pub use store::{Accusation, KeyInForce};
 pub use witness::{Cosignature, MAX_ANSWER_BYTES, Memory, WitnessAnswer, WitnessRequest};
 
 #[cfg(test)]

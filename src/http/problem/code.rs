@@ -151,6 +151,9 @@ codes! {
     /// Everything is as it was signed.
     IntegrityIsWhole "integrity_is_whole" CONFLICT "Integrity is whole"
         "Everything is as it was signed: there is nothing to accept.";
+    /// The key before the one in force signs too.
+    KeyOverlapRuns "key_overlap_runs" CONFLICT "Key overlap runs"
+        "The key before the one in force still signs the log too; wait until that is over, or rotate with overlap_s 0.";
     /// The digest is not that of what waits.
     DigestMismatch "digest_mismatch" CONFLICT "Digest mismatch"
         "What was shown is not what waits for a decision.";

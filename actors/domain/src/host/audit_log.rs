@@ -20,11 +20,14 @@ pub(super) fn decide(state: &HostState, change: AuditLogChange) -> Result<HostEv
     }
 }
 
-/// Whether another key is put in force for the very log that is known.
+/// Whether another key is put in force for the very log that is known, after the key that is known:
+/// otherwise the chain would tell of a key that nobody can follow to.
 fn follows(state: &HostState, rotated: &KeyRotated) -> bool {
     let known = state.audit_log.as_ref();
     known.is_some_and(|log| {
-        log.deployment == rotated.after.deployment && log.vkey != rotated.after.vkey
+        *log == rotated.before
+            && log.deployment == rotated.after.deployment
+            && log.vkey != rotated.after.vkey
     })
 }
 
@@ -120,6 +123,9 @@ mod tests {
         }
         let events = order(&mut state, rotated("1", "new")).unwrap();
         assert_eq!(state.audit_log.as_ref().unwrap().vkey, "new");
+        // One that does not follow from the key that is known.
+        let skipping = order(&mut state, rotated("1", "newest"));
+        assert_eq!(skipping, Err(HostRefusal::NothingToDo));
         let entry = events.first().unwrap().entry(Timestamp::from_ms(1));
         assert_eq!(entry.payload["before"]["vkey"], "1+key");
         assert_eq!(entry.payload["until_ms"], 7);

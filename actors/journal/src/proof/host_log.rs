@@ -169,6 +169,12 @@ impl HostLog {
         Ok(())
     }
 
+    /// Whether its file has this leaf in that place. The signed root may lead elsewhere.
+    pub(super) fn has(&self, number: u64, leaf: &HostLeaf) -> Result<bool, StoreError> {
+        let end = self.frontier.size().min(number.saturating_add(1));
+        Ok(self.read_leaves(number, end)?.first() == Some(leaf))
+    }
+
     /// Up to [`AT_ONCE`] leaves of those from `from` to before `end`.
     fn read_leaves(&self, from: u64, end: u64) -> Result<Vec<HostLeaf>, StoreError> {
         let count = index(end.saturating_sub(from)).min(AT_ONCE);

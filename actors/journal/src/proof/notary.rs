@@ -15,15 +15,19 @@ use rand::Rng as _;
 use super::checkpoint::{Checkpoint, OpaqueId, Origin, SignedCheckpoint};
 use super::host_log::{HostLeaf, HostLog};
 use super::merkle::{Frontier, Hash, empty_root, leaf_hash};
-use super::note::{KeyName, NoteError, Signer, VerifierKey};
-use super::store::{ChainRecord, Contents, Kept, KeyInForce, Store};
+use super::note::{KeyName, NoteError, Signer, VerifierKey, VerifyEd25519};
+use super::store::{Accusation, ChainRecord, Contents, Kept, KeyInForce, Store};
 use crate::vault::StoreError;
 
+mod accusing;
+mod believing;
+mod error;
 mod proving;
 mod signers;
 mod succession;
 mod witnessing;
 
+pub use error::NotaryError;
 use signers::Signers;
 pub use succession::Rebased;
 pub use witnessing::Witnessed;
@@ -41,6 +45,7 @@ pub struct Notary {
     checkpoints: BTreeMap<u64, SignedCheckpoint>,
     cosignatures: Vec<Kept>,
     keys: Vec<KeyInForce>,
+    accusations: Vec<Accusation>,
     failed: bool,
 }
 
@@ -53,71 +58,33 @@ struct Chain {
     signed: Option<ChainRecord>,
 }
 
-/// Why the notary did not do what was asked.
-#[derive(Debug, thiserror::Error)]
-pub enum NotaryError {
-    /// The files.
-    #[error("proof: {0}")]
-    Store(#[from] StoreError),
-    /// There is a host log, and no database that says how much of it is signed.
-    #[error("{0} is lost; a host log without it can only begin anew, in an empty directory")]
-    Lost(String),
-    /// The key that is in force was not among those given.
-    #[error("the key in force, {0}, is not there")]
-    Key(String),
-    /// A line came before the one that goes before it.
-    #[error("chain {chain} is wanted from seq {wanted}")]
-    Gap {
-        /// The chain.
-        chain: String,
-        /// The seq that is wanted.
-        wanted: u64,
-    },
-    /// A chain came with another opaque id than before, or with that of another chain.
-    #[error("chain {0} came with an opaque id that is not its own")]
-    OpaqueId(String),
-    /// Nothing of the chain is published.
-    #[error("nothing of chain {0} is published")]
-    NoChain(String),
-    /// There is no such checkpoint of the chain: it is larger than what is published.
-    #[error("chain {chain} is published up to {published}")]
-    Beyond {
-        /// The chain.
-        chain: String,
-        /// How many of its entries are published.
-        published: u64,
-    },
-    /// The lines of the chain are not those that were published.
-    #[error("the lines of chain {0} are not those that were published")]
-    Lines(String),
-    /// A write failed before; open the notary anew.
-    #[error("the notary failed and must be opened anew")]
-    Failed,
-    /// A note that could not be made.
-    #[error(transparent)]
-    Note(#[from] NoteError),
-}
-
 impl Notary {
     /// Opens the store in `folder`; makes it, with a random deployment id, if there is none.
     ///
     /// `keys` are the private keys that the caller has. Those in force are found among them by their
     /// public halves; a new store takes the first. Without the key in force nothing is opened; without
-    /// the one before it, that one no longer signs.
-    pub fn open(folder: &Path, keys: &[Arc<dyn Signer>]) -> Result<Self, NotaryError> {
+    /// the one before it, that one no longer signs. What is kept is believed as far as `check` finds it
+    /// signed by the key in force.
+    pub fn open(
+        folder: &Path,
+        keys: &[Arc<dyn Signer>],
+        check: VerifyEd25519,
+    ) -> Result<Self, NotaryError> {
         let first = keys.first();
         let first = first.ok_or_else(|| NotaryError::Key("the first one".to_owned()))?;
         let deployment = random_id();
         let fresh = first.verifier_key(&KeyName::from(deployment));
         let store = Store::open(folder, (deployment, &fresh))?;
-        let contents = store.contents()?;
+        let mut contents = store.contents()?;
         let signers = Signers::of(&contents, keys)?;
+        believing::keep_signed(&mut contents, &signers, check)?;
         let newest = contents.checkpoints.values().next_back();
         let (size, root) = newest.map_or_else(
             || (0, empty_root()),
             |point| (point.checkpoint().size, point.checkpoint().root),
         );
-        let log = HostLog::open(folder, contents.deployment, size, &root)?;
+        let mut log = HostLog::open(folder, contents.deployment, size, &root)?;
+        believing::hold_against(&mut log, &contents)?;
         Ok(Self::assemble(store, log, contents, signers))
     }
 
@@ -138,6 +105,7 @@ impl Notary {
             checkpoints: contents.checkpoints,
             cosignatures: contents.cosignatures,
             keys: contents.keys,
+            accusations: contents.accusations,
             failed: false,
         }
     }

@@ -3,6 +3,8 @@
 //! Every commit is immediate and two-phase. Nothing else says how much of the host log is signed, so
 //! where the log is and the database is not, nothing is opened.
 
+mod accusations;
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
@@ -20,6 +22,8 @@ use super::notary::NotaryError;
 use super::note::{NoteSignature, VerifierKey};
 use crate::disk::{Disk as _, RealDisk, parent_of, writable};
 use crate::vault::{StoreError, database};
+
+pub use accusations::Accusation;
 
 /// Opaque id, number of the last leaf, hash of the last line, frontier.
 type ChainRow = (&'static [u8; 16], u64, &'static [u8; 32], &'static [u8]);
@@ -91,6 +95,7 @@ pub(super) struct Contents {
     pub(super) checkpoints: BTreeMap<u64, SignedCheckpoint>,
     pub(super) cosignatures: Vec<Kept>,
     pub(super) keys: Vec<KeyInForce>,
+    pub(super) accusations: Vec<Accusation>,
 }
 
 pub(super) struct Store {
@@ -146,6 +151,9 @@ impl Store {
             }
             for kept in &all.cosignatures {
                 change.put_cosignature(kept)?;
+            }
+            for accusation in &all.accusations {
+                change.put_accusation(accusation)?;
             }
             let mut points = all.checkpoints.values();
             points.try_for_each(|point| change.put_checkpoint(point))
@@ -210,6 +218,7 @@ impl Store {
             checkpoints: BTreeMap::new(),
             cosignatures: Vec::new(),
             keys: Vec::new(),
+            accusations: self.accusations()?,
         };
         for row in read.open_table(CHAINS)?.iter()? {
             let (chain, record) = row?;
@@ -317,7 +326,7 @@ impl Change<'_> {
         self.put("deployment", deployment.as_bytes())?;
         self.0.open_table(CHECKPOINTS)?.retain(|_, _| false)?;
         self.0.open_table(COSIGNATURES)?.retain(|_, _| false)?;
-        Ok(())
+        self.remove_accusations()
     }
 
     fn put(&self, key: &str, value: &[u8]) -> Result<(), StoreError> {

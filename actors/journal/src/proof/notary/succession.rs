@@ -23,7 +23,8 @@ pub struct Rebased {
 
 impl Notary {
     /// Puts another key in force. Until `until_ms` the old one signs too, so that those who know only
-    /// that one have time. The newest checkpoint is signed anew.
+    /// that one have time. The checkpoints that are kept are signed anew; the words of witnesses for
+    /// them stand, for they are of the text alone.
     ///
     /// The answer is the signed statement that belongs into the journal; [`keys`](Self::keys) has it
     /// too, so that one which did not get there can be written later.
@@ -45,20 +46,18 @@ impl Notary {
         self.failed = true;
         self.signers.rotate(new, until_ms);
         self.signers.end_overlap(now_ms);
-        let point = match self.checkpoints.values().next_back() {
-            None => None,
-            Some(_) => Some(self.sign(self.head())?),
-        };
+        let kept = self.checkpoints.values();
+        let points = kept.map(|point| self.sign(*point.checkpoint()));
+        let points = points.collect::<Result<Vec<_>, _>>()?;
         let text = note.to_string();
         let overlap = self.signers.overlap();
         self.store.commit(|change| {
             change.add_key(now_ms, &statement.new, Some(&text))?;
             change.set_overlap(overlap)?;
-            point
-                .as_ref()
-                .map_or(Ok(()), |point| change.put_checkpoint(point))
+            let mut points = points.iter();
+            points.try_for_each(|point| change.put_checkpoint(point))
         })?;
-        if let Some(point) = point {
+        for point in points {
             self.keep_checkpoint(point);
         }
         self.keys.push(KeyInForce {
@@ -118,6 +117,7 @@ impl Notary {
         self.log = log;
         self.checkpoints.clear();
         self.cosignatures.clear();
+        self.accusations.clear();
         self.keys.push(KeyInForce {
             key,
             since_ms,

@@ -12,8 +12,10 @@ use super::super::note::KeyName;
 use super::*;
 use crate::proof::test_keys::{TestKey, check};
 
+mod accused;
 mod bundles;
 mod documented;
+mod forged;
 mod keys;
 mod model;
 mod witnesses;
@@ -45,7 +47,7 @@ impl House {
     /// Ends the process, as it were, and opens the store again with the keys of these seeds.
     fn reopen(&mut self, seeds: &[u8]) {
         self.notary = None;
-        self.notary = Some(Notary::open(&self.path(), &keys(seeds)).unwrap());
+        self.notary = Some(Notary::open(&self.path(), &keys(seeds), check).unwrap());
     }
 
     fn notary(&mut self) -> &mut Notary {
@@ -202,16 +204,20 @@ fn without_its_database_or_its_key_nothing_is_opened() {
     house.grow("acme", 1);
     house.publish().unwrap();
     house.notary = None;
-    let wrong = Notary::open(&house.path(), &keys(&[2])).err().unwrap();
+    let wrong = Notary::open(&house.path(), &keys(&[2]), check)
+        .err()
+        .unwrap();
     assert!(matches!(wrong, NotaryError::Key(_)));
     assert!(matches!(
-        Notary::open(&house.path(), &[]).err(),
+        Notary::open(&house.path(), &[], check).err(),
         Some(NotaryError::Key(_))
     ));
     assert!(Notary::exists(&house.path()));
     fs::remove_file(house.path().join("proof.redb")).unwrap();
     assert!(!Notary::exists(&house.path()));
-    let lost = Notary::open(&house.path(), &keys(&[1])).err().unwrap();
+    let lost = Notary::open(&house.path(), &keys(&[1]), check)
+        .err()
+        .unwrap();
     assert!(matches!(lost, NotaryError::Lost(_)));
 }
 
@@ -334,7 +340,7 @@ fn a_copy_goes_on_where_it_was_taken() {
     house.notary().back_up(&copy).unwrap();
     house.grow("acme", 1);
     let next = house.publish().unwrap();
-    let mut restored = Notary::open(&copy, &keys(&[1])).unwrap();
+    let mut restored = Notary::open(&copy, &keys(&[1]), check).unwrap();
     assert_eq!(restored.checkpoint(), Some(point));
     assert_eq!(restored.keys(), house.notary().keys());
     let line = house.lines["acme"][3].clone();

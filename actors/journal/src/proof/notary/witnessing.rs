@@ -53,7 +53,8 @@ impl Notary {
     }
 
     /// Keeps a witness's word for a checkpoint of this log; `of` is the request that it answered. A
-    /// word for less than the witness had seen before is passed over.
+    /// word for less than the witness had seen before is passed over. Either way the witness holds
+    /// nothing against the log any more.
     pub fn accept(
         &mut self,
         of: &WitnessRequest,
@@ -64,8 +65,11 @@ impl Notary {
         let foreign = point.checkpoint().origin != self.head().origin
             || point.checkpoint().size != cosignature.size;
         let known = self.witnessed_size(&cosignature.key);
-        if foreign || cosignature.size < known {
+        if foreign {
             return Ok(());
+        }
+        if cosignature.size < known {
+            return self.withdraw(&cosignature.key);
         }
         let kept = Kept {
             key: cosignature.key,
@@ -73,12 +77,17 @@ impl Notary {
             time: cosignature.time,
             line: cosignature.line,
         };
-        // The one that is kept may bear the signature of a newer key.
-        let point = self.checkpoints.get(&kept.size).unwrap_or(point).clone();
+        // Another key may be in force since it was asked, and signs what is kept.
+        let point = match self.checkpoints.get(&kept.size) {
+            Some(point) => point.clone(),
+            None => self.sign(*point.checkpoint())?,
+        };
         self.store.commit(|change| {
             change.put_cosignature(&kept)?;
+            change.remove_accusation(&kept.key)?;
             change.put_checkpoint(&point)
         })?;
+        self.accusations.retain(|known| known.key != kept.key);
         self.cosignatures.retain(|other| other.key != kept.key);
         self.cosignatures.push(kept);
         self.keep_checkpoint(point);

@@ -2,6 +2,8 @@
 
 use super::super::super::note::{Algorithm, Note, NoteError, NoteSignature};
 use super::super::super::statement::{Statement, Succession};
+use super::super::super::witness::WitnessAnswer;
+use super::witnesses::{Witness, cosigned};
 use super::*;
 
 fn signed_by(point: &SignedCheckpoint, log: &VerifierKey) -> bool {
@@ -54,7 +56,9 @@ fn the_old_key_alone_opens_nothing_any_more() {
         .rotate(Arc::new(TestKey::new(2)), now_ms + 1, now_ms)
         .unwrap();
     house.notary = None;
-    let refused = Notary::open(&house.path(), &keys(&[1])).err().unwrap();
+    let refused = Notary::open(&house.path(), &keys(&[1]), check)
+        .err()
+        .unwrap();
     assert!(matches!(refused, NotaryError::Key(_)));
     // The new one alone does; the old one then signs no longer.
     house.reopen(&[2]);
@@ -187,4 +191,41 @@ fn no_key_makes_a_key_for_another_deployment() {
         assert_eq!(followed.is_ok(), good, "{statement:?}: {followed:?}");
         assert!(good || trust.log.len() == before, "{statement:?}");
     }
+}
+
+/// Only the newest checkpoint was signed anew, and a bundle has the one that a witness has seen: whoever
+/// knew the new key alone, as after a theft of the old one, could check none.
+#[test]
+fn after_a_rotation_a_bundle_is_good_under_the_new_key_alone() {
+    let mut house = House::new();
+    let mut witness = Witness::of(house.notary());
+    house.grow("acme", 1);
+    house.publish().unwrap();
+    assert!(cosigned(&witness.ask(house.notary(), 0)));
+    house.grow("globex", 1);
+    house.publish().unwrap();
+    let on_its_way = house.notary().request(1).unwrap().unwrap();
+    let word = witness.hear(&on_its_way);
+    house.grow("initech", 1);
+    house.publish().unwrap();
+    let now_ms = house.now_ms;
+    let new: Arc<dyn Signer> = Arc::new(TestKey::new(2));
+    house.notary().rotate(new, now_ms, now_ms).unwrap();
+    let mut trust = house.trust();
+    trust.witnesses.push(witness.verifier());
+    let proven = |house: &mut House| {
+        let proven = house.notary().bundle("acme").unwrap().verify(&trust);
+        proven.map(|proven| (proven.host_size, proven.witnesses.len()))
+    };
+    assert_eq!(proven(&mut house), Ok((1, 1)));
+    house.reopen(&[2]);
+    assert_eq!(proven(&mut house), Ok((1, 1)));
+    // A word for what the old key alone had signed, and what was let go since.
+    let WitnessAnswer::Cosigned(word) = word else {
+        panic!("it refused: {word:?}");
+    };
+    house.notary().accept(&on_its_way, word).unwrap();
+    assert_eq!(proven(&mut house), Ok((2, 1)));
+    house.reopen(&[2]);
+    assert_eq!(proven(&mut house), Ok((2, 1)));
 }

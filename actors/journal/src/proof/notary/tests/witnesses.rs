@@ -8,7 +8,7 @@ use base64::{Engine as _, engine::general_purpose::STANDARD as BASE64};
 use proptest::prelude::*;
 
 /// A witness of one log, as the protocol describes it. It reads requests on its own.
-struct Witness {
+pub(super) struct Witness {
     key: TestKey,
     log: VerifierKey,
     seen: (u64, Hash),
@@ -16,7 +16,7 @@ struct Witness {
 }
 
 impl Witness {
-    fn of(notary: &Notary) -> Self {
+    pub(super) fn of(notary: &Notary) -> Self {
         Self {
             key: TestKey::new(77),
             log: notary.key(),
@@ -25,7 +25,7 @@ impl Witness {
         }
     }
 
-    fn verifier(&self) -> VerifierKey {
+    pub(super) fn verifier(&self) -> VerifierKey {
         self.key.witness_key(NAME)
     }
 
@@ -75,7 +75,7 @@ impl Witness {
     }
 
     /// Asks it, and lets the notary have its word.
-    fn ask(&mut self, notary: &mut Notary, old: u64) -> WitnessAnswer {
+    pub(super) fn ask(&mut self, notary: &mut Notary, old: u64) -> WitnessAnswer {
         let request = notary.request(old).unwrap().unwrap();
         let answer = self.hear(&request);
         if let WitnessAnswer::Cosigned(word) = answer.clone() {
@@ -84,7 +84,7 @@ impl Witness {
         answer
     }
 
-    fn hear(&mut self, request: &WitnessRequest) -> WitnessAnswer {
+    pub(super) fn hear(&mut self, request: &WitnessRequest) -> WitnessAnswer {
         let (status, body) = self.answer(&request.body);
         request.read_answer(&self.verifier(), check, status, body.as_bytes())
     }
@@ -92,7 +92,7 @@ impl Witness {
 
 const NAME: &str = "witness.example/w1";
 
-fn cosigned(answer: &WitnessAnswer) -> bool {
+pub(super) fn cosigned(answer: &WitnessAnswer) -> bool {
     matches!(answer, WitnessAnswer::Cosigned(_))
 }
 
