@@ -1,6 +1,8 @@
 //! Which entries brought the evidence that is to go: by alert, by age, or all of a tenant's. Everything
 //! here blocks on the disk.
 
+mod carrying;
+
 use std::collections::BTreeSet;
 
 use vyrox_domain::{
@@ -11,6 +13,7 @@ use vyrox_domain::{
 };
 use vyrox_journal::{Journal, JournalError};
 
+pub(crate) use self::carrying::carry_out;
 use crate::{
     ports::World,
     views::{AlertView, HISTORY_MAX},

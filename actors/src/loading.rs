@@ -22,6 +22,7 @@ use crate::{
     keyring::TenantKeys,
     mending::mend,
     ports::World,
+    projector::is_of_the_chain,
 };
 
 /// What a writer of a tenant's chain begins with.
@@ -227,9 +228,8 @@ pub(crate) fn chain_opened(keys: &TenantKeys) -> ChainOpened {
 impl Loaded {
     /// What the last snapshot has of a chain, for a writer of this epoch; without one it may only be read.
     fn new(world: &World, chain: Arc<str>, epoch: Option<u64>) -> Self {
-        let head = world.journal.head(&chain).map(|head| head.seq);
         Self {
-            state: snapshot(world, &chain, head),
+            state: snapshot(world, &chain),
             epoch: epoch.unwrap_or(0),
             overlay: Overlay::default(),
             chain,
@@ -258,6 +258,8 @@ impl Since {
         let Some(head) = world.journal.head(chain).map(|head| head.seq) else {
             return Ok(None);
         };
+        let applied = world.projections.stands_at(chain).unwrap_or_default();
+        let applied = applied.filter(|at| is_of_the_chain(&*world.journal, chain, *at));
         let lines = world
             .journal
             .read(chain, state.next_seq, Some(head))
@@ -265,7 +267,7 @@ impl Since {
         Ok(Some(Self {
             head,
             // A snapshot is never ahead of the rows, so every claim that they lack is read here.
-            applied: world.projections.applied(chain).unwrap_or_default(),
+            applied: applied.map(|at| at.seq),
             lines,
         }))
     }
@@ -288,13 +290,14 @@ pub(crate) fn claim(overlay: &mut Overlay, event: &Event, (seq, hash): (u64, [u8
     overlay.insert(key(received.vendor, &received.vendor_alert_id), young);
 }
 
-/// The last snapshot, unless it is of another version or claims more than the chain has.
-fn snapshot(world: &World, chain: &str, head: Option<u64>) -> TenantState {
+/// The last snapshot, unless it is of another version, or was made of an entry that the chain does not have.
+fn snapshot(world: &World, chain: &str) -> TenantState {
     let row = world.projections.snapshot(chain).ok().flatten();
-    let row = row.filter(|row| row.version == SNAPSHOT_VERSION && head >= Some(row.seq));
+    let row = row.filter(|row| row.version == SNAPSHOT_VERSION);
+    let row = row.filter(|row| is_of_the_chain(&*world.journal, chain, row.at));
     let state = row.and_then(|row| {
         let state: TenantState = serde_json::from_slice(&row.value).ok()?;
-        (state.next_seq == row.seq + 1).then_some(state)
+        (state.next_seq == row.at.seq + 1).then_some(state)
     });
     state.unwrap_or_default()
 }

@@ -18,7 +18,7 @@ use vyrox_domain::{
     },
     tenant::{Mending, StandIn},
 };
-use vyrox_journal::JournalError;
+use vyrox_journal::{Journal, JournalError};
 
 use self::{
     batch::Batch,
@@ -93,6 +93,22 @@ fn let_go(world: &World, chain: &str, mending: &Mending) -> Result<(), LoadError
     erased.map(drop).map_err(|error| error.to_string().into())
 }
 
+/// Whether a chain that stood in may have evidence that is on the tenant's chain by now, so that the chain has
+/// to be loaded for [`mend`] to try again. Where part of it could not be read, only a look at all of it tells.
+pub(crate) fn may_hold(journal: &dyn Journal, mending: &Mending) -> bool {
+    mending.stood_in.iter().any(|chain| {
+        let Some(head) = journal.head(chain) else {
+            return false;
+        };
+        let all = SeqRun {
+            first_seq: 0,
+            last_seq: head.seq,
+        };
+        let in_part = mending.incomplete.contains(chain) || mending.damaged.contains_key(chain);
+        in_part || !is_begun(journal, chain, &[all])
+    })
+}
+
 fn note(
     world: &World,
     tenant: &TenantId,
@@ -108,17 +124,18 @@ fn note(
             return Err(error.to_string().into());
         }
         restore(world, chain)?;
-        let Some(head) = world.journal.head(chain) else {
-            if let Some(behind) = behind(world, chain) {
-                tracing::error!(chain, ?behind, "nothing is left of a chain that stood in");
-            }
+        let head = world.journal.head(chain);
+        let waiting = waiting(world, chain)?;
+        if head.is_none() && waiting == 0 {
             continue;
-        };
+        }
+        // One that is known to have had entries, and has none any more, is taken over as one of which none
+        // can be read: so this chain says how many are missing.
         stood_in.push(StoodIn {
             chain: chain.clone(),
-            seq: head.seq,
-            hash: Digest(head.hash),
-            waiting: waiting(world, chain)?,
+            seq: head.map(|head| head.seq),
+            hash: head.map(|head| Digest(head.hash)),
+            waiting,
         });
     }
     let repaired = JournalRepaired {

@@ -2,6 +2,7 @@
 //! arbiter). A fold: the same entries give the same rows, so a crash only means to fold again from
 //! where the last checkpoint was.
 
+mod branch;
 mod fold;
 mod progress;
 mod rebuild;
@@ -20,11 +21,12 @@ use vyrox_domain::{
     tenant::{SNAPSHOT_VERSION, TenantState, is_at_rest},
 };
 use vyrox_journal::{
-    Committed, Head, Journal,
+    Committed, Journal,
     projection::{Batch, Projections},
 };
 use vyrox_supervision::{Fence, SupervisedContext};
 
+pub(crate) use self::branch::{forget_other, is_of_the_chain};
 use self::fold::Fold;
 pub use self::{
     progress::Progress,
@@ -33,6 +35,7 @@ pub use self::{
 use crate::{
     erasing::is_begun,
     feed::{Feed, Taken},
+    mending::may_hold,
 };
 
 /// The most entries that are folded into one transaction.
@@ -119,33 +122,16 @@ fn believed(parts: &ProjectorParts) -> Result<BTreeMap<String, u64>, ProjectErro
             believed.insert(chain, at.seq);
             continue;
         }
-        let head = parts.journal.head(&chain).map(|head| head.seq);
-        tracing::error!(
-            chain,
-            applied = at.seq,
-            head,
-            "projections are not of the journal's chain; rebuilt"
-        );
-        let removed = parts.projections.remove_chain(&chain);
-        removed.map_err(|error| ProjectError::new(&chain, &error))?;
+        disown(parts, &chain)?;
     }
     Ok(believed)
 }
 
-/// Whether the chain has this very entry. A chain that cannot be read there is not accused of it: it
-/// stands still when it is read on.
-fn is_of_the_chain(journal: &dyn Journal, chain: &str, at: Head) -> bool {
-    match journal.head(chain) {
-        None => false,
-        Some(head) if head.seq <= at.seq => head == at,
-        Some(_further) => match journal.read(chain, at.seq, Some(at.seq)) {
-            Ok(mut lines) => match lines.next() {
-                Some(Ok(line)) => line.hash == at.hash,
-                Some(Err(_)) | None => true,
-            },
-            Err(_unreadable) => true,
-        },
-    }
+/// Forgets the chain's projections if they are not of it.
+fn disown(parts: &ProjectorParts, chain: &str) -> Result<(), ProjectError> {
+    let (journal, progress) = (parts.journal.as_ref(), &parts.progress);
+    forget_other(journal, (&parts.projections, progress), chain)
+        .map_err(|error| ProjectError::new(chain, &error))
 }
 
 /// Folds a range of a chain in, and tells after each transaction how many entries were read since the
@@ -195,18 +181,19 @@ fn read_chain(
 }
 
 /// Tenants that have something to do or to wait for (verdicts, decisions, people to be told; with `watches`,
-/// contained hosts that are read again and again, evidence to be erased), right after [`catch_up`]. A snapshot that stands before the
+/// contained hosts that are read again and again, evidence to be erased, here or where it was kept while the chain was held), right after [`catch_up`]. A snapshot that stands before the
 /// chain's end says nothing about what came after it, so such a tenant counts as well.
 pub fn owing(journal: &dyn Journal, projections: &Projections, watches: bool) -> Vec<TenantId> {
     let owes_nothing = |chain: &str| {
-        let head = journal.head(chain).map(|head| head.seq);
+        let head = journal.head(chain);
         let row = projections.snapshot(chain).ok().flatten();
-        let row = row.filter(|row| row.version == SNAPSHOT_VERSION && Some(row.seq) == head);
+        let row = row.filter(|row| row.version == SNAPSHOT_VERSION && Some(row.at) == head);
         let state = row.and_then(|row| serde_json::from_slice::<TenantState>(&row.value).ok());
         let rests = |state: TenantState| {
             let looks = watches && state.acts.watched() > 0;
             let begun = |entries: &[_]| entries.is_empty() || is_begun(journal, chain, entries);
-            is_at_rest(&state) && !looks && begun(&state.erasing)
+            let let_go = !may_hold(journal, &state.mending);
+            is_at_rest(&state) && !looks && begun(&state.erasing) && let_go
         };
         state.is_some_and(rests)
     };
@@ -280,6 +267,7 @@ fn run(parts: &ProjectorParts, fence: &Fence) -> Result<(), ProjectError> {
         match parts.feed.take(BATCH_ENTRIES, QUIET) {
             Taken::Entries(entries) => {
                 fold.apply(&entries)?;
+                fold.turn_back()?;
                 since_checkpoint = since_checkpoint.saturating_add(1);
             }
             Taken::Overrun => {

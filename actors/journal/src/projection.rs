@@ -59,8 +59,8 @@ pub struct AlertRow {
 pub struct SnapshotRow {
     /// The format of `value`.
     pub version: u32,
-    /// The last entry that is in it.
-    pub seq: u64,
+    /// The last entry that is in it. A chain that has another one there is not what it was made of.
+    pub at: Head,
     /// What was put.
     pub value: Vec<u8>,
 }
@@ -115,9 +115,17 @@ impl Projections {
 
     /// The last seq of the chain that is in the projections.
     pub fn applied(&self, chain: &str) -> Result<Option<u64>, ProjectionError> {
+        Ok(self.stands_at(chain)?.map(|at| at.seq))
+    }
+
+    /// The last entry of the chain that is in the projections.
+    pub fn stands_at(&self, chain: &str) -> Result<Option<Head>, ProjectionError> {
         self.read(|snapshot| {
             let found = snapshot.open_table(APPLIED)?.get(chain)?;
-            Ok(found.map(|entry| entry.value().0))
+            Ok(found.map(|entry| {
+                let (seq, hash) = entry.value();
+                Head { seq, hash: *hash }
+            }))
         })
     }
 
@@ -220,10 +228,10 @@ impl Projections {
         self.read(|snapshot| {
             let found = snapshot.open_table(SNAPSHOTS)?.get(chain)?;
             Ok(found.map(|row| {
-                let (version, seq, value) = row.value();
+                let (version, seq, hash, value) = row.value();
                 SnapshotRow {
                     version,
-                    seq,
+                    at: Head { seq, hash: *hash },
                     value: value.to_vec(),
                 }
             }))

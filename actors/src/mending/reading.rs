@@ -10,7 +10,7 @@ use vyrox_journal::{JournalError, Line, Lines};
 
 use crate::{loading::LoadError, ports::World};
 
-/// Lines in a row after which nobody looks for a good one any more.
+/// Lines in a row after which the next good one is looked for in leaps.
 const BAD_IN_A_ROW: u32 = 64;
 
 /// What an entry of such a chain comes to.
@@ -128,6 +128,8 @@ struct Readable<'a> {
     /// The seq behind the last one.
     end: u64,
     bad_in_a_row: u32,
+    /// Those before this seq are lost, and are not read one by one.
+    lost_to: u64,
 }
 
 impl<'a> Readable<'a> {
@@ -140,10 +142,66 @@ impl<'a> Readable<'a> {
             next: 0,
             end: head.map_or(0, |head| head.seq.saturating_add(1)),
             bad_in_a_row: 0,
+            lost_to: 0,
+        }
+    }
+
+    /// After a long bad run all before the next good line are lost.
+    fn leap(&mut self) -> Result<(), JournalError> {
+        if self.bad_in_a_row < BAD_IN_A_ROW || self.next < self.lost_to {
+            return Ok(());
+        }
+        self.lost_to = self.next_good()?;
+        self.bad_in_a_row = 0;
+        let (chain, from, to) = (self.chain, self.next, self.lost_to);
+        tracing::error!(
+            chain,
+            from,
+            to,
+            "the lines before the last one of these are lost"
+        );
+        Ok(())
+    }
+
+    /// The first good line, looked for at distances that double, and back from the first one that was hit;
+    /// the end where none was. A good one that both pass over counts as lost.
+    fn next_good(&self) -> Result<u64, JournalError> {
+        let last = self.end.saturating_sub(1);
+        let (mut bad, mut distance) = (self.next.saturating_sub(1), 1_u64);
+        let mut good = loop {
+            let probed = bad.saturating_add(distance).min(last);
+            if probed == bad {
+                return Ok(self.end);
+            }
+            if self.is_good(probed)? {
+                break probed;
+            }
+            (bad, distance) = (probed, distance.saturating_mul(2));
+        };
+        while good.saturating_sub(bad) > 1 {
+            let middle = bad.midpoint(good);
+            if self.is_good(middle)? {
+                good = middle;
+            } else {
+                bad = middle;
+            }
+        }
+        Ok(good)
+    }
+
+    fn is_good(&self, seq: u64) -> Result<bool, JournalError> {
+        let lines = self.world.journal.read(self.chain, seq, Some(seq));
+        match lines.and_then(|mut lines| lines.next().transpose()) {
+            Ok(line) => Ok(line.is_some_and(|line| line.seq == seq)),
+            Err(error) if is_loss(&error) => Ok(false),
+            Err(error) => Err(error),
         }
     }
 
     fn read(&mut self) -> Result<Option<Line>, JournalError> {
+        if self.next < self.lost_to {
+            return Ok(None);
+        }
         let (world, chain) = (self.world, self.chain);
         if self.lines.is_none() {
             let last = self.end.saturating_sub(1);
@@ -162,11 +220,7 @@ impl Iterator for Readable<'_> {
             return None;
         }
         let seq = self.next;
-        let read = if self.bad_in_a_row < BAD_IN_A_ROW {
-            self.read()
-        } else {
-            Ok(None)
-        };
+        let read = self.leap().and_then(|()| self.read());
         if let Err(error) = &read {
             if !is_loss(error) {
                 self.next = self.end;

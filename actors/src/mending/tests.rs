@@ -1,4 +1,6 @@
 pub(crate) mod bad;
+mod let_go;
+mod snapshot;
 
 use std::{
     collections::BTreeSet,
@@ -205,6 +207,51 @@ fn bad_bytes_where_alerts_were_kept_take_only_their_own_along() {
     assert_eq!(ground.chain(), taken);
 }
 
+/// After 64 bad lines in a row nobody looked for a good one, so a hole in the middle of a long chain cost
+/// every alert behind it as well.
+#[test]
+fn a_long_bad_run_takes_only_itself_along_and_is_not_read_line_by_line() {
+    const LINES: u64 = 3000;
+    let bad = 200..1900;
+    let ground = Ground::new();
+    let bodies: Vec<_> = (0..LINES).map(|n| (n + 1, Some(n))).collect();
+    for some in bodies.chunks(500) {
+        ground.keep(ONE, some);
+    }
+    let hurt = bad.clone().map(|seq| (ONE, seq));
+    ground.bad.lines.lock().unwrap().extend(hurt);
+    assert_eq!(ground.world.waiting(ONE), Ok(LINES));
+    let reads = ground.bad.reads.load(Ordering::SeqCst);
+    // 64 one by one, and a few dozen leaps.
+    assert!(reads < 120, "{reads}");
+    ground.load(&order(1, &[ONE])).unwrap();
+    let chain = ground.chain();
+    let taken = chain.iter().filter(|entry| entry[0] == ONE);
+    let taken: Vec<_> = taken.map(|entry| entry[1].as_u64().unwrap()).collect();
+    let good: Vec<_> = (0..bad.start).chain(bad.end..LINES).collect();
+    assert!(taken == good, "{} of {}", taken.len(), good.len());
+    let missing = json!({"chain": ONE, "missing": 1700, "from_seq": 200});
+    assert_eq!(chain.last(), Some(&json!(["takeover.incomplete", missing])));
+}
+
+/// A run that ends with the last line, and one that a single good line stands behind.
+#[test]
+fn a_long_bad_run_may_reach_to_the_end_or_just_before_it() {
+    for (end, left) in [(150_u64, 0), (149, 1)] {
+        let ground = Ground::new();
+        let bodies: Vec<_> = (0..150).map(|n| (n + 1, Some(n))).collect();
+        ground.keep(ONE, &bodies);
+        let hurt = (10..end).map(|seq| (ONE, seq));
+        ground.bad.lines.lock().unwrap().extend(hurt);
+        ground.load(&order(1, &[ONE])).unwrap();
+        let chain = ground.chain();
+        let taken = chain.iter().filter(|entry| entry[0] == ONE).count();
+        assert_eq!(taken, 10 + left, "{end}");
+        let missing = json!({"chain": ONE, "missing": end - 10, "from_seq": 10});
+        assert_eq!(chain.last(), Some(&json!(["takeover.incomplete", missing])));
+    }
+}
+
 /// An alert whose body came with an entry that cannot be read any more pointed to nothing, and the load ended.
 #[test]
 fn an_alert_whose_body_is_lost_says_so() {
@@ -289,6 +336,30 @@ fn what_a_held_stand_in_lost_is_said_to_be_missing() {
     ];
     assert_eq!(ground.chain(), taken);
     assert_eq!(ground.bad.restored.load(Ordering::SeqCst), 2);
+}
+
+/// Of a chain that stood in not one entry could be proven, and only a line in the log told that there had
+/// been any: the tenant's chain went on as if nobody had sent anything meanwhile.
+#[test]
+fn what_stood_in_and_has_nothing_left_is_said_to_be_missing() {
+    let ground = Ground::new();
+    ground.keep(TWO, &[(8, None)]);
+    *ground.bad.held.lock().unwrap() = Some((ONE, 4));
+    let order = order(1, &[ONE, TWO]);
+    let refused = ground.load(&order);
+    assert!(
+        matches!(refused, Err(LoadError::NoAnswer(_))),
+        "{refused:?}"
+    );
+    ground.load(&order).unwrap();
+    let taken = [
+        json!(["journal.repaired", [[ONE, 5], [TWO, 1]]]),
+        json!(["takeover.incomplete", {"chain": ONE, "missing": 5, "from_seq": 0}]),
+        json!([TWO, 0, null]),
+    ];
+    assert_eq!(ground.chain(), taken);
+    ground.load(&order).unwrap();
+    assert_eq!(ground.chain(), taken, "once is enough");
 }
 
 /// A bad byte in the middle of a chain kept out all alerts of its tenant, though its end was proven.

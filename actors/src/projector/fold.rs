@@ -1,6 +1,7 @@
 //! One entry after the other becomes rows.
 
 use std::{
+    cmp::Ordering,
     collections::{HashMap, HashSet},
     sync::Arc,
 };
@@ -17,7 +18,7 @@ use vyrox_journal::{
     projection::{Batch, Put},
 };
 
-use super::{ProjectError, ProjectorParts, write};
+use super::{ProjectError, ProjectorParts, branch::is_of_the_chain, disown, read_chain, write};
 use crate::{
     claims::{self, Row},
     held,
@@ -31,9 +32,12 @@ const STATES_MAX: usize = 4096;
 pub(super) struct Fold {
     parts: ProjectorParts,
     states: HashMap<Arc<str>, TenantState>,
-    dirty: HashSet<Arc<str>>,
+    /// Chains whose state is newer than their snapshot, with the hash of the last entry in it.
+    dirty: HashMap<Arc<str>, [u8; 32]>,
     /// Chains with an entry that could not be folded.
     stuck: HashSet<Arc<str>>,
+    /// Chains that went on otherwise than the projections have it.
+    astray: HashSet<Arc<str>>,
 }
 
 /// What one transaction will hold; later entries see the rows of earlier ones here.
@@ -49,8 +53,9 @@ impl Fold {
         Self {
             parts: parts.clone(),
             states: HashMap::new(),
-            dirty: HashSet::new(),
+            dirty: HashMap::new(),
             stuck: HashSet::new(),
+            astray: HashSet::new(),
         }
     }
 
@@ -59,7 +64,7 @@ impl Fold {
     pub(super) fn apply(&mut self, entries: &[Arc<Committed>]) -> Result<(), ProjectError> {
         let mut working = Working::default();
         for entry in entries {
-            if self.stuck.contains(&entry.chain) {
+            if self.stuck.contains(&entry.chain) || self.astray.contains(&entry.chain) {
                 continue;
             }
             if let Err(why) = self.one(entry, &mut working) {
@@ -104,7 +109,7 @@ impl Fold {
     /// Writes the snapshots of what changed and makes everything durable.
     pub(super) fn checkpoint(&mut self) -> Result<(), ProjectError> {
         let mut batch = Batch::default();
-        for chain in std::mem::take(&mut self.dirty) {
+        for (chain, hash) in std::mem::take(&mut self.dirty) {
             let Some(state) = self.states.get(&chain) else {
                 continue;
             };
@@ -115,7 +120,7 @@ impl Fold {
             batch.puts.push(Put::Snapshot {
                 chain,
                 version: SNAPSHOT_VERSION,
-                seq,
+                at: Head { seq, hash },
                 value,
             });
         }
@@ -128,13 +133,18 @@ impl Fold {
 
     fn one(&mut self, entry: &Committed, working: &mut Working) -> Result<(), String> {
         let applied = match working.applied.get(&entry.chain) {
-            Some(applied) => Some(applied.seq),
+            Some(applied) => Some(*applied),
             None => self
                 .parts
                 .projections
-                .applied(&entry.chain)
+                .stands_at(&entry.chain)
                 .map_err(|e| e.to_string())?,
         };
+        if applied.is_some_and(|applied| self.contradicts(entry, applied)) {
+            self.astray.insert(Arc::clone(&entry.chain));
+            return Ok(());
+        }
+        let applied = applied.map(|applied| applied.seq);
         if applied >= Some(entry.seq) {
             return Ok(());
         }
@@ -143,6 +153,41 @@ impl Fold {
             return self.fill(&entry.chain, (expected, entry.seq), working);
         }
         self.fold(entry, working)
+    }
+
+    /// Whether the chain went on from before the last entry that is in the projections: its end was lost, and
+    /// other entries came in its place. As they come in order, one of them is at that place.
+    fn contradicts(&self, entry: &Committed, applied: Head) -> bool {
+        let (journal, chain) = (self.parts.journal.as_ref(), &entry.chain);
+        match entry.seq.cmp(&applied.seq) {
+            Ordering::Equal => entry.hash != applied.hash,
+            // At memory speed, for whatever is read again after an overrun comes here.
+            Ordering::Less => journal
+                .head(chain)
+                .is_some_and(|head| head.seq <= applied.seq && head != applied),
+            Ordering::Greater => {
+                let is_next = entry.seq == applied.seq.saturating_add(1);
+                !is_next && !is_of_the_chain(journal, chain, applied)
+            }
+        }
+    }
+
+    /// Makes anew what was made of entries that their chains have no more.
+    pub(super) fn turn_back(&mut self) -> Result<(), ProjectError> {
+        for chain in std::mem::take(&mut self.astray) {
+            self.states.remove(&chain);
+            self.dirty.remove(&chain);
+            let parts = self.parts.clone();
+            disown(&parts, &chain)?;
+            let at = parts.projections.applied(&chain);
+            let at = at.map_err(|error| ProjectError::new(&chain, &error))?;
+            let from = at.map_or(0, |at| at.saturating_add(1));
+            let head = parts.journal.head(&chain);
+            if let Some(head) = head.filter(|head| head.seq >= from) {
+                read_chain(&parts, self, &chain, (from, head.seq), &|_folded| {})?;
+            }
+        }
+        Ok(())
     }
 
     /// Something between was missed: it is read from the chain, up to and with `to`.
@@ -180,7 +225,7 @@ impl Fold {
                 let state = self.state(&entry.chain, entry.seq)?;
                 replay(state, &recorded).map_err(|error| error.to_string())?
             };
-            self.dirty.insert(Arc::clone(&entry.chain));
+            self.dirty.insert(Arc::clone(&entry.chain), entry.hash);
             self.rows(entry, event, &recorded, working)?;
         }
         let at = Head {
@@ -324,7 +369,10 @@ impl Fold {
             .projections
             .snapshot(chain)
             .map_err(|error| error.to_string())?;
-        let row = row.filter(|row| row.version == SNAPSHOT_VERSION && row.seq < seq);
+        let row = row.filter(|row| {
+            let is_before = row.version == SNAPSHOT_VERSION && row.at.seq < seq;
+            is_before && is_of_the_chain(self.parts.journal.as_ref(), chain, row.at)
+        });
         let mut state: TenantState = row
             .and_then(|row| serde_json::from_slice(&row.value).ok())
             .unwrap_or_default();

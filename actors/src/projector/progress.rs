@@ -83,6 +83,12 @@ impl Progress {
         stuck.clone()
     }
 
+    /// Nothing of the chain is in the projections any more.
+    pub(super) fn forget(&self, chain: &str) {
+        let mut known = self.applied.lock().unwrap_or_else(PoisonError::into_inner);
+        known.remove(chain);
+    }
+
     pub(super) fn advance(&self, applied: &[(Arc<str>, Head)]) {
         let mut known = self.applied.lock().unwrap_or_else(PoisonError::into_inner);
         for (chain, head) in applied {

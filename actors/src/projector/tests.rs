@@ -1,10 +1,12 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use vyrox_journal::{
-    Append, AppendError, Done, JournalError, Line, Lines, Opened, Status, VerifyReport,
+    Append, AppendError, Done, Head, JournalError, Line, Lines, Opened, Status, VerifyReport,
 };
 
 use super::*;
+
+mod branches;
 
 /// The chain of this test has five entries.
 const LAST: u64 = 4;

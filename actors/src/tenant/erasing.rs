@@ -15,7 +15,7 @@ use vyrox_supervision::SupervisedContext;
 
 use super::{Machine, tell_failure};
 use crate::{
-    erasing::{Found, of_age, of_alert, of_all},
+    erasing::{Found, carry_out, of_age, of_alert, of_all},
     messages::{EraseAll, EraseEvidence, ErasedEvidence, ListOpenActs, NotErased, SweepEvidence},
 };
 
@@ -202,19 +202,13 @@ impl Machine {
         &self,
         entries: Vec<SeqRun>,
     ) -> impl Future<Output = Result<Erased, String>> + use<> {
-        let (world, chain) = (Arc::clone(&self.parts.world), self.name().shared());
+        let (world, tenant) = (Arc::clone(&self.parts.world), self.name().clone());
+        let taker = self.taker.as_ref();
+        let stood_in = taker.is_some_and(|taker| !taker.state.mending.stood_in.is_empty());
+        let carry_out = move || carry_out(&world, &tenant, &entries, stood_in);
         async move {
-            let runs = entries.iter().map(|run| (run.first_seq, run.last_seq));
-            let runs: Vec<_> = runs.collect();
-            let erase = move || world.journal.erase(&chain, &runs);
-            let erased = spawn_blocking(erase).await;
-            let erased = erased.map_err(|error| error.to_string())?;
-            let erased = erased.map_err(|error| error.to_string())?;
-            if erased.unfinished.is_empty() {
-                return Ok(erased);
-            }
-            let files = erased.unfinished.join(", ");
-            Err(format!("the log has no room to go on without {files}"))
+            let carried_out = spawn_blocking(carry_out).await;
+            carried_out.map_err(|error| error.to_string())?
         }
     }
 

@@ -78,10 +78,12 @@ pub struct JournalRepaired {
 pub struct StoodIn {
     /// Its name.
     pub chain: String,
-    /// Its last entry.
-    pub seq: u64,
+    /// Its last entry; none where nothing is left of it that proves itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub seq: Option<u64>,
     /// That entry's hash.
-    pub hash: Digest,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hash: Option<Digest>,
     /// How many of its entries are taken over.
     pub waiting: u64,
 }

@@ -45,7 +45,7 @@ pub enum Put {
         /// The format of the value.
         version: u32,
         /// The last entry in it.
-        seq: u64,
+        at: Head,
         /// Opaque.
         value: Vec<u8>,
     },

@@ -192,7 +192,7 @@ fn snapshots(
     let (old, new) = (old.open_table(SNAPSHOTS)?, new.open_table(SNAPSHOTS)?);
     let row = |row: Row<'_, &'static str, SnapshotValue>| -> Owned<_, _> {
         let (chain, value) = row?;
-        let (format, seq, value) = value.value();
+        let (format, seq, _, value) = value.value();
         Ok((chain.value().to_owned(), (format, seq, value.to_vec())))
     };
     merge(

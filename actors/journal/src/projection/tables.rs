@@ -5,7 +5,7 @@
 use redb::TableDefinition;
 
 /// Grows with any change below; a file of another format is rebuilt.
-pub(super) const FORMAT: u32 = 2;
+pub(super) const FORMAT: u32 = 3;
 
 /// The highest alert id, for the upper end of ranges.
 pub(super) const LAST_ID: &[u8; 16] = &[0xff; 16];
@@ -40,7 +40,7 @@ pub(super) type ExpiryKey = (u64, &'static str, &'static [u8; 32]);
 pub(super) const EXPIRIES: TableDefinition<'_, ExpiryKey, ()> =
     TableDefinition::new("claim_expiries");
 
-/// Chain -> (format of the value, its last seq, value).
-pub(super) type SnapshotValue = (u32, u64, &'static [u8]);
+/// Chain -> (format of the value, its last entry's seq and hash, value).
+pub(super) type SnapshotValue = (u32, u64, &'static [u8; 32], &'static [u8]);
 pub(super) const SNAPSHOTS: TableDefinition<'_, &str, SnapshotValue> =
     TableDefinition::new("snapshots");

@@ -96,7 +96,7 @@ fn what_was_put_is_found() {
     let snapshot = Put::Snapshot {
         chain: "acme".into(),
         version: 3,
-        seq: 8,
+        at: at(8),
         value: vec![1, 2],
     };
     let puts = vec![
@@ -135,7 +135,7 @@ fn what_was_put_is_found() {
 
     let row = SnapshotRow {
         version: 3,
-        seq: 8,
+        at: at(8),
         value: vec![1, 2],
     };
     assert_eq!(projections.snapshot("acme").unwrap(), Some(row));
@@ -244,7 +244,7 @@ fn a_removed_chain_leaves_the_others_whole() {
         let snapshot = Put::Snapshot {
             chain: chain.into(),
             version: 1,
-            seq: 1,
+            at: at(1),
             value: vec![],
         };
         let puts = vec![

@@ -93,10 +93,10 @@ impl<'t> Tables<'t> {
             Put::Snapshot {
                 chain,
                 version,
-                seq,
+                at,
                 value,
             } => {
-                let row = (*version, *seq, value.as_slice());
+                let row = (*version, at.seq, &at.hash, value.as_slice());
                 self.snapshots
                     .insert(chain.as_ref(), row)
                     .map(|_replaced| ())

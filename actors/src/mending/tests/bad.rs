@@ -23,6 +23,8 @@ pub(crate) struct Bad {
     pub(crate) mute_lines: Mutex<BTreeSet<(&'static str, u64)>>,
     pub(crate) mute_evidence: Mutex<BTreeSet<(&'static str, u64)>>,
     pub(crate) full: AtomicU32,
+    /// How often it was read from.
+    pub(crate) reads: AtomicU32,
     /// A chain that is held, and the last entry it is known to have had. The first try to restore it finds the disk silent.
     pub(crate) held: Mutex<Option<(&'static str, u64)>>,
     pub(crate) restored: AtomicU32,
@@ -41,6 +43,7 @@ impl Bad {
             mute_lines: Mutex::default(),
             mute_evidence: Mutex::default(),
             full: AtomicU32::new(0),
+            reads: AtomicU32::new(0),
             held: Mutex::default(),
             restored: AtomicU32::new(0),
             refused: Mutex::default(),
@@ -113,6 +116,7 @@ impl Journal for Bad {
     }
 
     fn read(&self, chain: &str, from: u64, to: Option<u64>) -> Result<Lines, JournalError> {
+        self.reads.fetch_add(1, Ordering::SeqCst);
         if is_in(&self.mute_lines, chain, from) {
             return Err(mute());
         }

@@ -57,7 +57,7 @@ fn each_kind_of_difference_is_counted_and_the_first_keys_are_told() {
     let snapshot = |value| Put::Snapshot {
         chain: "acme".into(),
         version: 1,
-        seq: 3,
+        at: at(3),
         value: vec![value],
     };
     let many = (10..30).map(|n| alert("zeta", n, 5)).collect();

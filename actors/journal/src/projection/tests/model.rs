@@ -49,17 +49,11 @@ impl Model {
             Put::Snapshot {
                 chain,
                 version,
-                seq,
+                at,
                 value,
             } => {
-                self.snapshots.insert(
-                    chain.to_string(),
-                    SnapshotRow {
-                        version,
-                        seq,
-                        value,
-                    },
-                );
+                self.snapshots
+                    .insert(chain.to_string(), SnapshotRow { version, at, value });
             }
         }
     }
@@ -189,7 +183,7 @@ fn put() -> impl Strategy<Value = Put> {
         snapshot.prop_map(|(chain, version, seq, value)| Put::Snapshot {
             chain: CHAINS[chain].into(),
             version,
-            seq,
+            at: at(seq),
             value,
         }),
     ]
