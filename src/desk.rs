@@ -132,16 +132,18 @@ impl TenantDesk {
         Err(NoAnswer::TimedOut)
     }
 
-    /// Returns once the projections have what is durable of the tenant by now; late ones are not waited for
-    /// for ever.
-    pub(crate) async fn caught_up(&self, tenant: &TenantId) {
+    /// Returns once the projections have what is durable of the tenant by now, and whether they have; late
+    /// ones are not waited for for ever.
+    pub(crate) async fn caught_up(&self, tenant: &TenantId) -> bool {
         let Some(head) = self.world.journal.head(tenant.as_str()) else {
-            return;
+            return true;
         };
         let reached = self.world.progress.reached(tenant.as_str(), head.seq);
-        if tokio::time::timeout(PATIENCE, reached).await.is_err() {
+        let caught_up = tokio::time::timeout(PATIENCE, reached).await.is_ok();
+        if !caught_up {
             tracing::warn!(%tenant, "the projections are behind what is shown of them");
         }
+        caught_up
     }
 
     fn not_held(&self, tenant: &TenantId) -> Result<(), NoAnswer> {

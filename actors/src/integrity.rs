@@ -101,6 +101,15 @@ impl Integrity {
         findings.host.is_some() || findings.chains.keys().any(concerns)
     }
 
+    /// Whether nothing is known yet, and soon will be. What is barred by that alone is not given up.
+    pub fn is_asking(&self) -> bool {
+        let findings = self.found.load();
+        matches!(
+            findings.host,
+            Some(HostFault::Unchecked | HostFault::Asking)
+        )
+    }
+
     /// What was found last.
     pub fn findings(&self) -> Arc<Findings> {
         self.found.load_full()
@@ -117,7 +126,7 @@ impl Integrity {
     }
 
     /// Puts other findings in the place of the last, and says in the log what is new in them.
-    pub(crate) fn found(&self, findings: Findings) {
+    pub fn found(&self, findings: Findings) {
         findings.tell(&self.found.load());
         self.found.store(Arc::new(findings));
     }

@@ -23,7 +23,7 @@ use vyrox_supervision::{Class, Classified, DeadLetter, Handle};
 
 pub use self::containing::{
     ActReported, Carry, EffectRead, ExecuteAction, ExecuteAnswer, External, ExternalTarget,
-    ListActs, LookAt, RedriveAction, ReleaseTimers, RollBackAction, StepAnswer,
+    ListActs, LookAt, NoTarget, RedriveAction, ReleaseTimers, RollBackAction, StepAnswer,
 };
 pub use self::deciding::{DecideAction, NoteRefusal, NoteShown, Outcome, Who};
 pub use self::enriching::{FullAlert, LookUp, LookedUp};

@@ -391,7 +391,10 @@ impl Handler<AppendFailed> for Machine {
             _ if !ours => {}
             // Nothing fell: there was no room, and what was decided since has to be forgotten.
             AppendError::Full | AppendError::Conflict { .. } => self.pause(ctx),
-            error => ctx.fail(format!("the journal refused an append: {error}")),
+            error => {
+                self.not_begun(&error);
+                ctx.fail(format!("the journal refused an append: {error}"));
+            }
         }
     }
 }

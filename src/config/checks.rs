@@ -2,7 +2,7 @@
 
 use std::{net::IpAddr, path::Path, thread};
 
-use crate::connectors::{email::Email, pagerduty::Pagerduty};
+use crate::connectors::{email::Email, pagerduty::Pagerduty, witness::addresses};
 
 use super::{Config, Origin, report::Report, secret::is_key_hex};
 
@@ -114,7 +114,8 @@ fn edr(config: &Config, report: &mut Report) {
 }
 
 fn audit(config: &Config, report: &mut Report) {
-    if config.audit.witness_required && config.audit.witnesses.trim().is_empty() {
+    let nobody = addresses(&config.audit.witnesses).is_ok_and(|found| found.is_empty());
+    if config.audit.witness_required && nobody {
         let message = "is true and audit.witnesses names none: set it to KEY URL of a witness";
         together(report, "audit.witness_required", message);
     }

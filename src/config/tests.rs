@@ -2,6 +2,7 @@ use std::{fs, os::unix::fs::PermissionsExt};
 
 use super::*;
 
+mod audit;
 mod discord;
 mod edr;
 

@@ -174,12 +174,7 @@ fn was_removed(edge: &Edge, chain: &str) -> bool {
 }
 
 fn is_signed(request: &HttpRequest, edge: &Edge, tenant: &str) -> bool {
-    let header = |name| {
-        request
-            .headers()
-            .get(name)
-            .and_then(|value| value.to_str().ok())
-    };
+    let header = |name| std::str::from_utf8(input::sole_header(request, name)?).ok();
     let (Some(stamp), Some(signature)) = (header("X-Vyrox-Timestamp"), header("X-Vyrox-Signature"))
     else {
         return false;

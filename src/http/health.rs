@@ -28,7 +28,7 @@ pub(super) async fn live() -> HttpResponse {
 /// `GET /health/ready`: 200, or 503 with the reasons. A stuck thread is none, for its actors move to
 /// another one, nor are bytes of a chain's file that turned bad, for the chain goes on; whoever asks is
 /// told of both.
-pub(super) async fn ready(edge: Shared) -> HttpResponse {
+pub(super) async fn ready(edge: Shared) -> Answer<HttpResponse> {
     let mut reasons = Vec::new();
     let journal = edge.world.journal.status();
     let damaged = journal.scrubbed.faults.len();
@@ -45,29 +45,41 @@ pub(super) async fn ready(edge: Shared) -> HttpResponse {
         reasons.push("witnesses");
     }
     let stuck = edge.tree.stalls().threads_stuck;
-    let (status, mut answer) = if reasons.is_empty() {
-        ("ready", HttpResponse::Ok())
-    } else {
-        let mut answer = HttpResponse::ServiceUnavailable();
-        answer.insert_header((header::RETRY_AFTER, "1"));
-        ("not_ready", answer)
-    };
-    answer.json(Readiness {
-        status,
+    answered(
         reasons,
-        threads_stuck: (stuck > 0).then_some(stuck),
-        audit_integrity: (!edge.world.integrity.findings().is_whole()).then_some("failed"),
-        witnesses_failing: Some(witnesses.failing()).filter(|failing| *failing > 0),
-        files_damaged: (damaged > 0).then_some(damaged),
-        disk_scarce: journal.disk_scarce,
-    })
+        Readiness {
+            status: None,
+            threads_stuck: (stuck > 0).then_some(stuck),
+            audit_integrity: (!edge.world.integrity.findings().is_whole()).then_some("failed"),
+            witnesses_failing: Some(witnesses.failing()).filter(|failing| *failing > 0),
+            files_damaged: (damaged > 0).then_some(damaged),
+            disk_scarce: journal.disk_scarce,
+        },
+    )
 }
 
-#[derive(Serialize)]
+fn answered(reasons: Vec<&'static str>, mut seen: Readiness) -> Answer<HttpResponse> {
+    if reasons.is_empty() {
+        seen.status = Some("ready");
+        return Ok(HttpResponse::Ok().json(seen));
+    }
+    // As a problem, for whatever else is answered as an error loses its body on its way out.
+    let problem = Problem::new(Code::Unavailable)
+        .detail("Not all that alerts need serves now.")
+        .member("reasons", reasons);
+    let members = match json!(seen) {
+        Value::Object(members) => members,
+        _ => serde_json::Map::new(),
+    };
+    let with = |problem: Problem, (name, value): (String, Value)| problem.member(&name, value);
+    Err(members.into_iter().fold(problem, with))
+}
+
+/// What whoever asks is told besides.
+#[derive(Default, Serialize)]
 struct Readiness {
-    status: &'static str,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    reasons: Vec<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    status: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     threads_stuck: Option<usize>,
     /// Containment is refused for somebody, and alerts are taken all the same.
@@ -291,6 +303,25 @@ fn is_loopback_host(host: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// The reasons were lost: an answer that was no problem was taken for the framework's own.
+    #[test]
+    fn who_is_not_ready_says_why() {
+        let seen = |files_damaged| Readiness {
+            files_damaged,
+            ..Readiness::default()
+        };
+        let ready = answered(Vec::new(), seen(None)).unwrap();
+        assert_eq!(ready.status(), 200);
+        let not = answered(vec!["projector", "notary"], seen(Some(2))).unwrap_err();
+        assert_eq!(not.code(), Code::Unavailable);
+        let said: Value = serde_json::from_str(&not.body()).unwrap();
+        assert_eq!(said["reasons"], json!(["projector", "notary"]));
+        assert_eq!(
+            (&said["status"], &said["files_damaged"]),
+            (&json!(503), &json!(2))
+        );
+    }
 
     #[test]
     fn headers_of_those_who_pass_requests_on() {

@@ -153,13 +153,26 @@ pub struct External {
     pub action_type: ActionType,
     /// The alert that it named.
     pub alert_id: AlertId,
-    /// To whom and of what: made by the door from the alert, where that is known, else from `host`. A text
-    /// says what is missing (no device id, no pid): 400.
-    pub target: Result<ExternalTarget, String>,
+    /// To whom and of what: made by the door from the alert, where that is known, else from `host`.
+    pub target: Result<ExternalTarget, NoTarget>,
     /// Who approved it over there, 1 to 128 plain characters.
     pub approved_by: String,
     /// When.
     pub approved_at: Timestamp,
+}
+
+/// Why nobody can say whom an external request means.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum NoTarget {
+    /// What is missing (no device id, no pid).
+    Missing(String),
+    /// The host is not that of the alert.
+    OtherHost,
+    /// The alert's evidence cannot be read, or was erased. What still holds something down says whom it holds.
+    Unreadable {
+        /// The host as the request names it.
+        host: String,
+    },
 }
 
 /// Whom an external request means.
@@ -198,7 +211,7 @@ pub enum ExecuteAnswer {
     /// It was approved too long ago, or in the future.
     Stale,
     /// It names no target.
-    NoTarget(String),
+    NoTarget(NoTarget),
     /// The policies, the blast radius or the kill switch do not permit it.
     Denied {
         /// Which of our rules, in our words.

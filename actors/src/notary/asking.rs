@@ -7,10 +7,7 @@ use std::{sync::Arc, time::Duration};
 use actix::{Actor, ActorFutureExt as _, AsyncContext as _, WrapFuture as _};
 use vyrox_supervision::SupervisedContext;
 
-use super::{
-    office::Office,
-    witnessing::{Next, ask},
-};
+use super::{office::Office, witnessing::Next};
 
 /// How often the actor looks whom to ask.
 const LOOK: Duration = Duration::from_millis(250);
@@ -87,6 +84,44 @@ impl Call {
         };
         self.left = Some((now_ms, pause));
     }
+}
+
+/// How often a witness may name another size before it is left alone for a while.
+const ROUNDS: usize = 4;
+/// All of those together; more than one answer may take.
+const QUESTION: Duration = Duration::from_secs(12);
+
+/// Asks one witness; `None` where there is nothing to ask it about.
+pub(super) async fn ask(office: Arc<Office>, number: usize) -> Option<Next> {
+    let rounds = tokio::time::timeout(QUESTION, rounds(&office, number)).await;
+    let why = match rounds {
+        Ok(Some(Next::Again)) => "it names another size whenever it is asked",
+        Ok(next) => return next,
+        Err(_elapsed) => "it has not come to an end of its answer in time",
+    };
+    let given_up = move || office.given_up(number, why);
+    tokio::task::spawn_blocking(given_up).await.ok()
+}
+
+/// Asks until it is no more to be asked at once, or too often.
+async fn rounds(office: &Arc<Office>, number: usize) -> Option<Next> {
+    for _ in 0..ROUNDS {
+        let asking = Arc::clone(office);
+        let request = tokio::task::spawn_blocking(move || asking.request(number)).await;
+        let request = match request.ok()? {
+            Ok(request) => request?,
+            Err(next) => return Some(next),
+        };
+        let witness = office.parts.witnessing.witnesses.get(number)?;
+        let reply = witness.add_checkpoint(request.body.clone()).await;
+        let judging = Arc::clone(office);
+        let judged = tokio::task::spawn_blocking(move || judging.answered(number, &request, reply));
+        match judged.await.ok()? {
+            Next::Again => {}
+            next => return Some(next),
+        }
+    }
+    Some(Next::Again)
 }
 
 impl Actor for Witnesses {

@@ -8,13 +8,21 @@ use std::{
 };
 
 use tokio::sync::watch;
-use vyrox_domain::host_protocol::{AuditLog, AuditLogChange, AuditRebased, KeyRotated};
+use vyrox_domain::{
+    host_protocol::{AuditLog, AuditLogChange},
+    log_key::is_signed,
+};
 use vyrox_journal::{
     Committed, Journal, JournalError,
     proof::{Notary, NotaryError, OpaqueId},
 };
 
-use super::{opaque, rotating::LogKeys, witness::Witnessing, witnessing::Known};
+use super::{
+    opaque,
+    rotating::{LogKeys, moved},
+    witness::Witnessing,
+    witnessing::Known,
+};
 use crate::{
     integrity::{Findings, HostFault, Integrity},
     ports::Clock,
@@ -48,8 +56,6 @@ pub struct OfficeParts {
 /// The notary, shared.
 pub struct Office {
     pub(super) parts: OfficeParts,
-    /// When witnesses began to be asked.
-    pub(super) began_ms: u64,
     /// A witness's answer was noted.
     pub(super) noted: watch::Sender<()>,
     open: watch::Sender<bool>,
@@ -69,6 +75,8 @@ pub(super) struct Desk {
     pub(super) rebasing: bool,
     /// What is known of each witness.
     pub(super) witnesses: Vec<Known>,
+    /// Since when they are asked about this log.
+    pub(super) asked_since_ms: u64,
     ended: bool,
     published_at: u64,
     pub(super) checked_at: u64,
@@ -81,10 +89,10 @@ impl Office {
         let witnesses = witnesses.map(|witness| Known::new(witness.key().clone()));
         let desk = Desk {
             witnesses: witnesses.collect(),
+            asked_since_ms: parts.clock.now().ms(),
             ..Desk::default()
         };
         Self {
-            began_ms: parts.clock.now().ms(),
             parts,
             noted: watch::Sender::new(()),
             open: watch::Sender::new(false),
@@ -134,7 +142,7 @@ impl Office {
             Ok(keys) => keys,
             Err(error) => return refused(HostFault::Unusable(error.to_string())),
         };
-        let notary = match Notary::open(folder, &keys) {
+        let notary = match Notary::open(folder, &keys, is_signed) {
             Ok(notary) => notary,
             Err(error) => return refused(HostFault::Unusable(error.to_string())),
         };
@@ -273,7 +281,7 @@ impl Office {
         } else {
             AGAIN_MS.min(self.parts.check_ms)
         };
-        let publishes = now.saturating_sub(desk.published_at) >= self.parts.publish_ms;
+        let publishes = now.abs_diff(desk.published_at) >= self.parts.publish_ms;
         let failed = desk.notary.is_none() && !desk.rebasing && self.may_open_again();
         if failed && publishes {
             desk.published_at = now;
@@ -283,7 +291,7 @@ impl Office {
         Due {
             reads: desk.behind,
             publishes,
-            checks: now.saturating_sub(desk.checked_at) >= pause,
+            checks: now.abs_diff(desk.checked_at) >= pause,
         }
     }
 
@@ -365,28 +373,4 @@ pub(super) fn log_of(notary: &Notary) -> AuditLog {
         deployment: notary.deployment().to_string(),
         vkey: notary.key().to_string(),
     }
-}
-
-/// The log was left for another, or its key, and the process ended before the host's chain had it.
-fn moved(before: AuditLog, notary: &Notary) -> AuditLogChange {
-    let (newest, after) = (notary.keys().last(), log_of(notary));
-    let statement = newest.and_then(|key| key.statement.clone());
-    if before.deployment == after.deployment {
-        return AuditLogChange::Rotated(KeyRotated {
-            before,
-            after,
-            statement,
-            until_ms: notary.overlap_until_ms(),
-            by: "system".into(),
-        });
-    }
-    AuditLogChange::Rebased(AuditRebased {
-        before: Some(before),
-        after,
-        host: None,
-        chains: Vec::new(),
-        statement,
-        reason: "found at the start".into(),
-        by: "system".into(),
-    })
 }

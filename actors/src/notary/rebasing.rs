@@ -5,6 +5,7 @@ use std::{io, sync::Arc};
 use vyrox_domain::{
     host::{HALT_REASON_MAX, is_reason},
     host_protocol::{AuditRebased, ChainRebased},
+    log_key::is_signed,
 };
 use vyrox_journal::proof::{Notary, NotaryError, put_aside};
 
@@ -57,7 +58,7 @@ impl Office {
         }
         let before = desk.known.clone();
         let statement = self.leave(&mut desk, &findings)?;
-        desk.leave_witnesses();
+        desk.leave_witnesses(self.now_ms());
         let notary = desk.notary.as_ref();
         let after = notary.map(log_of).ok_or(NotaryError::Failed)?;
         (desk.behind, desk.rebasing) = (true, true);
@@ -87,7 +88,7 @@ impl Office {
         let folder = &self.parts.folder;
         put_aside(folder, &format!("proof-left-{}", self.now_ms()))?;
         let keys = self.parts.keys.load()?;
-        desk.notary = Some(Notary::open(folder, &keys)?);
+        desk.notary = Some(Notary::open(folder, &keys, is_signed)?);
         Ok(None)
     }
 

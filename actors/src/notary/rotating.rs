@@ -2,8 +2,8 @@
 
 use std::{io, sync::Arc};
 
-use vyrox_domain::host_protocol::KeyRotated;
-use vyrox_journal::proof::{NotaryError, Signer};
+use vyrox_domain::host_protocol::{AuditLog, AuditLogChange, AuditRebased, KeyRotated};
+use vyrox_journal::proof::{Notary, NotaryError, Signer};
 
 use super::office::{Office, log_of};
 
@@ -35,7 +35,13 @@ pub enum RotateError {
     /// The log is not open, or not to be believed.
     #[error("the log is not as it should be; see `vyrox audit integrity`")]
     NotNow,
-    /// No key could be made.
+    /// The key before still signs too, and would no longer.
+    #[error("the key before the one in force signs too, until {until_ms}")]
+    Overlapping {
+        /// Until when, in unix milliseconds.
+        until_ms: u64,
+    },
+    /// No key could be made, or the one in force could not be put in its place before.
     #[error("no key could be written: {0}")]
     Key(#[from] io::Error),
     /// The log.
@@ -45,7 +51,11 @@ pub enum RotateError {
 
 impl Office {
     /// Puts a new key in force; the old one signs too for `overlap_ms`. What comes out belongs on the
-    /// host's chain; if it does not get there, the next start puts it there. Blocks.
+    /// host's chain; if it does not get there, [`unwritten`](Self::unwritten) has it, and the next start
+    /// puts it there. Blocks.
+    ///
+    /// While a key that is known elsewhere signs too, it is not silenced by another change, unless
+    /// `overlap_ms` is 0: then a key is in wrong hands.
     ///
     /// # Errors
     /// [`RotateError`]; the key stays as it was.
@@ -56,8 +66,14 @@ impl Office {
         let notary = desk.notary.as_mut().filter(|_| !doubtful && !rebasing);
         let notary = notary.ok_or(RotateError::NotNow)?;
         let before = log_of(notary);
-        let new = self.parts.keys.make()?;
         let now = self.now_ms();
+        let until_ms = notary.overlap_until_ms().filter(|until| *until > now);
+        if let Some(until_ms) = until_ms.filter(|_| overlap_ms > 0) {
+            return Err(RotateError::Overlapping { until_ms });
+        }
+        // The key in force may still lie where the next one is to be written.
+        self.parts.keys.settle(notary.key().public_key())?;
+        let new = self.parts.keys.make()?;
         let until_ms = now.saturating_add(overlap_ms);
         let statement = match notary.rotate(Arc::clone(&new), until_ms, now) {
             Ok(statement) => statement.to_string(),
@@ -80,4 +96,36 @@ impl Office {
             by,
         })
     }
+
+    /// What became of the log that the host's chain does not tell of: its last entry says that it is
+    /// `known`. Nothing for a log that is not open, or waits for a rebase to be written.
+    pub fn unwritten(&self, known: &AuditLog) -> Option<AuditLogChange> {
+        let desk = self.desk();
+        let notary = desk.notary.as_ref().filter(|_| !desk.rebasing)?;
+        (log_of(notary) != *known).then(|| moved(known.clone(), notary))
+    }
+}
+
+/// The log was left for another, or its key, and the process ended before the host's chain had it.
+pub(super) fn moved(before: AuditLog, notary: &Notary) -> AuditLogChange {
+    let (newest, after) = (notary.keys().last(), log_of(notary));
+    let statement = newest.and_then(|key| key.statement.clone());
+    if before.deployment == after.deployment {
+        return AuditLogChange::Rotated(KeyRotated {
+            before,
+            after,
+            statement,
+            until_ms: notary.overlap_until_ms(),
+            by: "system".into(),
+        });
+    }
+    AuditLogChange::Rebased(AuditRebased {
+        before: Some(before),
+        after,
+        host: None,
+        chains: Vec::new(),
+        statement,
+        reason: "found at the start".into(),
+        by: "system".into(),
+    })
 }

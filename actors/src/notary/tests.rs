@@ -1,5 +1,9 @@
 //! The office and its witnesses, without a network: requests go from hand to hand.
 
+mod accused;
+mod rotation;
+mod troubled;
+
 use std::{
     io,
     sync::{
@@ -38,8 +42,8 @@ use crate::{
 };
 
 const DEADLINE: Duration = Duration::from_mins(1);
+const START_MS: u64 = 1_700_000_000_000;
 
-#[derive(Default)]
 struct Hand(AtomicU64);
 
 impl Clock for Hand {
@@ -89,7 +93,10 @@ fn witness(seed: u8) -> VerifierKey {
 
 /// What witness `seed` says to a request that it likes.
 fn word(seed: u8, request: &WitnessRequest) -> WitnessReply {
-    let time: u64 = 1_700_000_000;
+    word_at(seed, request, START_MS / 1000)
+}
+
+fn word_at(seed: u8, request: &WitnessRequest, time: u64) -> WitnessReply {
     let message = cosignature_message(time, request.checkpoint.note().text());
     let signature = signer(seed).sign(&message);
     let bytes = [time.to_be_bytes().as_slice(), &signature].concat();
@@ -121,7 +128,7 @@ impl Ground {
         let ground = Self {
             dir,
             journal: Arc::new(journal),
-            clock: Arc::default(),
+            clock: Arc::new(Hand(AtomicU64::new(START_MS))),
         };
         ground.write();
         ground
@@ -206,7 +213,7 @@ fn nothing_is_believed_before_each_witness_was_asked_and_nothing_signed() {
     ground.write();
     sign_on(&office);
     assert_eq!(size(&office), before, "no signature yet");
-    let request = office.request(0).unwrap();
+    let request = office.request(0).unwrap().unwrap();
     assert_eq!(
         office.answered(0, &request, Ok(word(7, &request))),
         Next::Cosigned
@@ -224,7 +231,7 @@ fn nothing_is_believed_before_each_witness_was_asked_and_nothing_signed() {
 fn one_word_is_enough_where_one_is_needed_and_a_word_under_another_key_is_none() {
     let ground = Ground::new();
     let office = ground.signed(&[7, 8], true);
-    let request = office.request(0).unwrap();
+    let request = office.request(0).unwrap().unwrap();
     assert_eq!(
         office.answered(0, &request, Ok(word(8, &request))),
         Next::Refused
@@ -234,7 +241,7 @@ fn one_word_is_enough_where_one_is_needed_and_a_word_under_another_key_is_none()
         Next::Refused
     );
     assert_eq!(fault(&office), Some(HostFault::Unheard));
-    let request = office.request(1).unwrap();
+    let request = office.request(1).unwrap().unwrap();
     assert_eq!(
         office.answered(1, &request, Ok(word(8, &request))),
         Next::Cosigned
@@ -252,7 +259,7 @@ fn one_word_is_enough_where_one_is_needed_and_a_word_under_another_key_is_none()
 fn a_witness_that_has_seen_more_does_not_take_it_back_by_silence() {
     let ground = Ground::new();
     let office = ground.signed(&[7], false);
-    let request = office.request(0).unwrap();
+    let request = office.request(0).unwrap().unwrap();
     let seen = size(&office) + 5;
     let boast = Ok(reply(409, &format!("{seen}\n")));
     assert_eq!(office.answered(0, &request, boast), Next::Refused);
@@ -287,11 +294,11 @@ fn a_witness_that_has_seen_more_does_not_take_it_back_by_silence() {
 fn a_proof_that_leads_nowhere_is_made_anew_once() {
     let ground = Ground::new();
     let office = ground.signed(&[7], false);
-    let request = office.request(0).unwrap();
+    let request = office.request(0).unwrap().unwrap();
     office.answered(0, &request, Ok(word(7, &request)));
     ground.write();
     sign_on(&office);
-    let request = office.request(0).unwrap();
+    let request = office.request(0).unwrap().unwrap();
     assert!(request.old > 0);
     let refused = || Ok(reply(422, ""));
     assert_eq!(office.answered(0, &request, refused()), Next::Again);
@@ -313,12 +320,12 @@ fn a_proof_that_leads_nowhere_is_made_anew_once() {
 fn a_smaller_size_is_no_accusation_and_the_next_question_begins_there() {
     let ground = Ground::new();
     let office = ground.signed(&[7], false);
-    let request = office.request(0).unwrap();
+    let request = office.request(0).unwrap().unwrap();
     assert_eq!(request.old, 0);
     let knows = |size: u64| Ok(reply(409, &format!("{size}\n")));
     let newest = size(&office);
     assert_eq!(office.answered(0, &request, knows(newest)), Next::Again);
-    assert_eq!(office.request(0).unwrap().old, newest);
+    assert_eq!(office.request(0).unwrap().unwrap().old, newest);
     for odd in ["", "-1\n", "1", "01\n", "x\n"] {
         assert_eq!(
             office.answered(0, &request, Ok(reply(409, odd))),
@@ -353,7 +360,7 @@ fn a_rotation_that_was_not_written_down_is_found_by_the_next_start() {
         (found.after.clone(), found.statement),
         (rotated.after.clone(), rotated.statement)
     );
-    assert_eq!(found.until_ms, Some(5000));
+    assert_eq!(found.until_ms, Some(START_MS + 5000));
     office.finish();
     assert_eq!(ground.office(&[], false).open(Some(rotated.after)), None);
 }

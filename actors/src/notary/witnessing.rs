@@ -3,7 +3,7 @@
 //! A checkpoint is durable before a witness sees it, so no crash makes a witness know more than is here:
 //! one that does is the proof that the log was turned back.
 
-use std::sync::Arc;
+mod accusing;
 
 use vyrox_domain::log_key::is_signed;
 use vyrox_journal::proof::{
@@ -15,6 +15,10 @@ use super::{
     witness::{WitnessReply, WitnessState, WitnessView, WitnessesView},
 };
 use crate::integrity::{Findings, HostFault};
+
+/// A witness's word counts as its answer if it was signed no longer than this ago, or ahead of this host's clock:
+/// in milliseconds.
+const WORD_MS: u64 = 5 * 60_000;
 
 /// What is known of one witness.
 pub(super) struct Known {
@@ -59,21 +63,27 @@ pub(super) enum Next {
 impl Desk {
     /// The log was opened. Who has signed nothing yet has nothing that could have been turned back.
     pub(super) fn meet_witnesses(&mut self, now_ms: u64) {
-        let Some(notary) = &self.notary else {
+        let Some(notary) = &mut self.notary else {
             return;
         };
+        let asked: Vec<_> = self.witnesses.iter().map(|known| &known.key).collect();
+        if let Err(error) = notary.dismiss_all_but(&asked) {
+            tracing::error!(%error, "what a witness of before accused the log of is still kept");
+        }
         let nothing_signed = notary.checkpoint().is_none();
         for known in &mut self.witnesses {
             let word = notary.witnessed().find(|word| word.key == known.key);
             // The time is the witness's; one from the future would never grow old.
             known.cosigned_at_ms = word.map(|word| word.time.saturating_mul(1000).min(now_ms));
             known.pending &= !nothing_signed;
+            known.recall(notary);
         }
     }
 
     /// Another log began, by somebody's order; that stands in for the words of witnesses, who do not
     /// know it yet.
-    pub(super) fn leave_witnesses(&mut self) {
+    pub(super) fn leave_witnesses(&mut self, now_ms: u64) {
+        self.asked_since_ms = now_ms;
         for known in &mut self.witnesses {
             *known = Known {
                 pending: false,
@@ -134,18 +144,32 @@ impl Office {
     }
 
     /// What a witness is asked about the newest checkpoint; `None` while there is none. Blocks.
-    pub(super) fn request(&self, number: usize) -> Option<WitnessRequest> {
-        let desk = self.desk();
-        let (notary, known) = (desk.notary.as_ref()?, desk.witnesses.get(number)?);
-        let old = known.names;
-        let old = old.unwrap_or_else(|| notary.witnessed_size(&known.key));
-        match notary.request(old) {
-            Ok(request) => request,
-            Err(error) => {
-                tracing::error!(%error, "a witness cannot be asked");
-                None
-            }
-        }
+    ///
+    /// # Errors
+    /// What it would be asked cannot be read; it counts as one that was asked in vain.
+    pub(super) fn request(&self, number: usize) -> Result<Option<WitnessRequest>, Next> {
+        let mut desk = self.desk();
+        let Desk {
+            notary: Some(notary),
+            witnesses,
+            ..
+        } = &mut *desk
+        else {
+            return Ok(None);
+        };
+        let Some(known) = witnesses.get_mut(number) else {
+            return Ok(None);
+        };
+        let error = match known.question(notary) {
+            Ok(request) => return Ok(request),
+            Err(error) => error,
+        };
+        let before = known.state.clone();
+        let next = known.fail(format!("it cannot be asked: {error}"));
+        known.pending = false;
+        tell(known, &before);
+        self.note(&desk);
+        Err(next)
     }
 
     /// Takes a witness's answer to a request. Blocks.
@@ -186,6 +210,7 @@ impl Office {
             known.pending = false;
         }
         known.heard |= next == Next::Cosigned;
+        known.keep_accusation(notary, now);
         tell(known, &before);
         self.note(&desk);
         next
@@ -216,13 +241,28 @@ impl Office {
         };
         WitnessesView {
             required: self.parts.witnessing.required,
-            since_ms: self.began_ms,
+            since_ms: desk.asked_since_ms,
             witnesses: desk.witnesses.iter().map(view).collect(),
         }
     }
 }
 
 impl Known {
+    /// What it is asked. Hashes that cannot be read are made anew from the leaves, once.
+    fn question(&mut self, notary: &mut Notary) -> Result<Option<WitnessRequest>, NotaryError> {
+        let old = self.names;
+        let old = old.unwrap_or_else(|| notary.witnessed_size(&self.key));
+        match notary.request(old) {
+            Err(error) if !self.rebuilt => {
+                tracing::warn!(%error, "what a witness is asked cannot be read: its hashes are made anew");
+                self.rebuilt = true;
+                notary.rebuild()?;
+                notary.request(old)
+            }
+            made => made,
+        }
+    }
+
     fn fail(&mut self, why: impl Into<String>) -> Next {
         // A witness that has seen more than there is does not take it back by being silent.
         let accuses = matches!(
@@ -253,12 +293,10 @@ impl Known {
                     Next::Again
                 }
             },
-            WitnessAnswer::Forked if !self.rebuilt && request.old > 0 => self.rebuild(notary),
-            WitnessAnswer::Forked => {
-                let size = request.checkpoint.checkpoint().size;
-                self.state = WitnessState::Contradicts { size };
-                Next::Refused
+            WitnessAnswer::Forked if !self.rebuilt && request.old > 0 => {
+                self.rebuild(notary, request)
             }
+            WitnessAnswer::Forked => self.contradicts(request),
             WitnessAnswer::UnknownLog => self.fail("it does not know this log: it has to be told"),
             WitnessAnswer::UnknownKey => self.fail("it does not know the log's key"),
             WitnessAnswer::Unusable { status } => {
@@ -274,6 +312,12 @@ impl Known {
         now_ms: u64,
     ) -> Next {
         self.names = None;
+        let signed_ms = word.time().saturating_mul(1000);
+        if now_ms.abs_diff(signed_ms) > WORD_MS {
+            // Whoever kept an old word could answer with it for a log that was turned back to it.
+            return self
+                .fail("its word was not signed within 5 minutes of now, by this host's clock");
+        }
         if let Err(error) = notary.accept(request, word) {
             return self.fail(format!("its word could not be kept: {error}"));
         }
@@ -283,18 +327,23 @@ impl Known {
     }
 
     /// A proof that leads nowhere may come of kept hashes that turned bad: they are made anew from the
-    /// leaves, once.
-    fn rebuild(&mut self, notary: &mut Notary) -> Next {
+    /// leaves, once. Where that fails, nothing speaks against the witness.
+    fn rebuild(&mut self, notary: &mut Notary, request: &WitnessRequest) -> Next {
         self.rebuilt = true;
         match notary.rebuild() {
             Ok(()) => Next::Again,
-            Err(error) => self.fail(unreadable(&error)),
+            Err(error) => {
+                tracing::error!(%error, "the log's hashes cannot be made anew, and a witness refuses its proof");
+                self.contradicts(request)
+            }
         }
     }
-}
 
-fn unreadable(error: &NotaryError) -> String {
-    format!("its answer cannot be judged: {error}")
+    fn contradicts(&mut self, request: &WitnessRequest) -> Next {
+        let size = request.checkpoint.checkpoint().size;
+        self.state = WitnessState::Contradicts { size };
+        Next::Refused
+    }
 }
 
 fn tell(known: &Known, before: &WitnessState) {
@@ -314,35 +363,13 @@ fn tell(known: &Known, before: &WitnessState) {
     }
 }
 
-/// How often a witness may name another size before it is left alone for a while.
-const ROUNDS: usize = 4;
-
-/// Asks one witness; `None` where there is nothing to ask it about.
-pub(super) async fn ask(office: Arc<Office>, number: usize) -> Option<Next> {
-    for _ in 0..ROUNDS {
-        let asking = Arc::clone(&office);
-        let request = tokio::task::spawn_blocking(move || asking.request(number)).await;
-        let request = request.ok()??;
-        let witness = office.parts.witnessing.witnesses.get(number)?;
-        let reply = witness.add_checkpoint(request.body.clone()).await;
-        let judging = Arc::clone(&office);
-        let judged = tokio::task::spawn_blocking(move || judging.answered(number, &request, reply));
-        match judged.await.ok()? {
-            Next::Again => {}
-            next => return Some(next),
-        }
-    }
-    let given_up = move || office.given_up(number);
-    tokio::task::spawn_blocking(given_up).await.ok()
-}
-
 impl Office {
-    /// A witness named one size after the other.
-    fn given_up(&self, number: usize) -> Next {
+    /// Nothing comes of asking a witness.
+    pub(super) fn given_up(&self, number: usize, why: &str) -> Next {
         let mut desk = self.desk();
         if let Some(known) = desk.witnesses.get_mut(number) {
             let before = known.state.clone();
-            known.fail("it names another size whenever it is asked");
+            known.fail(why);
             (known.pending, known.names) = (false, None);
             tell(known, &before);
         }

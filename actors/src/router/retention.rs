@@ -13,7 +13,7 @@ use vyrox_domain::{
 use vyrox_supervision::SupervisedContext;
 
 use super::Tenants;
-use crate::{directory::Route, messages::SweepEvidence, ports::World};
+use crate::{directory::Route, messages::SweepEvidence, ports::World, projector::is_of_the_chain};
 
 /// How often the next tenant is looked at, or the day is looked for.
 const STEP: Duration = Duration::from_secs(1);
@@ -86,6 +86,7 @@ fn has_aged(world: &World, tenant: &TenantId) -> bool {
     let chain = tenant.as_str();
     let row = world.projections.snapshot(chain).ok().flatten();
     let row = row.filter(|row| row.version == SNAPSHOT_VERSION);
+    let row = row.filter(|row| is_of_the_chain(&*world.journal, chain, row.at));
     let state = row.and_then(|row| serde_json::from_slice::<TenantState>(&row.value).ok());
     let from = state.map_or(0, |state| state.retained_from);
     first_at(world, chain, from).is_some_and(|at| at < older_than)

@@ -141,6 +141,10 @@ impl Tenants {
     }
 
     fn try_again(&mut self, tenant: &TenantId, probe: u32, ctx: &mut SupervisedContext<Self>) {
+        // Its chain may have come to be held meanwhile, or the tenant have been removed.
+        if !matches!(self.active.get(tenant), Some(Active::Suspended { .. })) {
+            return;
+        }
         let keys = self.world.keyring.load().tenant(tenant.as_str()).cloned();
         if self.world.is_held(tenant.as_str()) {
             self.hold_from_now(tenant, keys.as_ref());

@@ -164,6 +164,21 @@ impl Machine {
         });
     }
 
+    /// Tells those whose intents did not become durable that nothing was begun; all others wait for what is
+    /// under way.
+    pub(super) fn not_begun(&mut self, error: &AppendError) {
+        let head = self.parts.world.journal.head(self.name().as_str());
+        let is_durable = |seq: u64| head.is_some_and(|head| seq <= head.seq);
+        let lacking = self.acting.due.iter().filter(|(_, seq)| !is_durable(**seq));
+        let lacking: Vec<_> = lacking.map(|(id, _)| *id).collect();
+        for id in lacking {
+            if let Some(caller) = self.acting.waiting.remove(&id) {
+                // Whoever asked may have gone.
+                caller.send(Err(error.clone())).ok();
+            }
+        }
+    }
+
     /// Looks after everything that goes by time: intents that grow old, outcomes that are open, containments
     /// that are over. Called about once a second.
     pub(super) fn sweep_acts(&mut self, ctx: &SupervisedContext<Self>) {

@@ -7,6 +7,8 @@ use std::time::Duration;
 use tokio::sync::oneshot;
 use vyrox_actors::{
     edr::EffectSeen,
+    integrity::{Findings, HostFault},
+    journal::AppendError,
     messages::{ExecuteAnswer, ListActs, Outcome, StepAnswer},
 };
 use vyrox_domain::{

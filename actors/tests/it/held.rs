@@ -4,6 +4,10 @@ use std::{pin::pin, sync::atomic::Ordering, time::Duration};
 
 use vyrox_actors::{
     directory::Route,
+    journal::{
+        Head,
+        projection::{Batch, Put},
+    },
     router::{Activate, Release},
     supervision::Fault,
 };
@@ -48,6 +52,76 @@ fn a_router_that_falls_during_a_repair_serves_the_tenant_all_the_same() {
         };
         house.until("it is served", serves).await;
         house.take(alert(1, 1, "lsassworst")).await;
+        house.verify();
+    });
+}
+
+fn is_served(house: &House) -> bool {
+    let route = house.host.directory.get(&tenant());
+    matches!(route, Some(Route::Machine(_)))
+}
+
+/// The order to release the tenant is carried out.
+async fn released(house: &House) {
+    let mut order = pin!(house.host.tenants.ask(Release(tenant()), MINUTE));
+    let answer = tokio::select! {
+        answer = &mut order => answer,
+        () = house.pass(MINUTE, SECOND) => panic!("no answer"),
+    };
+    answer.expect("an answer").expect("it is repaired");
+}
+
+/// A chain was quarantined while its tenant was served, and nothing had been sent since: the machine was there
+/// still, and whoever ordered the repair was told that there was nothing to repair. What had been derived of
+/// entries that were lost was believed after it.
+#[test]
+fn a_tenant_that_came_to_be_held_while_it_was_served_can_be_released() {
+    housed(Wish::PLAIN, async |house| {
+        house.take(alert(1, 1, "lsassworst")).await;
+        assert!(is_served(house));
+        let lost = Put::Alert {
+            chain: "acme".into(),
+            alert_id: [9; 16],
+            received_ms: 1,
+            value: Vec::new(),
+        };
+        let batch = Batch {
+            puts: vec![lost],
+            applied: vec![(
+                "acme".into(),
+                Head {
+                    seq: 5_000,
+                    hash: [9; 32],
+                },
+            )],
+        };
+        let projections = &house.world.projections;
+        projections.apply(&batch).expect("written");
+        drop(house.journal.hold_chain("acme"));
+        assert!(is_served(house), "nobody has noticed");
+        released(house).await;
+        let found = projections.alert("acme", &[9; 16]).expect("readable");
+        assert_eq!(found, None);
+        house.until("it is served", is_served).await;
+        house.take(alert(2, 1, "lsassworst")).await;
+        house.verify();
+    });
+}
+
+#[test]
+fn a_tenant_whose_chain_comes_to_be_held_is_held_though_nothing_is_sent() {
+    housed(Wish::PLAIN, async |house| {
+        house.take(alert(1, 1, "lsassworst")).await;
+        assert!(is_served(house));
+        drop(house.journal.hold_chain("acme"));
+        let is_held = |house: &House| {
+            let route = house.host.directory.get(&tenant());
+            matches!(route, Some(Route::Intake(_)))
+        };
+        house.until("it is held", is_held).await;
+        released(house).await;
+        house.until("it is served", is_served).await;
+        house.take(alert(2, 1, "lsassworst")).await;
         house.verify();
     });
 }

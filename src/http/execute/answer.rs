@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use actix_web::{HttpResponse, http::header};
 use serde_json::json;
-use vyrox_actors::messages::ExecuteAnswer;
+use vyrox_actors::messages::{ExecuteAnswer, NoTarget};
 use vyrox_domain::containment::{OutcomeKind, Withheld};
 
 use super::Direction;
@@ -47,10 +47,19 @@ pub(super) fn answered(
             Err(Problem::new(Code::ContainmentBudget).retry_after(wait))
         }
         ExecuteAnswer::Stale => Err(Code::ApprovalStale.into()),
-        ExecuteAnswer::NoTarget(why) => Err(Problem::new(Code::NoTarget).detail(why)),
+        ExecuteAnswer::NoTarget(why) => Err(no_target(why)),
         ExecuteAnswer::Denied { why } => Err(Problem::new(Code::PolicyDenied).detail(why)),
         ExecuteAnswer::Withheld(why) => Err(withheld(why)),
         ExecuteAnswer::Unsupported => Err(Code::UnsupportedAction.into()),
+    }
+}
+
+fn no_target(why: NoTarget) -> Problem {
+    match why {
+        NoTarget::Missing(what) => Problem::new(Code::NoTarget).detail(what),
+        NoTarget::OtherHost => Code::HostMismatch.into(),
+        NoTarget::Unreadable { .. } => Problem::new(Code::Unavailable)
+            .detail("The alert's evidence cannot be read, so nothing is done to its machine."),
     }
 }
 

@@ -4,7 +4,11 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use vyrox_actors::{
-    evidence, keyring::TenantKeys, messages::ExternalTarget, ports::World, views::AlertView,
+    evidence,
+    keyring::TenantKeys,
+    messages::{ExternalTarget, NoTarget},
+    ports::World,
+    views::AlertView,
 };
 use vyrox_domain::{
     action::{ActionType, shown_host, target_urn},
@@ -30,14 +34,15 @@ pub(super) struct Seen {
     pub(super) incident_id: Option<IncidentId>,
 }
 
-/// The target, or what is missing for one.
-pub(super) type Meant = Result<ExternalTarget, String>;
+/// The target, or why there is none.
+pub(super) type Meant = Result<ExternalTarget, NoTarget>;
 
-/// Looks the alert up and makes the target.
+/// Looks the alert up and makes the target. What is wrong with it is said behind what else may be: whoever
+/// repeats a request is given its first answer, whatever became of the alert.
 ///
 /// # Errors
-/// The host is not the alert's (400); what we know of the alert cannot be read (500, 503): nothing is done
-/// to a machine of which nobody can say whether it is protected.
+/// The projections cannot be read (500), or are behind (503) and may lack the alert: nothing is done to a
+/// machine of which nobody can say whether it is protected.
 pub(super) async fn find(
     edge: &Edge,
     keys: &Arc<TenantKeys>,
@@ -45,34 +50,46 @@ pub(super) async fn find(
     direction: Direction,
 ) -> Answer<Meant> {
     let assets = &edge.world.assets;
-    match seen(edge, keys, asked).await? {
-        Some(seen) => of_alert(&seen, asked, direction, assets),
-        None => Ok(of_host(keys, asked, assets)),
-    }
+    Ok(match seen(edge, keys, asked).await? {
+        Some(Ok(seen)) => of_alert(&seen, asked, direction, assets),
+        Some(Err(why)) => Err(why),
+        None => of_host(keys, asked, assets),
+    })
 }
 
-async fn seen(edge: &Edge, keys: &Arc<TenantKeys>, asked: &Asked) -> Answer<Option<Seen>> {
+async fn seen(
+    edge: &Edge,
+    keys: &Arc<TenantKeys>,
+    asked: &Asked,
+) -> Answer<Option<Result<Seen, NoTarget>>> {
     // The alert can have been taken in a moment ago.
-    edge.desk().caught_up(&keys.tenant).await;
+    let caught_up = edge.desk().caught_up(&keys.tenant).await;
     let id = asked.alert_id.0.as_bytes();
     let row = edge.world.projections.alert(keys.tenant.as_str(), id);
     let row = row.map_err(|error| unreadable(keys, &error))?;
     let Some(row) = row else {
-        return Ok(None);
+        let behind = || {
+            Problem::new(Code::Unavailable).detail(
+                "What was taken in last cannot be looked up yet, and the alert may be among it.",
+            )
+        };
+        return if caught_up { Ok(None) } else { Err(behind()) };
     };
     let view: AlertView = serde_json::from_slice(&row).map_err(|error| unreadable(keys, &error))?;
     let (world, keys_there, seq) = (Arc::clone(&edge.world), Arc::clone(keys), view.receipt.seq);
     let read = tokio::task::spawn_blocking(move || normal_form(&world, &keys_there, seq));
     let alert = read.await.map_err(|error| unreadable(keys, &error))?;
-    let alert = alert.map_err(|error| {
-        tracing::error!(tenant = %keys.tenant, seq, error, "the evidence of an alert cannot be read");
-        Problem::new(Code::Unavailable)
-            .detail("The alert's evidence cannot be read, so nothing is done to its machine.")
-    })?;
-    Ok(Some(Seen {
-        alert,
-        verdict: view.verdict,
-        incident_id: view.incident_id,
+    Ok(Some(match alert {
+        Ok(alert) => Ok(Seen {
+            alert,
+            verdict: view.verdict,
+            incident_id: view.incident_id,
+        }),
+        Err(error) => {
+            tracing::error!(tenant = %keys.tenant, seq, error, "the evidence of an alert cannot be read");
+            let host = asked.host.clone();
+            Err(NoTarget::Unreadable { host })
+        }
     }))
 }
 
@@ -87,19 +104,18 @@ fn unreadable(keys: &TenantKeys, error: &dyn std::fmt::Display) -> Problem {
 }
 
 /// The machine of the alert, if the request means that one.
-pub(super) fn of_alert(
-    seen: &Seen,
-    asked: &Asked,
-    direction: Direction,
-    assets: &Assets,
-) -> Answer<Meant> {
+pub(super) fn of_alert(seen: &Seen, asked: &Asked, direction: Direction, assets: &Assets) -> Meant {
     let device = &seen.alert.device;
     let host = asked.host.to_lowercase();
     let is_host = |name: &Option<String>| name.as_ref().is_some_and(|it| it.to_lowercase() == host);
     if !is_host(&device.id) && !is_host(&device.hostname) {
-        return Err(Code::HostMismatch.into());
+        return Err(NoTarget::OtherHost);
     }
-    Ok(machine_of(seen, asked.action_type, direction, assets))
+    machine_of(seen, asked.action_type, direction, assets)
+}
+
+fn missing(what: impl Into<String>) -> NoTarget {
+    NoTarget::Missing(what.into())
 }
 
 fn machine_of(seen: &Seen, action: ActionType, direction: Direction, assets: &Assets) -> Meant {
@@ -107,7 +123,7 @@ fn machine_of(seen: &Seen, action: ActionType, direction: Direction, assets: &As
     let device = alert.device.id.as_deref();
     let target_urn = device
         .and_then(|id| target_urn(alert.vendor, id))
-        .ok_or("The alert names no device that its EDR could act on.")?;
+        .ok_or_else(|| missing("The alert names no device that its EDR could act on."))?;
     Ok(ExternalTarget {
         vendor: alert.vendor,
         target_urn,
@@ -125,7 +141,7 @@ fn object(
     alert: &Alert,
     action: ActionType,
     direction: Direction,
-) -> Result<BTreeMap<String, String>, String> {
+) -> Result<BTreeMap<String, String>, NoTarget> {
     let possible = ability(alert.vendor, action).is_some_and(|it| match direction {
         Direction::Execute => true,
         Direction::Rollback => it.reversible,
@@ -134,27 +150,31 @@ fn object(
         return Ok(BTreeMap::new());
     }
     parameters(alert, action).ok_or_else(|| {
-        format!(
+        missing(format!(
             "The alert does not say what {action} needs: no process or threat that may be acted on."
-        )
+        ))
     })
 }
 
 /// The machine that the tenant's only EDR knows by the host's text, for we know nothing else of it.
 pub(super) fn of_host(keys: &TenantKeys, asked: &Asked, assets: &Assets) -> Meant {
-    let vendor = only_edr(keys).ok_or(
-        "The alert is not known, and the tenant has not exactly one EDR that the host could be looked for at.",
-    )?;
+    let vendor = only_edr(keys).ok_or_else(|| {
+        missing(
+            "The alert is not known, and the tenant has not exactly one EDR that the host could be looked for at.",
+        )
+    })?;
     let mut stand_in = Alert::bare(vendor, asked.request_id.clone());
     stand_in.device.id = Some(asked.host.clone());
     stand_in.device.hostname = Some(asked.host.clone());
     if asked.action_type == ActionType::ProcessKill {
-        return Err("The alert is not known, so there is no process to end.".into());
+        return Err(missing(
+            "The alert is not known, so there is no process to end.",
+        ));
     }
     Ok(ExternalTarget {
         vendor,
         target_urn: target_urn(vendor, &asked.host)
-            .ok_or("The alert is not known, and the host is no device id.")?,
+            .ok_or_else(|| missing("The alert is not known, and the host is no device id."))?,
         host: Some(asked.host.clone()),
         parameters: BTreeMap::new(),
         protected: assets.of(&stand_in).map(|why| why.to_string()),

@@ -184,7 +184,14 @@ impl Step<'_> {
                 && same_deed(&other.manifest, &act.manifest)
         };
         let mut others = acts.iter().filter(|(id, _)| *id != own);
-        if others.any(|(_, other)| begun(other)) {
+        // Where nothing is named, what it would undo may be on its way: both would be sent.
+        let on_its_way = |other: &Act| {
+            of.is_none()
+                && other.stage.is_begun()
+                && !other.is_release()
+                && same_deed(&other.manifest, &act.manifest)
+        };
+        if others.any(|(_, other)| begun(other) || on_its_way(other)) {
             return Err(Refusal::WrongStage);
         }
         let Some(of) = of else { return Ok(()) };
@@ -225,15 +232,13 @@ impl Step<'_> {
         if self.flaw.is_some() {
             return Some(Withheld::Manifest);
         }
-        if !is_supported(manifest) {
-            return Some(Withheld::Unsupported);
-        }
         if !act.is_release() && is_done_or_under_way(acts, manifest, now) {
             return Some(Withheld::InForce);
         }
         // Whoever has it driven again is a person.
         let for_caller = act.claim.is_some() && self.redriven_by.is_none();
-        acts.over_budget(act, (&self.gate.limits, for_caller), now)
+        let over = acts.over_budget(act, (&self.gate.limits, for_caller), now);
+        over.or_else(|| (!is_supported(manifest)).then_some(Withheld::Unsupported))
     }
 
     fn not_begun(&self, why: Withheld) -> Event {

@@ -34,7 +34,8 @@ pub fn apply(state: &mut TenantState, event: &Event, at: Timestamp) {
         Event::AlertReceived { alert_id, received } => {
             state.untriaged.insert(*alert_id, seq);
             bump(&mut state.counts.received);
-            quota::keep(state, total_bytes(&received.evidence), at);
+            let held = received.held_receipt.as_ref();
+            quota::keep(state, total_bytes(&received.evidence), (at, held));
         }
         Event::IntakeRejected(rejected) => reject(state, rejected, at),
         Event::AlertTriaged { alert_id, triaged } => triage(state, *alert_id, triaged, at),
@@ -106,7 +107,8 @@ fn reject(state: &mut TenantState, rejected: &IntakeRejected, at: Timestamp) {
         return;
     }
     bump(&mut state.counts.rejected);
-    quota::keep(state, total_bytes(&rejected.evidence), at);
+    let held = rejected.held_receipt.as_ref();
+    quota::keep(state, total_bytes(&rejected.evidence), (at, held));
 }
 
 /// Stage 2 has spoken about an alert: it has its place.

@@ -170,8 +170,8 @@ mod tests {
     fn repaired(waiting: &[u64]) -> Command {
         let held = waiting.iter().enumerate().map(|(n, waiting)| StoodIn {
             chain: format!("acme+held-{n}"),
-            seq: 100,
-            hash: Digest([7; 32]),
+            seq: Some(100),
+            hash: Some(Digest([7; 32])),
             waiting: *waiting,
         });
         Command::NoteRepair(Box::new(JournalRepaired {

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{TenantState, verdict::day};
 use crate::{
-    protocol::{Event, IntakeRejected, Refusal, RejectReason},
+    protocol::{Event, HeldReceipt, IntakeRejected, Refusal, RejectReason},
     time::Timestamp,
     vendor::Vendor,
 };
@@ -118,10 +118,18 @@ pub(super) fn hold(state: &mut TenantState, bytes: u64) {
     state.evidence_bytes = state.evidence_bytes.saturating_add(bytes);
 }
 
-/// Counts what came in.
-pub(super) fn keep(state: &mut TenantState, bytes: u64, at: Timestamp) {
+/// Counts what came in; `held` for what was kept elsewhere and is taken over. That may be days old, and then says
+/// nothing of the clock: it is no part of what came in today, and does not make today begin anew.
+pub(super) fn keep(
+    state: &mut TenantState,
+    bytes: u64,
+    (at, held): (Timestamp, Option<&HeldReceipt>),
+) {
     hold(state, bytes);
-    state.taken_in.count(day(at), bytes);
+    let (day, newest) = (day(at), state.taken_in.day);
+    if held.is_none() || day.saturating_add(1) >= newest {
+        state.taken_in.count(day, bytes);
+    }
 }
 
 #[cfg(test)]
@@ -153,14 +161,14 @@ mod tests {
         let mut state = TenantState::default();
         for _ in 0..2 {
             assert_eq!(checked(&state, 50, quota, at(7, 0)), Ok(()));
-            keep(&mut state, 50, at(7, 0));
+            keep(&mut state, 50, (at(7, 0), None));
         }
         assert_eq!(
             checked(&state, 1, quota, at(7, 9)),
             Err(Refusal::DailyQuota)
         );
         assert_eq!(checked(&state, 0, quota, at(7, 9)), Ok(()));
-        keep(&mut state, 0, at(7, 9));
+        keep(&mut state, 0, (at(7, 9), None));
         assert_eq!(
             checked(&state, 0, quota, at(7, 9)),
             Err(Refusal::DailyQuota)
@@ -172,7 +180,7 @@ mod tests {
         );
         assert_eq!(checked(&state, 0, quota, at(5, 0)), Ok(()));
         assert_eq!(checked(&state, 100, quota, at(8, 0)), Ok(()));
-        keep(&mut state, 100, at(8, 0));
+        keep(&mut state, 100, (at(8, 0), None));
         assert_eq!(
             checked(&state, 1, quota, at(8, 1)),
             Err(Refusal::DailyQuota)
@@ -182,6 +190,36 @@ mod tests {
             checked(&state, u64::MAX, Quota::default(), at(8, 1)),
             Ok(())
         );
+    }
+
+    /// A chain was repaired in the evening, and an alert of last week taken over: the day's quota was there once more.
+    #[test]
+    fn what_is_taken_over_late_gives_no_day_anew() {
+        let quota = Quota {
+            bytes: None,
+            daily_alerts: Some(1),
+            daily_bytes: None,
+        };
+        let receipt = HeldReceipt {
+            chain: "acme+held-1".into(),
+            seq: 1,
+            hash: crate::digest::Digest([7; 32]),
+            evidence_lost: None,
+        };
+        let mut state = TenantState::default();
+        keep(&mut state, 50, (at(9, 0), None));
+        keep(&mut state, 50, (at(3, 0), Some(&receipt)));
+        assert_eq!(
+            checked(&state, 0, quota, at(9, 9)),
+            Err(Refusal::DailyQuota)
+        );
+        assert_eq!(state.evidence_bytes, 100, "it is held all the same");
+        // A clock that was set back is another thing.
+        keep(&mut state, 0, (at(3, 0), None));
+        assert_eq!(state.taken_in.day, 3);
+        keep(&mut state, 0, (at(4, 0), Some(&receipt)));
+        assert_eq!(state.taken_in.alerts, 1, "a day of its own");
+        assert_eq!(state.taken_in.day, 4);
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! Containments come to their end by the clock, unless the clock was set; and some end behind our back.
 
 use vyrox_domain::{
-    action::{ActionManifest, OnExpiry},
+    action::{ActionManifest, OnExpiry, Release},
     containment::{Gate, Order, OutcomeKind, Stage},
     protocol::{Effect, Refusal},
     tenant::{is_at_rest, outstanding_effects},
@@ -273,4 +273,18 @@ fn a_containment_that_is_in_force_again_is_over_in_time() {
     house.drift(1).expect("noted");
     house.in_force(&isolate(2, 1));
     assert_eq!(house.back(1), Err(Refusal::NothingNew));
+}
+
+/// Both would have been sent at once, and the host have stayed as whichever came last left it.
+#[test]
+fn nothing_is_undone_while_it_is_on_its_way() {
+    let mut house = House::default();
+    let isolation = isolate(1, 1);
+    house.begun(&isolation);
+    let unnamed = ActionManifest {
+        release: Some(Release { of: None }),
+        ..undo(2, &isolation)
+    };
+    let undoing = order(unnamed, "external:soar");
+    assert_eq!(house.order(undoing), Err(Refusal::WrongStage));
 }

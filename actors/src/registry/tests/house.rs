@@ -59,7 +59,7 @@ pub(crate) struct Lasting {
     pub(super) vault: Arc<Vault>,
     pub(crate) journal: Arc<LocalJournal>,
     projections: Arc<Projections>,
-    _dir: TempDir,
+    pub(crate) dir: TempDir,
 }
 
 impl Lasting {
@@ -75,7 +75,7 @@ impl Lasting {
             vault: Arc::new(Vault::open(&path("vault.redb")).unwrap()),
             journal: Arc::new(LocalJournal::open(&path("journal"), options, None).unwrap()),
             projections: Arc::new(Projections::open(&path("projections.redb"), 1 << 20).unwrap()),
-            _dir: dir,
+            dir,
         }
     }
 }

@@ -49,8 +49,11 @@ impl Machine {
         let ready: Vec<ActionId> = ready.map(|(id, _)| *id).collect();
         for id in ready {
             let Some(taker) = &self.taker else { return };
-            let stage = taker.state.acts.get(id).map(|act| act.stage);
-            match stage {
+            let act = taker.state.acts.get(id);
+            if act.is_some_and(|act| self.awaits_witnesses(act)) {
+                continue;
+            }
+            match act.map(|act| act.stage) {
                 Some(Stage::Approved) => {
                     self.acting.due.remove(&id);
                     self.begin(id, ctx);
@@ -75,6 +78,20 @@ impl Machine {
                 }
             }
         }
+    }
+
+    /// Whether it stays owed until the witnesses of the log were asked: what is withheld or ended by a doubt that is
+    /// gone in a moment would never be done. A person's order to take something back waits for nobody.
+    fn awaits_witnesses(&self, act: &Act) -> bool {
+        let by = act.approved_by.as_deref();
+        let by_person = by.is_some_and(|by| by.starts_with("person:"));
+        let is_lifted = act.manifest.release.is_some() && by_person;
+        let is_owed = match act.stage {
+            Stage::Approved => true,
+            Stage::Begun { manner } => manner == Manner::Live && !is_lifted,
+            Stage::Withheld { .. } | Stage::Done { .. } | Stage::Undone { .. } => false,
+        };
+        is_owed && self.parts.world.integrity.is_asking()
     }
 
     fn begin(&mut self, id: ActionId, ctx: &SupervisedContext<Self>) {

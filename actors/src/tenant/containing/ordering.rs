@@ -1,15 +1,15 @@
 //! What a trusted service has had approved by its own people.
 
-use std::collections::BTreeSet;
+use std::{borrow::Cow, collections::BTreeSet};
 
 use actix::Handler;
 use vyrox_domain::{
     action::{
         ActionManifest, MANIFEST_VERSION, OnExpiry, Release,
         jws::{Approval, ApprovalKind},
-        same_target,
+        same_target, target_urn,
     },
-    containment::{Acts, ContainmentLimits, Manner, Order, OutcomeKind, Stage, Withheld},
+    containment::{Act, Acts, ContainmentLimits, Manner, Order, OutcomeKind, Stage, Withheld},
     digest::Digest,
     ids::{ActionId, IncidentId},
     notice::Standing,
@@ -27,7 +27,7 @@ use super::{
 };
 use crate::{
     failpoint::{Step, reach},
-    messages::{ExecuteAction, ExecuteAnswer, External, ExternalTarget},
+    messages::{ExecuteAction, ExecuteAnswer, External, ExternalTarget, NoTarget},
 };
 
 /// How long what was ordered may be carried out, in milliseconds.
@@ -63,9 +63,8 @@ impl Machine {
         if now.ms().abs_diff(request.approved_at.ms()) > FRESH_MS {
             return Err(ExecuteAnswer::Stale);
         }
-        let target = request.target.as_ref();
-        let target = target.map_err(|missing| ExecuteAnswer::NoTarget(missing.clone()))?;
-        let manifest = self.external(&taker.state, (request, target), now);
+        let target = self.target(request)?;
+        let manifest = self.external(&taker.state, (request, &target), now);
         let ruling = self.may_service(&taker.state, (&manifest, target.verdict), now);
         if !ruling.allowed {
             let by = ruling.policies.join(", ");
@@ -137,12 +136,70 @@ impl Machine {
                     now,
                 )
             }
-            Refusal::Withheld(Withheld::Concurrent) => ExecuteAnswer::OverBudget {
-                retry_after_s: SOON_S,
-            },
+            // For an undoing, what it would undo or another undoing of it is under way.
+            Refusal::Withheld(Withheld::Concurrent) | Refusal::WrongStage => {
+                ExecuteAnswer::OverBudget {
+                    retry_after_s: SOON_S,
+                }
+            }
             Refusal::Withheld(why) => ExecuteAnswer::Withheld(why),
             other => denied(other),
         }
+    }
+
+    /// Whom a request means. Who has something taken back whose alert cannot be read any more means whom that
+    /// something was done to: a host does not stay contained because its evidence is gone.
+    fn target<'a>(&self, request: &'a External) -> Result<Cow<'a, ExternalTarget>, ExecuteAnswer> {
+        let missing = match &request.target {
+            Ok(target) => return Ok(Cow::Borrowed(target)),
+            Err(missing) => missing,
+        };
+        let held_down = match missing {
+            NoTarget::Unreadable { host } if request.claim.rollback => {
+                self.held_down(request, host)
+            }
+            NoTarget::Unreadable { .. } | NoTarget::Missing(_) | NoTarget::OtherHost => None,
+        };
+        held_down
+            .map(Cow::Owned)
+            .ok_or_else(|| ExecuteAnswer::NoTarget(missing.clone()))
+    }
+
+    /// The target of the newest action about the request's alert that can be taken back and means its host.
+    fn held_down(&self, request: &External, host: &str) -> Option<ExternalTarget> {
+        let acts = self.taker.as_ref()?.state.acts.iter();
+        let meant = acts.map(|(_, act)| act).filter(|act| {
+            let manifest = &act.manifest;
+            let named = manifest.host.as_ref();
+            let urn = target_urn(manifest.vendor, host);
+            (stands(act) || self.stands_in_rehearsal(act))
+                && manifest.alert_id == request.alert_id
+                && manifest.action_type == request.action_type
+                && (named.is_some_and(|name| name.to_lowercase() == host.to_lowercase())
+                    || urn.is_some_and(|urn| same_target(&urn, &manifest.target_urn)))
+        });
+        let manifest = &meant.last()?.manifest;
+        Some(ExternalTarget {
+            vendor: manifest.vendor,
+            target_urn: manifest.target_urn.clone(),
+            host: manifest.host.clone(),
+            parameters: manifest.parameters.clone(),
+            protected: manifest.protected.clone(),
+            verdict: None,
+            incident_id: Some(manifest.incident_id),
+        })
+    }
+
+    /// What was rehearsed is taken back in a rehearsal, which predicts what would be.
+    fn stands_in_rehearsal(&self, act: &Act) -> bool {
+        let rehearsed = matches!(
+            act.stage,
+            Stage::Done {
+                outcome: OutcomeKind::DryRun
+            }
+        );
+        let manner = self.gate(act.manifest.vendor, false).manner;
+        rehearsed && manner.is_rehearsal() && !act.is_release()
     }
 
     /// What a service asks for, as a manifest.
@@ -226,18 +283,22 @@ impl Machine {
 /// The newest action that does to the same target what this manifest would take back.
 fn in_force(state: &TenantState, manifest: &ActionManifest) -> Option<ActionId> {
     let same = state.acts.iter().filter(|(_, act)| {
-        let standing = act.is_in_force()
-            || matches!(
-                act.stage,
-                Stage::Done {
-                    outcome: OutcomeKind::AlreadySo | OutcomeKind::Unknown
-                }
-            );
         let meant = act.manifest.action_type == manifest.action_type
             && same_target(&act.manifest.target_urn, &manifest.target_urn);
-        standing && meant && !act.is_release()
+        stands(act) && meant
     });
     same.last().map(|(id, _)| id)
+}
+
+/// Whether it is something done that may hold a machine down, so that it can be taken back.
+fn stands(act: &Act) -> bool {
+    let may_stand = matches!(
+        act.stage,
+        Stage::Done {
+            outcome: OutcomeKind::AlreadySo | OutcomeKind::Unknown
+        }
+    );
+    (act.is_in_force() || may_stand) && !act.is_release()
 }
 
 /// On how many hosts something was approved or begun since then.

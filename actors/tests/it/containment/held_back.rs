@@ -93,6 +93,58 @@ fn nothing_is_approved_while_the_chains_are_in_doubt() {
     });
 }
 
+/// A witness was slow to answer at a start. What had been approved before was withheld for good meanwhile, and what had
+/// been begun ended without anything sent.
+#[test]
+fn what_is_owed_waits_for_the_witnesses_of_the_log() {
+    let asking = || Findings {
+        host: Some(HostFault::Asking),
+        ..Findings::default()
+    };
+    housed(LIVE, async |house| {
+        let alert_id = house.take(alert(1, 1, "lsassworst")).await.alert_id;
+        until_entry(house, "approval.requested", 1).await;
+        house.journal.stall();
+        let mut said = house.say_yes(alert_id).await;
+        house.world.integrity.found(asking());
+        house.journal.go_on();
+        house.pass(5 * STEP, STEP).await;
+        assert!(said.try_recv().is_ok(), "it is approved");
+        assert_eq!(house.count("action.intent"), 0);
+
+        house.journal.stall();
+        house.world.integrity.found(Findings::default());
+        house.pass(5 * STEP, STEP).await;
+        house.world.integrity.found(asking());
+        house.journal.go_on();
+        house.pass(5 * STEP, STEP).await;
+        assert_eq!(house.count("action.intent"), 1);
+        assert_eq!((house.cloud.sent(), house.cloud.lock().reads), (0, 0));
+
+        house.world.integrity.found(Findings::default());
+        until_entry(house, "action.executed", 1).await;
+        assert_eq!(house.count("action.withheld"), 0);
+        assert_eq!(house.cloud.sent(), 1);
+    });
+}
+
+/// Whoever asked was told that it may have happened, though its intent could not be written down and nothing
+/// was sent.
+#[test]
+fn who_asks_for_what_cannot_be_written_down_hears_so() {
+    housed(LIVE, async |house| {
+        house.machine().await;
+        house.quiet().await;
+        house.journal.stall();
+        let asked = house.execute("r-1", "body").await;
+        house.quiet().await;
+        let lost = AppendError::Io("no such device".into());
+        house.journal.lose(&lost);
+        assert_eq!(asked.await.expect("an answer"), Err(lost));
+        assert_eq!(house.cloud.sent(), 0);
+    });
+}
+
 /// What was decided and not durable yet was shown, and told to whoever asked again: had the power gone in that
 /// moment, nobody would have known of it.
 #[test]

@@ -8,8 +8,8 @@ use std::sync::{
 };
 
 use vyrox_actors::journal::{
-    Append, Done, Erased, Head, HoldInfo, Journal, JournalError, Line, Lines, LocalJournal, Opened,
-    Repaired, Status, VerifyReport,
+    Append, AppendError, Done, Erased, Head, HoldInfo, Journal, JournalError, Line, Lines,
+    LocalJournal, Opened, Repaired, Status, VerifyReport,
 };
 
 pub(crate) struct Counted {
@@ -45,6 +45,14 @@ impl Counted {
         let waiting = lock(&self.stalled).take();
         for (append, done) in waiting.into_iter().flatten() {
             self.append(append, done);
+        }
+    }
+
+    /// Nothing of that ever is.
+    pub(crate) fn lose(&self, error: &AppendError) {
+        let waiting = lock(&self.stalled).take();
+        for (_, done) in waiting.into_iter().flatten() {
+            done(Err(error.clone()));
         }
     }
 

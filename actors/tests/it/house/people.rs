@@ -110,7 +110,13 @@ impl House {
 
     /// Ann says yes.
     pub(crate) async fn approve(&self, alert_id: AlertId) -> Outcome {
-        let (reply, mut answer) = oneshot::channel();
+        let mut answer = self.say_yes(alert_id).await;
+        answer.try_recv().expect("an answer").expect("durable")
+    }
+
+    /// The same, where nothing may become durable.
+    pub(crate) async fn say_yes(&self, alert_id: AlertId) -> Said {
+        let (reply, answer) = oneshot::channel();
         let decide = DecideAction {
             alert_id,
             shown: None,
@@ -123,7 +129,7 @@ impl House {
         };
         self.machine().await.try_cast(decide).expect("room");
         self.quiet().await;
-        answer.try_recv().expect("an answer").expect("durable")
+        answer
     }
 
     /// Ann takes an action back.
@@ -216,3 +222,6 @@ impl House {
 /// The answer that a trusted service waits for.
 pub(crate) type Waits =
     oneshot::Receiver<Result<ExecuteAnswer, vyrox_actors::journal::AppendError>>;
+
+/// The answer that a person waits for.
+pub(crate) type Said = oneshot::Receiver<Result<Outcome, vyrox_actors::journal::AppendError>>;

@@ -2,7 +2,7 @@
 
 use actix_web::body::MessageBody as _;
 use serde_json::{Value, json};
-use vyrox_actors::messages::ExecuteAnswer;
+use vyrox_actors::messages::{ExecuteAnswer, NoTarget};
 use vyrox_domain::containment::{OutcomeKind, Withheld};
 
 use super::super::{
@@ -74,6 +74,19 @@ fn the_other_way_has_its_own_word() {
 }
 
 #[test]
+fn who_means_nobody_hears_why() {
+    let host = "WS-1".to_owned();
+    for (why, status, code) in [
+        (NoTarget::Missing("No pid.".into()), 400, "no_target"),
+        (NoTarget::OtherHost, 400, "host_mismatch"),
+        (NoTarget::Unreadable { host }, 503, "unavailable"),
+    ] {
+        let said = told(Execute, Ok(Some(ExecuteAnswer::NoTarget(why))));
+        assert_eq!(said, (status, code.to_owned()));
+    }
+}
+
+#[test]
 fn every_refusal_has_its_code() {
     let withheld = ExecuteAnswer::Withheld;
     for (answer, status, code) in [
@@ -85,7 +98,6 @@ fn every_refusal_has_its_code() {
             "containment_budget",
         ),
         (ExecuteAnswer::Stale, 410, "approval_stale"),
-        (ExecuteAnswer::NoTarget("No pid.".into()), 400, "no_target"),
         (
             ExecuteAnswer::Denied { why: "No.".into() },
             403,
