@@ -120,6 +120,9 @@ fn a_rehearsal_is_answered_once_and_replayed_after_a_power_cut() {
     let mut other = body.clone();
     other["approved_by"] = json!("bob");
     says(&house.execute(&other), 409, "idempotency_mismatch");
+    // Whether it is the same request is looked at before whether its host is the alert's.
+    other["host"] = json!("WS-0043");
+    says(&house.execute(&other), 409, "idempotency_mismatch");
     // The other way is a request of its own.
     let back = signed(&house.server, "/rollback", &body);
     says(&back, 200, "dry_run");
@@ -131,6 +134,40 @@ fn a_rehearsal_is_answered_once_and_replayed_after_a_power_cut() {
     let urn = format!("urn:edr:crowdstrike:{DEVICE}");
     assert_eq!(ordered["payload"]["manifest"]["target_urn"], urn);
     assert_eq!(house.server.verify("acme")["ok"], true);
+}
+
+/// What was done to a host could not be taken back any more, and who repeated a request was told to come back for
+/// ever, once the alert's evidence was gone.
+#[test]
+fn a_request_whose_alert_was_erased_is_answered_as_before_and_taken_back() {
+    let house = House::open();
+    let body = house.request();
+    says(&house.execute(&body), 200, "dry_run");
+    let path = format!(
+        "/api/v1/tenants/acme/alerts/{}/evidence?reason=a+request",
+        house.alert_id
+    );
+    eventually(DEADLINE, || {
+        let reply = house.server.api("DELETE", &path, None);
+        assert!([200, 202, 409, 503].contains(&reply.status), "{reply:?}");
+        (reply.status == 200).then_some(())
+    });
+    says(&house.execute(&body), 200, "replayed");
+    says(&house.execute(&house.request()), 503, "unavailable");
+    let back = |body: &Value| signed(&house.server, "/rollback", body);
+    says(
+        &back(&house.with("host", json!("WS-0043"))),
+        503,
+        "unavailable",
+    );
+    let other = house.with("action_type", json!("NETWORK_QUARANTINE"));
+    says(&back(&other), 503, "unavailable");
+    says(&back(&house.request()), 200, "dry_run");
+    says(&back(&house.with("host", json!(DEVICE))), 200, "dry_run");
+    let urn = format!("urn:edr:crowdstrike:{DEVICE}");
+    for ordered in house.events("action.ordered") {
+        assert_eq!(ordered["payload"]["manifest"]["target_urn"], urn);
+    }
 }
 
 #[test]

@@ -60,9 +60,17 @@ pub(crate) const NO_PROPOSALS: (&str, &str) = ("VYROX_PLAYBOOKS__BUILTIN", "fals
 pub(crate) const SERVICE_SECRET: &str =
     "5f0e4be1c7d2a8936e1f40c2b7d95a83c6e20f1b9d7a4c58e3061f2b8a9d7c45";
 
-/// Zeros are written over a new segment, and these tests make hundreds: small ones spare the disk, and
-/// are used up sooner. A test's own setting goes before it.
-const SMALL_SEGMENTS: (&str, &str) = ("VYROX_STORAGE__SEGMENT_BYTES", "4194304");
+/// What every server of these tests is told; a test's own settings go before it.
+const EVERYWHERE: &[(&str, &str)] = &[
+    // Zeros are written over a new segment, and these tests make hundreds: small ones spare the disk,
+    // and are used up sooner.
+    ("VYROX_STORAGE__SEGMENT_BYTES", "4194304"),
+    // Whoever looks until something is so looks as often as the server answers, with one token.
+    ("VYROX_LIMITS__API_PER_S", "100000"),
+    ("VYROX_LIMITS__API_BURST", "100000"),
+    ("VYROX_LIMITS__AUDIT_PER_S", "100000"),
+    ("VYROX_LIMITS__AUDIT_BURST", "100000"),
+];
 
 const BINARY: &str = env!("CARGO_BIN_EXE_vyrox");
 
@@ -107,7 +115,7 @@ impl Server {
         }
         let stderr = NamedTempFile::new().expect("a file for the log");
         let log = stderr.reopen().expect("the log opens twice");
-        let mut child = command(&[SMALL_SEGMENTS])
+        let mut child = command(EVERYWHERE)
             .envs(env.iter().copied())
             .args(["serve", "--listen", "127.0.0.1:0", "--data-dir"])
             .arg(dir)
