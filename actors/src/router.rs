@@ -282,18 +282,19 @@ impl Handler<Activate> for Tenants {
             Err(Wait::Mending(mut done)) => {
                 // It never changes: it ends.
                 let ended = async move { done.changed().await.is_err() };
+                // What comes next may have to be waited for, too.
                 let again = ended
                     .into_actor(self)
-                    .map(move |_, tenants, ctx| tenants.activate(&tenant, ctx).ok().flatten());
+                    .then(move |_, tenants, ctx| tenants.handle(Activate(tenant), ctx));
                 Box::pin(again)
             }
             Err(Wait::Resting(resting)) => {
                 let life = resting.life;
                 let again = at_rest(*resting)
                     .into_actor(self)
-                    .map(move |(), tenants, ctx| {
+                    .then(move |(), tenants, ctx| {
                         tenants.rested(&tenant, life, ctx);
-                        tenants.activate(&tenant, ctx).ok().flatten()
+                        tenants.handle(Activate(tenant), ctx)
                     });
                 Box::pin(again)
             }

@@ -24,7 +24,8 @@ pub(crate) fn is_of_the_chain(journal: &dyn Journal, chain: &str, at: Head) -> b
     }
 }
 
-/// Forgets the chain's projections, durably, unless they are of it: what comes next makes them anew. Blocks.
+/// Forgets the chain's projections, durably, unless they are of it: what comes next makes them anew. Those of a
+/// held chain stay: its repair may bring back what seems lost. Blocks.
 ///
 /// # Errors
 /// [`ProjectionError`] where they cannot be read or written.
@@ -36,7 +37,7 @@ pub(crate) fn forget_other(
     let Some(at) = projections.stands_at(chain)? else {
         return Ok(());
     };
-    if is_of_the_chain(journal, chain, at) {
+    if journal.hold(chain).is_some() || is_of_the_chain(journal, chain, at) {
         return Ok(());
     }
     let head = journal.head(chain).map(|head| head.seq);

@@ -28,6 +28,9 @@ use crate::{
 /// The most tenants whose state is kept in memory between batches.
 const STATES_MAX: usize = 4096;
 
+/// The most missed entries that share a transaction with the next one. What lacks more is read on by itself.
+const AT_ONCE: u64 = 1024;
+
 /// The fold with its working memory.
 pub(super) struct Fold {
     parts: ProjectorParts,
@@ -36,7 +39,7 @@ pub(super) struct Fold {
     dirty: HashMap<Arc<str>, [u8; 32]>,
     /// Chains with an entry that could not be folded.
     stuck: HashSet<Arc<str>>,
-    /// Chains that went on otherwise than the projections have it.
+    /// Chains that went on otherwise than the projections have it, or far beyond it.
     astray: HashSet<Arc<str>>,
 }
 
@@ -149,6 +152,10 @@ impl Fold {
             return Ok(());
         }
         let expected = applied.map_or(0, |applied| applied.saturating_add(1));
+        if entry.seq.saturating_sub(expected) > AT_ONCE {
+            self.astray.insert(Arc::clone(&entry.chain));
+            return Ok(());
+        }
         if entry.seq != expected {
             return self.fill(&entry.chain, (expected, entry.seq), working);
         }
@@ -159,6 +166,9 @@ impl Fold {
     /// other entries came in its place. As they come in order, one of them is at that place.
     fn contradicts(&self, entry: &Committed, applied: Head) -> bool {
         let (journal, chain) = (self.parts.journal.as_ref(), &entry.chain);
+        if entry.hash != applied.hash && journal.hold(chain).is_some() {
+            return false;
+        }
         match entry.seq.cmp(&applied.seq) {
             Ordering::Equal => entry.hash != applied.hash,
             // At memory speed, for whatever is read again after an overrun comes here.
@@ -172,7 +182,7 @@ impl Fold {
         }
     }
 
-    /// Makes anew what was made of entries that their chains have no more.
+    /// Makes anew what was made of entries that their chains have no more, and reads on what lacks many.
     pub(super) fn turn_back(&mut self) -> Result<(), ProjectError> {
         for chain in std::mem::take(&mut self.astray) {
             self.states.remove(&chain);

@@ -169,7 +169,10 @@ impl Machine {
     pub(super) fn not_begun(&mut self, error: &AppendError) {
         let head = self.parts.world.journal.head(self.name().as_str());
         let is_durable = |seq: u64| head.is_some_and(|head| seq <= head.seq);
-        let lacking = self.acting.due.iter().filter(|(_, seq)| !is_durable(**seq));
+        let lacking = self.acting.due.iter().filter(|(id, seq)| {
+            let drive = self.acting.drives.get(id);
+            !is_durable(**seq) && drive.is_some_and(|drive| drive.fresh && drive.handed.is_none())
+        });
         let lacking: Vec<_> = lacking.map(|(id, _)| *id).collect();
         for id in lacking {
             if let Some(caller) = self.acting.waiting.remove(&id) {

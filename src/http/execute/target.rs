@@ -41,8 +41,7 @@ pub(super) type Meant = Result<ExternalTarget, NoTarget>;
 /// repeats a request is given its first answer, whatever became of the alert.
 ///
 /// # Errors
-/// The projections cannot be read (500), or are behind (503) and may lack the alert: nothing is done to a
-/// machine of which nobody can say whether it is protected.
+/// The projections cannot be read (500).
 pub(super) async fn find(
     edge: &Edge,
     keys: &Arc<TenantKeys>,
@@ -67,13 +66,13 @@ async fn seen(
     let id = asked.alert_id.0.as_bytes();
     let row = edge.world.projections.alert(keys.tenant.as_str(), id);
     let row = row.map_err(|error| unreadable(keys, &error))?;
+    let unreadable_now = || {
+        let host = asked.host.clone();
+        Err(NoTarget::Unreadable { host })
+    };
     let Some(row) = row else {
-        let behind = || {
-            Problem::new(Code::Unavailable).detail(
-                "What was taken in last cannot be looked up yet, and the alert may be among it.",
-            )
-        };
-        return if caught_up { Ok(None) } else { Err(behind()) };
+        // What was taken in last cannot be looked up yet, and the alert may be among it.
+        return Ok((!caught_up).then(unreadable_now));
     };
     let view: AlertView = serde_json::from_slice(&row).map_err(|error| unreadable(keys, &error))?;
     let (world, keys_there, seq) = (Arc::clone(&edge.world), Arc::clone(keys), view.receipt.seq);
@@ -87,8 +86,7 @@ async fn seen(
         }),
         Err(error) => {
             tracing::error!(tenant = %keys.tenant, seq, error, "the evidence of an alert cannot be read");
-            let host = asked.host.clone();
-            Err(NoTarget::Unreadable { host })
+            unreadable_now()
         }
     }))
 }

@@ -184,9 +184,9 @@ impl Step<'_> {
                 && same_deed(&other.manifest, &act.manifest)
         };
         let mut others = acts.iter().filter(|(id, _)| *id != own);
-        // Where nothing is named, what it would undo may be on its way: both would be sent.
+        // Where a caller asks, or nothing is named, what it would undo may be on its way: both would be sent.
         let on_its_way = |other: &Act| {
-            of.is_none()
+            (of.is_none() || act.claim.is_some())
                 && other.stage.is_begun()
                 && !other.is_release()
                 && same_deed(&other.manifest, &act.manifest)

@@ -8,7 +8,7 @@ use vyrox_domain::{
 };
 
 use crate::house::{
-    HOLD_MS, HOUR_MS, House, LIMITS, OPEN, T0, action_id, block, isolate, order, undo,
+    HOLD_MS, HOUR_MS, House, LIMITS, OPEN, T0, action_id, block, claim, isolate, order, undo,
 };
 
 const DAY_MS: u64 = 24 * HOUR_MS;
@@ -286,5 +286,14 @@ fn nothing_is_undone_while_it_is_on_its_way() {
         ..undo(2, &isolation)
     };
     let undoing = order(unnamed, "external:soar");
+    assert_eq!(house.order(undoing), Err(Refusal::WrongStage));
+
+    // A caller means whatever is done to the host, also where something older is named.
+    let mut house = House::default();
+    house.begun(&isolation);
+    assert!(house.report(1, OutcomeKind::AlreadySo).is_ok());
+    house.begun(&isolate(2, 1));
+    let mut undoing = order(undo(3, &isolation), "external:soar");
+    undoing.ordered.claim = Some(claim("undo", "body"));
     assert_eq!(house.order(undoing), Err(Refusal::WrongStage));
 }

@@ -1,15 +1,17 @@
 //! Chains that lost their end and went on otherwise.
 
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use vyrox_journal::{
-    Append, AppendError, Done, Head, JournalError, Line, Lines, Opened, Status, VerifyReport,
-    projection::Put,
+    Append, AppendError, Done, Head, HoldInfo, JournalError, Line, Lines, Opened, Status,
+    VerifyReport, projection::Put,
 };
 
 use super::*;
 
-/// A chain, as the hash of each of its entries.
+/// A chain, as the hash of each of its entries, and whether it is held.
 #[derive(Default)]
-struct Forked(Mutex<Vec<u8>>);
+struct Forked(Mutex<Vec<u8>>, AtomicBool);
 
 impl Forked {
     fn error() -> JournalError {
@@ -72,6 +74,16 @@ impl Journal for Forked {
 
     fn evidence(&self, _chain: &str, _seq: u64) -> Result<Vec<Vec<u8>>, JournalError> {
         Err(Self::error())
+    }
+
+    fn hold(&self, _chain: &str) -> Option<HoldInfo> {
+        let held = self.1.load(Ordering::Acquire);
+        held.then(|| HoldInfo {
+            from_seq: 2,
+            proven: self.head(CHAIN),
+            known_to: Some(4),
+            successor: format!("{CHAIN}+held-1"),
+        })
     }
 
     fn chains(&self) -> Vec<String> {
@@ -177,6 +189,30 @@ fn a_gap_does_not_hide_that_a_chain_went_on_otherwise() {
     fold.apply(&entries[5..]).unwrap();
     fold.turn_back().unwrap();
     assert_eq!(ground.stands(), (Some(7), 88, false));
+}
+
+/// All of a chain was read into one transaction, however long it was.
+#[test]
+fn a_long_gap_is_read_by_itself() {
+    let ground = ground();
+    let mut fold = Fold::new(&ground.parts);
+    let many: Vec<u8> = (0..=250).cycle().take(3000).collect();
+    let entries = ground.journal.go_on(5, &many);
+    fold.apply(&entries[2999..]).unwrap();
+    assert_eq!(ground.stands(), (Some(4), 5, true));
+    fold.turn_back().unwrap();
+    assert_eq!(ground.stands(), (Some(3004), many[2999], true));
+}
+
+/// A repair brings back what seems lost. The claims of it were dropped meanwhile, and alerts that came again were
+/// taken for new ones.
+#[test]
+fn what_was_made_of_a_held_chain_stays() {
+    let ground = ground();
+    ground.journal.go_on(2, &[]);
+    ground.journal.1.store(true, Ordering::Release);
+    catch_up(&ground.parts).unwrap();
+    assert_eq!(ground.stands(), (Some(4), 5, true));
 }
 
 #[test]

@@ -9,6 +9,7 @@ use vyrox_domain::{
         jws::{Approval, ApprovalKind},
         same_target, target_urn,
     },
+    alert::Alert,
     containment::{Act, Acts, ContainmentLimits, Manner, Order, OutcomeKind, Stage, Withheld},
     digest::Digest,
     ids::{ActionId, IncidentId},
@@ -184,10 +185,22 @@ impl Machine {
             target_urn: manifest.target_urn.clone(),
             host: manifest.host.clone(),
             parameters: manifest.parameters.clone(),
-            protected: manifest.protected.clone(),
+            protected: self
+                .protected_by_now(manifest)
+                .or_else(|| manifest.protected.clone()),
             verdict: None,
             incident_id: Some(manifest.incident_id),
         })
+    }
+
+    /// Why its machine is special by now, as far as its id and name tell.
+    fn protected_by_now(&self, manifest: &ActionManifest) -> Option<String> {
+        let mut known = Alert::bare(manifest.vendor, String::new());
+        let device = manifest.target_urn.rsplit(':').next();
+        known.device.id = device.map(str::to_owned);
+        known.device.hostname.clone_from(&manifest.host);
+        let why = self.parts.world.assets.of(&known)?;
+        Some(why.to_string())
     }
 
     /// What was rehearsed is taken back in a rehearsal, which predicts what would be.
