@@ -49,6 +49,7 @@ pub(crate) fn measure(plan: &Plan, most: usize) -> anyhow::Result<()> {
         })
     };
     window(most, CONNECTIONS[0], most)?;
+    vyrox.learn_idle()?;
     let mut turns = Vec::new();
     for round in 1..=rounds {
         line(&format!("spine tenants: round {round} of {rounds}"));
