@@ -98,7 +98,7 @@ impl Notary {
         self.failed = true;
         let empty = Checkpoint::empty(Origin::host(deployment));
         let log = HostLog::open(self.log.folder(), deployment, empty.size, &empty.root)?;
-        self.begin((log, self.sign(empty)?), key)?;
+        self.begin((log, self.sign(empty)?), &key)?;
         self.deployment = deployment;
         self.failed = false;
         Ok(Rebased {
@@ -112,7 +112,7 @@ impl Notary {
     fn begin(
         &mut self,
         (log, point): (HostLog, SignedCheckpoint),
-        key: KeyInForce,
+        key: &KeyInForce,
     ) -> Result<(), NotaryError> {
         let known = self.chains.iter();
         let records = known.filter_map(|(name, chain)| {
@@ -128,7 +128,7 @@ impl Notary {
         let (overlap, seal) = (self.signers.overlap(), self.seal(*point.checkpoint())?);
         self.store.commit(|change| {
             change.begin_log(point.checkpoint().origin.deployment)?;
-            change.add_key(&key)?;
+            change.add_key(key)?;
             change.set_overlap(overlap)?;
             for (name, record) in &records {
                 change.put_chain(name, record)?;

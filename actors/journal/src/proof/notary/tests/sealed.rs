@@ -237,8 +237,8 @@ fn every_change_is_sealed() {
     let copies = tempfile::tempdir().unwrap();
     let copy = copies.path().join("copy");
     house.notary().back_up(&copy).unwrap();
-    let copied = Notary::open(&copy, &keys(&[2, 1]), check).unwrap();
-    assert_eq!(copied.overlap_until_ms(), Some(until_ms));
+    let restored = Notary::open(&copy, &keys(&[2, 1]), check).unwrap();
+    assert_eq!(restored.overlap_until_ms(), Some(until_ms));
     // Without the key before, the overlap ends with the next change.
     house.reopen(&[2]);
     house.notary().forget("acme").unwrap();
@@ -282,7 +282,7 @@ fn no_key_follows_without_the_word_of_the_one_before_it() {
     let back = Statement {
         succession: Succession::Rotation,
         old: known.clone(),
-        new: old.clone(),
+        new: old,
         time: 1,
     };
     let (thief, other) = (TestKey::new(1), TestKey::new(3));
