@@ -133,3 +133,22 @@ fn the_day_that_witnesses_have_begins_anew_with_a_rebase() {
     office.accept(&rebased);
     assert!(!office.parts.integrity.witnesses().is_silent(later));
 }
+
+/// A rebase that could not be written left a log that took nothing more, and while a witness accused it nothing
+/// opened it anew: no other rebase was possible before a restart.
+#[test]
+fn a_rebase_that_failed_can_be_ordered_again() {
+    let ground = Ground::new();
+    let office = ground.signed(&[7], false);
+    let request = office.request(0).unwrap().unwrap();
+    let boast = Ok(reply(409, "999\n"));
+    assert_eq!(office.answered(0, &request, boast), Next::Refused);
+    fs::remove_dir_all(ground.dir.path().join("proof")).unwrap();
+    let order = || office.rebase("restored".into(), "ann".into());
+    order().unwrap_err();
+    office.tend();
+    assert_eq!(fault(&office), Some(HostFault::Lost));
+    let rebased = order().unwrap();
+    office.accept(&rebased);
+    assert_eq!(fault(&office), None);
+}
