@@ -17,6 +17,7 @@ mod bundle;
 mod folder;
 mod host_log;
 mod notary;
+mod seal;
 mod statement;
 mod store;
 mod witness;

@@ -146,20 +146,18 @@ impl Office {
             Ok(notary) => notary,
             Err(error) => return refused(HostFault::Unusable(error.to_string())),
         };
-        if let Err(error) = self.parts.keys.settle(notary.key().public_key()) {
-            tracing::error!(%error, "the log's key in force lies beside its place");
-        }
         let own = log_of(&notary);
-        let moved_on = |known: &AuditLog| {
-            let mut keys = notary.keys().iter();
-            keys.any(|key| key.key.to_string() == known.vkey)
-        };
         let opened = match known {
             None => Some(AuditLogChange::Begun(own.clone())),
             Some(known) if known == own => None,
-            Some(known) if moved_on(&known) => Some(moved(known, &notary)),
-            Some(_) => return refused(HostFault::Foreign),
+            Some(known) => match moved(known, &notary) {
+                Some(moved) => Some(moved),
+                None => return refused(HostFault::Foreign),
+            },
         };
+        if let Err(error) = self.parts.keys.settle(notary.key().public_key()) {
+            tracing::error!(%error, "the log's key in force lies beside its place");
+        }
         desk.known = Some(own);
         desk.notary = Some(notary);
         desk.behind = true;

@@ -7,7 +7,7 @@ use vyrox_domain::{
     host_protocol::{AuditRebased, ChainRebased},
     log_key::is_signed,
 };
-use vyrox_journal::proof::{Notary, NotaryError, put_aside};
+use vyrox_journal::proof::{Notary, NotaryError, Rebased, put_aside};
 
 use super::office::{Desk, Office, log_of};
 use crate::integrity::{Findings, HostFault};
@@ -77,19 +77,31 @@ impl Office {
     fn leave(&self, desk: &mut Desk, findings: &Findings) -> Result<Option<String>, RebaseError> {
         let seen = desk.seen();
         if let Some(notary) = desk.notary.as_mut() {
-            for chain in findings.chains.keys() {
-                notary.forget(chain)?;
+            let rebased = self.follow(notary, findings, seen);
+            if rebased.is_err() {
+                // It takes nothing more, and is opened anew with whatever its files say.
+                desk.notary = None;
             }
-            let newest = notary.checkpoint();
-            let size = newest.map_or(0, |point| point.checkpoint().size);
-            let rebased = notary.rebase(seen.unwrap_or(size), self.now_ms())?;
-            return Ok(Some(rebased.statement.to_string()));
+            return Ok(Some(rebased?.statement.to_string()));
         }
         let folder = &self.parts.folder;
         put_aside(folder, &format!("proof-left-{}", self.now_ms()))?;
         let keys = self.parts.keys.load()?;
         desk.notary = Some(Notary::open(folder, &keys, is_signed)?);
         Ok(None)
+    }
+
+    fn follow(
+        &self,
+        notary: &mut Notary,
+        findings: &Findings,
+        seen: Option<u64>,
+    ) -> Result<Rebased, NotaryError> {
+        for chain in findings.chains.keys() {
+            notary.forget(chain)?;
+        }
+        let size = notary.head().size;
+        notary.rebase(seen.unwrap_or(size), self.now_ms())
     }
 
     /// The order is on the host's chain: containment is possible again. Blocks.

@@ -2,7 +2,10 @@
 
 use std::{io, sync::Arc};
 
-use vyrox_domain::host_protocol::{AuditLog, AuditLogChange, AuditRebased, KeyRotated};
+use vyrox_domain::{
+    host_protocol::{AuditLog, AuditLogChange, AuditRebased, KeyRotated},
+    log_key::is_signed,
+};
 use vyrox_journal::proof::{Notary, NotaryError, Signer};
 
 use super::office::{Office, log_of};
@@ -102,24 +105,32 @@ impl Office {
     pub fn unwritten(&self, known: &AuditLog) -> Option<AuditLogChange> {
         let desk = self.desk();
         let notary = desk.notary.as_ref().filter(|_| !desk.rebasing)?;
-        (log_of(notary) != *known).then(|| moved(known.clone(), notary))
+        if log_of(notary) == *known {
+            return None;
+        }
+        moved(known.clone(), notary)
     }
 }
 
-/// The log was left for another, or its key, and the process ended before the host's chain had it.
-pub(super) fn moved(before: AuditLog, notary: &Notary) -> AuditLogChange {
+/// The log was left for another, or its key, and the process ended before the host's chain had it. `None`
+/// for a log that the key which the host's chain knows has not led to, statement by statement: whoever has
+/// an old key of the log could name that one.
+pub(super) fn moved(before: AuditLog, notary: &Notary) -> Option<AuditLogChange> {
+    if !notary.comes_from(&before.vkey, is_signed) {
+        return None;
+    }
     let (newest, after) = (notary.keys().last(), log_of(notary));
     let statement = newest.and_then(|key| key.statement.clone());
     if before.deployment == after.deployment {
-        return AuditLogChange::Rotated(KeyRotated {
+        return Some(AuditLogChange::Rotated(KeyRotated {
             before,
             after,
             statement,
             until_ms: notary.overlap_until_ms(),
             by: "system".into(),
-        });
+        }));
     }
-    AuditLogChange::Rebased(AuditRebased {
+    Some(AuditLogChange::Rebased(AuditRebased {
         before: Some(before),
         after,
         host: None,
@@ -127,5 +138,5 @@ pub(super) fn moved(before: AuditLog, notary: &Notary) -> AuditLogChange {
         statement,
         reason: "found at the start".into(),
         by: "system".into(),
-    })
+    }))
 }

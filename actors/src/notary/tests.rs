@@ -1,6 +1,7 @@
 //! The office and its witnesses, without a network: requests go from hand to hand.
 
 mod accused;
+mod empty;
 mod rotation;
 mod troubled;
 
@@ -314,6 +315,24 @@ fn a_proof_that_leads_nowhere_is_made_anew_once() {
         Next::Cosigned
     );
     assert_eq!(fault(&office), None);
+}
+
+/// Hashes were made anew once as long as the log was open: when they turned bad again a week later, the witness
+/// that could not follow them was taken for one that has seen another log.
+#[test]
+fn after_a_good_word_a_proof_that_leads_nowhere_is_made_anew_again() {
+    let ground = Ground::new();
+    let office = ground.signed(&[7], false);
+    for round in 0..2 {
+        let request = office.request(0).unwrap().unwrap();
+        office.answered(0, &request, Ok(word(7, &request)));
+        ground.write();
+        sign_on(&office);
+        let request = office.request(0).unwrap().unwrap();
+        let refused = Ok(reply(422, ""));
+        let next = office.answered(0, &request, refused);
+        assert_eq!((next, fault(&office)), (Next::Again, None), "{round}");
+    }
 }
 
 #[test]

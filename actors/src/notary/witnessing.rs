@@ -30,7 +30,7 @@ pub(super) struct Known {
     heard: bool,
     /// The size that it named, until its next word.
     names: Option<u64>,
-    /// The kept hashes were made anew because it could not follow them.
+    /// The kept hashes were made anew because it could not follow them, and it has not given its word since.
     rebuilt: bool,
     cosigned_at_ms: Option<u64>,
 }
@@ -61,7 +61,8 @@ pub(super) enum Next {
 }
 
 impl Desk {
-    /// The log was opened. Who has signed nothing yet has nothing that could have been turned back.
+    /// The log was opened. One that this very opening began has nothing that could have been turned back; of
+    /// one that was there before and seems empty a witness may have seen more.
     pub(super) fn meet_witnesses(&mut self, now_ms: u64) {
         let Some(notary) = &mut self.notary else {
             return;
@@ -70,12 +71,11 @@ impl Desk {
         if let Err(error) = notary.dismiss_all_but(&asked) {
             tracing::error!(%error, "what a witness of before accused the log of is still kept");
         }
-        let nothing_signed = notary.checkpoint().is_none();
         for known in &mut self.witnesses {
             let word = notary.witnessed().find(|word| word.key == known.key);
             // The time is the witness's; one from the future would never grow old.
             known.cosigned_at_ms = word.map(|word| word.time.saturating_mul(1000).min(now_ms));
-            known.pending &= !nothing_signed;
+            known.pending &= !notary.is_fresh();
             known.recall(notary);
         }
     }
@@ -105,7 +105,9 @@ impl Desk {
 
     /// What keeps the log from being believed, as far as witnesses are concerned.
     pub(super) fn doubt(&self, required: bool) -> Option<HostFault> {
-        self.notary.as_ref()?.checkpoint()?;
+        if self.notary.as_ref()?.is_fresh() {
+            return None;
+        }
         let accused = self.witnesses.iter().find_map(|known| {
             let witness = known.key.name().to_string();
             match known.state {
@@ -143,7 +145,7 @@ impl Office {
         self.parts.witnessing.witnesses.len()
     }
 
-    /// What a witness is asked about the newest checkpoint; `None` while there is none. Blocks.
+    /// What a witness is asked about the newest checkpoint; `None` for a log that has just begun. Blocks.
     ///
     /// # Errors
     /// What it would be asked cannot be read; it counts as one that was asked in vain.
@@ -160,6 +162,9 @@ impl Office {
         let Some(known) = witnesses.get_mut(number) else {
             return Ok(None);
         };
+        if notary.is_fresh() {
+            return Ok(None);
+        }
         let error = match known.question(notary) {
             Ok(request) => return Ok(request),
             Err(error) => error,
@@ -192,12 +197,11 @@ impl Office {
         let Some(known) = witnesses.get_mut(number) else {
             return Next::Refused;
         };
-        let newest = notary.checkpoint();
-        let newest = newest.map(|point| *point.checkpoint());
-        let Some(newest) = newest.filter(|newest| newest.origin == request.origin()) else {
+        let newest = notary.head();
+        if newest.origin != request.origin() {
             // Another log was begun meanwhile.
             return Next::Again;
-        };
+        }
         let before = known.state.clone();
         let next = match reply {
             Err(why) => known.fail(why),
@@ -248,7 +252,7 @@ impl Office {
 }
 
 impl Known {
-    /// What it is asked. Hashes that cannot be read are made anew from the leaves, once.
+    /// What it is asked. Hashes that cannot be read are made anew from the leaves, once until its next word.
     fn question(&mut self, notary: &mut Notary) -> Result<Option<WitnessRequest>, NotaryError> {
         let old = self.names;
         let old = old.unwrap_or_else(|| notary.witnessed_size(&self.key));
@@ -321,13 +325,13 @@ impl Known {
         if let Err(error) = notary.accept(request, word) {
             return self.fail(format!("its word could not be kept: {error}"));
         }
-        self.state = WitnessState::Cosigned;
+        (self.state, self.rebuilt) = (WitnessState::Cosigned, false);
         self.cosigned_at_ms = Some(now_ms);
         Next::Cosigned
     }
 
     /// A proof that leads nowhere may come of kept hashes that turned bad: they are made anew from the
-    /// leaves, once. Where that fails, nothing speaks against the witness.
+    /// leaves, once until its next word. Where that fails, nothing speaks against the witness.
     fn rebuild(&mut self, notary: &mut Notary, request: &WitnessRequest) -> Next {
         self.rebuilt = true;
         match notary.rebuild() {

@@ -114,6 +114,15 @@ pub struct Checkpoint {
 }
 
 impl Checkpoint {
+    /// The tree without leaves.
+    pub(super) fn empty(origin: Origin) -> Self {
+        Self {
+            origin,
+            size: 0,
+            root: empty_root(),
+        }
+    }
+
     /// Reads the three lines: origin, size, root in base64. Extension lines are not ours and are
     /// refused, as is a tree without leaves that has another root than such a tree has.
     pub fn parse(text: &str) -> Option<Self> {

@@ -13,20 +13,23 @@ use std::sync::Arc;
 use rand::Rng as _;
 
 use super::checkpoint::{Checkpoint, OpaqueId, Origin, SignedCheckpoint};
-use super::host_log::{HostLeaf, HostLog};
-use super::merkle::{Frontier, Hash, empty_root, leaf_hash};
+use super::host_log::HostLog;
+use super::merkle::leaf_hash;
 use super::note::{KeyName, NoteError, Signer, VerifierKey, VerifyEd25519};
+use super::seal::{ChainRows, State};
 use super::store::{Accusation, ChainRecord, Contents, Kept, KeyInForce, Store};
 use crate::vault::StoreError;
 
 mod accusing;
 mod believing;
+mod chain;
 mod error;
 mod proving;
 mod signers;
 mod succession;
 mod witnessing;
 
+use chain::Chain;
 pub use error::NotaryError;
 use signers::Signers;
 pub use succession::Rebased;
@@ -39,6 +42,8 @@ pub struct Notary {
     deployment: OpaqueId,
     signers: Signers,
     chains: BTreeMap<Arc<str>, Chain>,
+    /// What the store has of them, as far as the seal needs it.
+    rows: ChainRows,
     /// Chains that have lines which are not published.
     changed: BTreeSet<Arc<str>>,
     /// The newest checkpoint, and older ones that a witness's word is of; by size.
@@ -46,16 +51,9 @@ pub struct Notary {
     cosignatures: Vec<Kept>,
     keys: Vec<KeyInForce>,
     accusations: Vec<Accusation>,
+    /// The log began with this opening, or by a rebase since.
+    begun: bool,
     failed: bool,
-}
-
-struct Chain {
-    opaque_id: OpaqueId,
-    /// The tree over all lines that were shown.
-    frontier: Frontier,
-    /// The leaf hash of the last of them.
-    last_line: Hash,
-    signed: Option<ChainRecord>,
 }
 
 impl Notary {
@@ -63,8 +61,8 @@ impl Notary {
     ///
     /// `keys` are the private keys that the caller has. Those in force are found among them by their
     /// public halves; a new store takes the first. Without the key in force nothing is opened; without
-    /// the one before it, that one no longer signs. What is kept is believed as far as `check` finds it
-    /// signed by the key in force.
+    /// the one before it, that one no longer signs. What is kept is believed only if `check` finds it
+    /// sealed by the key in force.
     pub fn open(
         folder: &Path,
         keys: &[Arc<dyn Signer>],
@@ -72,23 +70,47 @@ impl Notary {
     ) -> Result<Self, NotaryError> {
         let first = keys.first();
         let first = first.ok_or_else(|| NotaryError::Key("the first one".to_owned()))?;
-        let deployment = random_id();
-        let fresh = first.verifier_key(&KeyName::from(deployment));
-        let store = Store::open(folder, (deployment, &fresh))?;
+        let begun = !Store::is_in(folder);
+        if begun {
+            Self::create(folder, &**first)?;
+        }
+        let store = Store::open(folder)?;
         let mut contents = store.contents()?;
         let signers = Signers::of(&contents, keys)?;
-        believing::keep_signed(&mut contents, &signers, check)?;
-        let newest = contents.checkpoints.values().next_back();
-        let (size, root) = newest.map_or_else(
-            || (0, empty_root()),
-            |point| (point.checkpoint().size, point.checkpoint().root),
-        );
-        let mut log = HostLog::open(folder, contents.deployment, size, &root)?;
+        let rows = contents.chains.iter().collect();
+        let newest = believing::keep_signed(&mut contents, &rows, &signers, check)?;
+        let mut log = HostLog::open(folder, contents.deployment, newest.size, &newest.root)?;
         believing::hold_against(&mut log, &contents)?;
-        Ok(Self::assemble(store, log, contents, signers))
+        let mut notary = Self::assemble((store, log), contents, rows, signers);
+        notary.begun = begun;
+        Ok(notary)
     }
 
-    fn assemble(store: Store, log: HostLog, contents: Contents, signers: Signers) -> Self {
+    /// Makes the store of a new log: one without leaves, signed.
+    fn create(folder: &Path, first: &dyn Signer) -> Result<(), NotaryError> {
+        let deployment = random_id();
+        let point = Checkpoint::empty(Origin::host(deployment));
+        let key = KeyInForce {
+            key: first.verifier_key(&KeyName::from(deployment)),
+            since_ms: 0,
+            statement: None,
+        };
+        let seal = State::new(point, &ChainRows::default(), [&key], None).seal(first)?;
+        let point = SignedCheckpoint::sign(point, [first])?;
+        Store::create(folder, |change| {
+            change.begin_log(deployment)?;
+            change.add_key(&key)?;
+            change.put_checkpoint(&point)?;
+            change.put_seal(&seal)
+        })
+    }
+
+    fn assemble(
+        (store, log): (Store, HostLog),
+        contents: Contents,
+        rows: ChainRows,
+        signers: Signers,
+    ) -> Self {
         let unpublished = contents.chains.iter();
         let unpublished = unpublished.filter(|(_, record)| record.leaf.is_none());
         let changed = unpublished.map(|(chain, _)| Arc::clone(chain)).collect();
@@ -102,10 +124,12 @@ impl Notary {
             chains: chains
                 .map(|(name, record)| (name, Chain::of(record)))
                 .collect(),
+            rows,
             checkpoints: contents.checkpoints,
             cosignatures: contents.cosignatures,
             keys: contents.keys,
             accusations: contents.accusations,
+            begun: false,
             failed: false,
         }
     }
@@ -218,9 +242,18 @@ impl Notary {
     /// published of it stays in the host log.
     pub fn forget(&mut self, chain: &str) -> Result<(), NotaryError> {
         self.usable()?;
+        self.failed = true;
         self.chains.remove(chain);
         self.changed.remove(chain);
-        Ok(self.store.commit(|change| change.remove_chain(chain))?)
+        self.rows.remove(chain);
+        let (overlap, seal) = (self.signers.overlap(), self.seal(self.head())?);
+        self.store.commit(|change| {
+            change.remove_chain(chain)?;
+            change.set_overlap(overlap)?;
+            change.put_seal(&seal)
+        })?;
+        self.failed = false;
+        Ok(())
     }
 
     /// Puts a leaf into the host log for each chain that has changed, and signs the log. Nothing is
@@ -233,14 +266,18 @@ impl Notary {
         self.failed = true;
         self.signers.end_overlap(now_ms);
         let records = self.append_changed()?;
+        for (chain, record) in &records {
+            self.rows.put(chain, record);
+        }
         let point = self.sign(self.head())?;
-        let overlap = self.signers.overlap();
+        let (overlap, seal) = (self.signers.overlap(), self.seal(self.head())?);
         self.store.commit(|change| {
             for (chain, record) in &records {
                 change.put_chain(chain, record)?;
             }
             change.set_overlap(overlap)?;
-            change.put_checkpoint(&point)
+            change.put_checkpoint(&point)?;
+            change.put_seal(&seal)
         })?;
         for (name, record) in records {
             if let Some(chain) = self.chains.get_mut(&name) {
@@ -256,8 +293,15 @@ impl Notary {
     /// The newest checkpoint of the host log, with the words of witnesses that there are for it; none
     /// before the first [`publish`](Self::publish).
     pub fn checkpoint(&self) -> Option<SignedCheckpoint> {
-        let newest = self.checkpoints.values().next_back()?;
+        let newest = self.checkpoints.values().next_back();
+        let newest = newest.filter(|newest| newest.checkpoint().size > 0)?;
         Some(self.with_cosignatures(newest))
+    }
+
+    /// Whether the log began with this opening, or by a rebase since, and has no leaf yet: then there is
+    /// nothing of it that could have been taken away.
+    pub fn is_fresh(&self) -> bool {
+        self.begun && self.log.head().0 == 0
     }
 
     fn append_changed(&mut self) -> Result<Vec<(Arc<str>, ChainRecord)>, NotaryError> {
@@ -273,8 +317,8 @@ impl Notary {
         Ok(records)
     }
 
-    /// The host log as it stands.
-    fn head(&self) -> Checkpoint {
+    /// The host log as it stands: what is signed, from size 0 on.
+    pub fn head(&self) -> Checkpoint {
         let (size, root) = self.log.head();
         Checkpoint {
             origin: Origin::host(self.deployment),
@@ -285,6 +329,12 @@ impl Notary {
 
     fn sign(&self, checkpoint: Checkpoint) -> Result<SignedCheckpoint, NoteError> {
         SignedCheckpoint::sign(checkpoint, self.signers.all())
+    }
+
+    /// The seal over what is to be kept with this as the newest checkpoint.
+    fn seal(&self, newest: Checkpoint) -> Result<String, NoteError> {
+        let state = State::new(newest, &self.rows, &self.keys, self.signers.overlap());
+        state.seal(&*self.signers.in_force)
     }
 
     /// Keeps what the store keeps: the newest, and those that a witness's word is of.
@@ -301,54 +351,6 @@ impl Notary {
             Err(NotaryError::Failed)
         } else {
             Ok(())
-        }
-    }
-}
-
-impl Chain {
-    fn new(opaque_id: OpaqueId) -> Self {
-        Self {
-            opaque_id,
-            frontier: Frontier::new(),
-            last_line: empty_root(),
-            signed: None,
-        }
-    }
-
-    fn of(record: ChainRecord) -> Self {
-        Self {
-            opaque_id: record.opaque_id,
-            frontier: record.frontier.clone(),
-            last_line: record.last_line,
-            signed: Some(record),
-        }
-    }
-
-    fn record(&self, leaf: u64) -> ChainRecord {
-        ChainRecord {
-            opaque_id: self.opaque_id,
-            frontier: self.frontier.clone(),
-            last_line: self.last_line,
-            leaf: Some(leaf),
-        }
-    }
-}
-
-impl ChainRecord {
-    /// The same in a log that has no leaf of it yet.
-    fn unpublished(&self) -> Self {
-        Self {
-            leaf: None,
-            ..self.clone()
-        }
-    }
-
-    /// What the host log says of the chain.
-    fn leaf(&self) -> HostLeaf {
-        HostLeaf {
-            opaque_id: self.opaque_id,
-            size: self.frontier.size(),
-            root: self.frontier.root(),
         }
     }
 }

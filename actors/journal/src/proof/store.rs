@@ -1,9 +1,12 @@
 //! `proof.redb`: what is signed, and whose word there is for it.
 //!
 //! Every commit is immediate and two-phase. Nothing else says how much of the host log is signed, so
-//! where the log is and the database is not, nothing is opened.
+//! where the log is and the database is not, nothing is opened. The rows are believed as far as the
+//! [seal](super::seal) among them is over them: every change of chains, of keys or of the newest checkpoint
+//! puts a new one with it.
 
 mod accusations;
+mod rows;
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -17,18 +20,14 @@ use redb::{
 
 use super::checkpoint::{OpaqueId, SignedCheckpoint};
 use super::host_log::HostLog;
-use super::merkle::{Frontier, Hash};
 use super::notary::NotaryError;
-use super::note::{NoteSignature, VerifierKey};
 use crate::disk::{Disk as _, RealDisk, parent_of, writable};
 use crate::vault::{StoreError, database};
 
 pub use accusations::Accusation;
-
-/// Opaque id, number of the last leaf, hash of the last line, frontier.
-type ChainRow = (&'static [u8; 16], u64, &'static [u8; 32], &'static [u8]);
-type CosignatureRow = (u64, u64, &'static str);
-type KeyRow = (u64, &'static str, &'static str);
+pub use rows::KeyInForce;
+pub(super) use rows::{ChainRecord, Kept, Overlap};
+use rows::{ChainRow, CosignatureRow, KeyRow, NO_LEAF};
 
 const META: TableDefinition<'static, &'static str, &'static [u8]> = TableDefinition::new("meta");
 const CHAINS: TableDefinition<'static, &'static str, ChainRow> = TableDefinition::new("chains");
@@ -40,51 +39,9 @@ const KEYS: TableDefinition<'static, u64, KeyRow> = TableDefinition::new("keys")
 
 const FILE: &str = "proof.redb";
 const CACHE_BYTES: usize = 4 << 20;
-const FORMAT: &[u8] = b"1";
-
-/// The number of the last leaf of a chain that has none in this log.
-const NO_LEAF: u64 = u64::MAX;
-
-/// What is signed of one chain.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct ChainRecord {
-    pub(super) opaque_id: OpaqueId,
-    /// Its tree.
-    pub(super) frontier: Frontier,
-    /// The leaf hash of its last line.
-    pub(super) last_line: Hash,
-    /// The number of its last leaf in the host log; none after a rebase.
-    pub(super) leaf: Option<u64>,
-}
-
-/// A witness's word.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Kept {
-    pub(super) key: VerifierKey,
-    /// The size of the checkpoint.
-    pub(super) size: u64,
-    /// When, in unix seconds.
-    pub(super) time: u64,
-    pub(super) line: NoteSignature,
-}
-
-/// A key of the log, in the order in which they came to be in force.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct KeyInForce {
-    /// The key.
-    pub key: VerifierKey,
-    /// Since when, in unix milliseconds; 0 for the first.
-    pub since_ms: u64,
-    /// The signed note that put it in force; none for the first.
-    pub statement: Option<String>,
-}
-
-/// The key before the one in force, while both sign.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Overlap {
-    pub(super) public_key: [u8; 32],
-    pub(super) until_ms: u64,
-}
+const FORMAT: &[u8] = b"2";
+/// The format before there were seals.
+const UNSEALED: &[u8] = b"1";
 
 /// All that the database holds.
 pub(super) struct Contents {
@@ -96,6 +53,8 @@ pub(super) struct Contents {
     pub(super) cosignatures: Vec<Kept>,
     pub(super) keys: Vec<KeyInForce>,
     pub(super) accusations: Vec<Accusation>,
+    /// A note over all of it but words and accusations; unchecked.
+    pub(super) seal: Option<String>,
 }
 
 pub(super) struct Store {
@@ -106,30 +65,28 @@ pub(super) struct Store {
 pub(super) struct Change<'a>(&'a WriteTransaction);
 
 impl Store {
-    /// Opens the database; makes it where there is nothing that it could describe. `fresh` is then
-    /// the deployment's id and its first key.
-    pub(super) fn open(
-        folder: &Path,
-        fresh: (OpaqueId, &VerifierKey),
-    ) -> Result<Self, NotaryError> {
-        RealDisk.make_directory(folder).map_err(StoreError::from)?;
-        let path = folder.join(FILE);
-        if !path.exists() {
-            if HostLog::exists(folder).map_err(StoreError::from)? {
-                return Err(NotaryError::Lost(path.display().to_string()));
-            }
-            Self::create(&path, fresh)?;
+    /// Opens the database, which must be there.
+    pub(super) fn open(folder: &Path) -> Result<Self, NotaryError> {
+        let database = database::open_on(&RealDisk, &folder.join(FILE), CACHE_BYTES)?;
+        let store = Self { database };
+        match store.format()?.as_deref() {
+            Some(FORMAT) => Ok(store),
+            Some(UNSEALED) => Err(NotaryError::Unsealed),
+            _ => Err(StoreError::Damaged("of another format".to_owned()).into()),
         }
-        Ok(Self {
-            database: database::open_on(&RealDisk, &path, CACHE_BYTES)?,
-        })
     }
 
-    fn create(path: &Path, (deployment, key): (OpaqueId, &VerifierKey)) -> Result<(), StoreError> {
-        Self::make(path, |change| {
-            change.begin_log(deployment)?;
-            change.add_key(0, key, None)
-        })
+    /// Makes the database, where there is nothing that it could describe.
+    pub(super) fn create(
+        folder: &Path,
+        fill: impl FnOnce(&Change<'_>) -> Result<(), StoreError>,
+    ) -> Result<(), NotaryError> {
+        RealDisk.make_directory(folder).map_err(StoreError::from)?;
+        let path = folder.join(FILE);
+        if HostLog::exists(folder).map_err(StoreError::from)? {
+            return Err(NotaryError::Lost(path.display().to_string()));
+        }
+        Ok(Self::make(&path, fill)?)
     }
 
     /// Whether a folder has a database of this kind.
@@ -143,7 +100,7 @@ impl Store {
         Self::make(&folder.join(FILE), |change| {
             change.begin_log(all.deployment)?;
             for key in &all.keys {
-                change.add_key(key.since_ms, &key.key, key.statement.as_deref())?;
+                change.add_key(key)?;
             }
             change.set_overlap(all.overlap)?;
             for (chain, record) in &all.chains {
@@ -155,8 +112,10 @@ impl Store {
             for accusation in &all.accusations {
                 change.put_accusation(accusation)?;
             }
-            let mut points = all.checkpoints.values();
-            points.try_for_each(|point| change.put_checkpoint(point))
+            for point in all.checkpoints.values() {
+                change.put_checkpoint(point)?;
+            }
+            all.seal.iter().try_for_each(|seal| change.put_seal(seal))
         })
     }
 
@@ -197,16 +156,19 @@ impl Store {
         Ok(transaction.commit()?)
     }
 
-    /// Reads everything.
+    fn format(&self) -> Result<Option<Vec<u8>>, StoreError> {
+        let meta = self.database.begin_read()?.open_table(META)?;
+        Ok(meta.get("format")?.map(|value| value.value().to_vec()))
+    }
+
+    /// Reads everything. What is read is to be believed only under its seal.
     pub(super) fn contents(&self) -> Result<Contents, StoreError> {
         let read = self.database.begin_read()?;
         let meta = read.open_table(META)?;
         let meta = |key: &str| -> Result<Option<Vec<u8>>, StoreError> {
             Ok(meta.get(key)?.map(|value| value.value().to_vec()))
         };
-        if meta("format")?.as_deref() != Some(FORMAT) {
-            return Err(StoreError::Damaged("of another format".to_owned()));
-        }
+        let text = |bytes: Vec<u8>| String::from_utf8(bytes).map_err(|_not_text| odd("seal"));
         let mut contents = Contents {
             deployment: OpaqueId::new(exactly(meta("deployment")?, "deployment")?),
             public_key: exactly(meta("key")?, "key")?,
@@ -219,6 +181,7 @@ impl Store {
             cosignatures: Vec::new(),
             keys: Vec::new(),
             accusations: self.accusations()?,
+            seal: meta("seal")?.map(text).transpose()?,
         };
         for row in read.open_table(CHAINS)?.iter()? {
             let (chain, record) = row?;
@@ -293,29 +256,19 @@ impl Change<'_> {
     }
 
     /// Another key is in force.
-    pub(super) fn add_key(
-        &self,
-        since_ms: u64,
-        key: &VerifierKey,
-        statement: Option<&str>,
-    ) -> Result<(), StoreError> {
-        self.put("key", key.public_key())?;
+    pub(super) fn add_key(&self, key: &KeyInForce) -> Result<(), StoreError> {
+        self.put("key", key.key.public_key())?;
         let mut keys = self.0.open_table(KEYS)?;
         let number = keys.last()?.map_or(0, |(number, _)| number.value() + 1);
-        let statement = statement.unwrap_or_default();
-        keys.insert(number, (since_ms, &*key.to_string(), statement))?;
+        let statement = key.statement.as_deref().unwrap_or_default();
+        keys.insert(number, (key.since_ms, &*key.key.to_string(), statement))?;
         Ok(())
     }
 
     /// Until when the key before signs too; nothing when that is over.
     pub(super) fn set_overlap(&self, overlap: Option<Overlap>) -> Result<(), StoreError> {
-        if let Some(Overlap {
-            public_key,
-            until_ms,
-        }) = overlap
-        {
-            let bytes = [public_key.as_slice(), &until_ms.to_le_bytes()].concat();
-            return self.put("overlap", &bytes);
+        if let Some(overlap) = overlap {
+            return self.put("overlap", &overlap.encode());
         }
         self.0.open_table(META)?.remove("overlap")?;
         Ok(())
@@ -329,52 +282,14 @@ impl Change<'_> {
         self.remove_accusations()
     }
 
+    /// The seal over what the database holds after this change.
+    pub(super) fn put_seal(&self, seal: &str) -> Result<(), StoreError> {
+        self.put("seal", seal.as_bytes())
+    }
+
     fn put(&self, key: &str, value: &[u8]) -> Result<(), StoreError> {
         self.0.open_table(META)?.insert(key, value)?;
         Ok(())
-    }
-}
-
-impl ChainRecord {
-    fn of(row: (&[u8; 16], u64, &[u8; 32], &[u8])) -> Option<Self> {
-        let (opaque_id, leaf, last_line, frontier) = row;
-        Some(Self {
-            opaque_id: OpaqueId::new(*opaque_id),
-            frontier: Frontier::decode(frontier)?,
-            last_line: *last_line,
-            leaf: (leaf != NO_LEAF).then_some(leaf),
-        })
-    }
-}
-
-impl Kept {
-    fn of(key: &str, (size, time, line): (u64, u64, &str)) -> Option<Self> {
-        Some(Self {
-            key: VerifierKey::parse(key).ok()?,
-            size,
-            time,
-            line: NoteSignature::parse_lines(line).ok()?.pop()?,
-        })
-    }
-}
-
-impl KeyInForce {
-    fn of((since_ms, key, statement): (u64, &str, &str)) -> Option<Self> {
-        Some(Self {
-            key: VerifierKey::parse(key).ok()?,
-            since_ms,
-            statement: (!statement.is_empty()).then(|| statement.to_owned()),
-        })
-    }
-}
-
-impl Overlap {
-    fn decode(bytes: &[u8]) -> Option<Self> {
-        let (public_key, until_ms) = bytes.split_first_chunk()?;
-        Some(Self {
-            public_key: *public_key,
-            until_ms: u64::from_le_bytes(until_ms.try_into().ok()?),
-        })
     }
 }
 

@@ -112,7 +112,8 @@ impl WitnessRequest {
             403 => WitnessAnswer::UnknownKey,
             404 => WitnessAnswer::UnknownLog,
             409 => self.conflict(body).unwrap_or(unusable),
-            422 => WitnessAnswer::Forked,
+            // Nothing is another log than the one without leaves.
+            422 if self.checkpoint.checkpoint().size > 0 => WitnessAnswer::Forked,
             _ => unusable,
         }
     }
@@ -140,9 +141,9 @@ impl WitnessRequest {
     }
 
     /// A witness that has another size in mind says which. If sizes agree, then the roots do not, and
-    /// it has nothing to add.
+    /// it has nothing to add; without leaves they cannot differ.
     fn conflict(&self, body: &[u8]) -> Option<WitnessAnswer> {
-        let same = self.old == self.checkpoint.checkpoint().size;
+        let same = self.old > 0 && self.old == self.checkpoint.checkpoint().size;
         if body.is_empty() {
             return same.then_some(WitnessAnswer::Forked);
         }

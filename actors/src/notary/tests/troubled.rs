@@ -92,10 +92,6 @@ fn hashes_that_cannot_be_read_are_made_anew_once() {
     empty(ground.file("hashes"));
     let request = office.request(0).unwrap().unwrap();
     assert!(request.old > 0);
-    let cosigned = office.answered(0, &request, Ok(word(7, &request)));
-    assert_eq!(cosigned, Next::Cosigned);
-    ground.write();
-    sign_on(&office);
     empty(ground.file("hashes"));
     assert_eq!(office.request(0), Err(Next::Refused));
     assert!(matches!(state(&office), WitnessState::Failing(_)));
@@ -136,4 +132,23 @@ fn the_day_that_witnesses_have_begins_anew_with_a_rebase() {
     let rebased = office.rebase("restored".into(), "ann".into()).unwrap();
     office.accept(&rebased);
     assert!(!office.parts.integrity.witnesses().is_silent(later));
+}
+
+/// A rebase that could not be written left a log that took nothing more, and while a witness accused it nothing
+/// opened it anew: no other rebase was possible before a restart.
+#[test]
+fn a_rebase_that_failed_can_be_ordered_again() {
+    let ground = Ground::new();
+    let office = ground.signed(&[7], false);
+    let request = office.request(0).unwrap().unwrap();
+    let boast = Ok(reply(409, "999\n"));
+    assert_eq!(office.answered(0, &request, boast), Next::Refused);
+    fs::remove_dir_all(ground.dir.path().join("proof")).unwrap();
+    let order = || office.rebase("restored".into(), "ann".into());
+    order().unwrap_err();
+    office.tend();
+    assert_eq!(fault(&office), Some(HostFault::Lost));
+    let rebased = order().unwrap();
+    office.accept(&rebased);
+    assert_eq!(fault(&office), None);
 }

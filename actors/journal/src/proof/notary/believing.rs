@@ -3,61 +3,84 @@
 //! Whoever can write the files and has no key of the log could make them agree with a journal that was
 //! cut, and the next signature would make the forgery good.
 
-use super::super::checkpoint::{Origin, SignedCheckpoint, Trust};
+use super::super::checkpoint::{Checkpoint, Origin, SignedCheckpoint, Trust};
 use super::super::host_log::HostLog;
 use super::super::merkle::{ProofPlan, verify_inclusion};
-use super::super::note::{KeyName, VerifyEd25519};
+use super::super::note::{KeyName, VerifierKey, VerifyEd25519};
+use super::super::seal::{ChainRows, State};
 use super::super::store::{ChainRecord, Contents, Kept};
 use super::NotaryError;
 use super::signers::Signers;
 use crate::vault::StoreError;
 
-/// Lets the newest checkpoint stand only if the key in force has signed it, for this very log. That
-/// key always has: a key that comes into force signs what is kept. Of the older ones those go that it
-/// has not signed, for a store of before that.
+/// Lets what was read stand only if the key in force has sealed it and signed the newest checkpoint, for
+/// this very log; gives that checkpoint. Of the older ones those go that it has not signed.
 ///
 /// To be called before the log's files are touched: they are cut to what the checkpoint says.
 pub(super) fn keep_signed(
     contents: &mut Contents,
+    rows: &ChainRows,
     signers: &Signers,
     check: VerifyEd25519,
-) -> Result<(), NotaryError> {
-    let origin = Origin::host(contents.deployment);
-    let key = signers
-        .in_force
-        .verifier_key(&KeyName::from(contents.deployment));
+) -> Result<Checkpoint, NotaryError> {
+    let in_force = &signers.in_force;
+    let key = in_force.verifier_key(&KeyName::from(contents.deployment));
+    let newest = sealed(contents, rows, &key, check).map_err(unproven)?;
     let trust = Trust {
         log: vec![key],
         witnesses: Vec::new(),
         check,
     };
     let good = |point: &SignedCheckpoint| {
-        point.checkpoint().origin == origin && point.verify(&trust).is_ok()
+        point.checkpoint().origin == newest.origin && point.verify(&trust).is_ok()
     };
-    let newest = contents.checkpoints.values().next_back();
-    if newest.is_some_and(|newest| !good(newest)) {
-        return Err(NotaryError::Unproven("the newest checkpoint".to_owned()));
-    }
     contents.checkpoints.retain(|_, point| good(point));
-    let size = contents.checkpoints.keys().next_back().copied();
-    let beyond = |kept: &Kept| Some(kept.size) > size;
-    if contents.cosignatures.iter().any(beyond) {
-        let what = "a witness's word for more than is signed".to_owned();
-        return Err(NotaryError::Unproven(what));
+    if !contents.checkpoints.contains_key(&newest.size) {
+        return Err(unproven("the newest checkpoint"));
     }
-    Ok(())
+    let beyond = |kept: &Kept| kept.size > newest.size;
+    if contents.cosignatures.iter().any(beyond) {
+        return Err(unproven("a witness's word for more than is signed"));
+    }
+    Ok(newest)
 }
 
-/// Every chain has its leaf in the log that is signed, once anything is: what is signed first has them all.
+/// Holds everything against its seal; gives the newest checkpoint, or says what is not as it was sealed.
+fn sealed(
+    contents: &Contents,
+    rows: &ChainRows,
+    key: &VerifierKey,
+    check: VerifyEd25519,
+) -> Result<Checkpoint, &'static str> {
+    let last = contents.keys.last();
+    if last.is_none_or(|last| last.key != *key) {
+        return Err("which key is in force");
+    }
+    let newest = contents.checkpoints.values().next_back();
+    let newest = newest.ok_or("the newest checkpoint")?;
+    let newest = Checkpoint {
+        origin: Origin::host(contents.deployment),
+        ..*newest.checkpoint()
+    };
+    let state = State::new(newest, rows, &contents.keys, contents.overlap);
+    state.holds(contents.seal.as_deref(), key, check)?;
+    Ok(newest)
+}
+
+fn unproven(what: impl Into<String>) -> NotaryError {
+    NotaryError::Unproven(what.into())
+}
+
+/// Every chain has its leaf in the log that is signed, once that has any: what is signed first has them all.
 /// Some thirty hashes a chain. Hashes on disk that turned bad are made anew, where the leaves are those of the chains.
 ///
-/// It does not show that the leaf is the chain's last, nor which its last line is: no leaf tells.
+/// It does not show that the leaf is the chain's last, nor which its last line is: that is what the seal is for.
 pub(super) fn hold_against(log: &mut HostLog, contents: &Contents) -> Result<(), NotaryError> {
-    let signed = !contents.checkpoints.is_empty();
+    let signed = log.head().0 > 0;
     for (name, record) in &contents.chains {
         let Some(leaf) = record.leaf else {
             if signed {
-                return Err(NotaryError::Unproven(format!("chain {name}")));
+                return Err(unproven(format!("chain {name}")));
             }
             continue;
         };
@@ -69,7 +92,7 @@ pub(super) fn hold_against(log: &mut HostLog, contents: &Contents) -> Result<(),
             log.rebuild(size, &root)?;
         }
         if !is_in(log, record, leaf)? {
-            return Err(NotaryError::Unproven(format!("chain {name}")));
+            return Err(unproven(format!("chain {name}")));
         }
     }
     Ok(())

@@ -41,8 +41,14 @@ pub enum NotaryError {
     #[error("the lines of chain {0} are not those that were published")]
     Lines(String),
     /// What is kept is not what the key in force has signed: somebody has written the files.
-    #[error("{0} is not what was signed; it can only be left by a rebase")]
+    #[error("what is kept is not what was signed: {0}; it can only be left by a rebase")]
     Unproven(String),
+    /// The database is of before there were seals: nothing shows that its rows are what was signed.
+    #[error(
+        "the log's database is of format 1, which has no seal: look whether the chains are what a mirror or \
+         a bundle has of them, then begin a new log with `vyrox audit rebase`"
+    )]
+    Unsealed,
     /// A write failed before; open the notary anew.
     #[error("the notary failed and must be opened anew")]
     Failed,

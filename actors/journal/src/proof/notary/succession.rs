@@ -2,12 +2,11 @@
 
 use std::sync::Arc;
 
-use super::super::checkpoint::Origin;
+use super::super::checkpoint::{Checkpoint, Origin, SignedCheckpoint, Trust};
 use super::super::host_log::HostLog;
-use super::super::merkle::empty_root;
-use super::super::note::{KeyName, Note, Signer, VerifierKey};
+use super::super::note::{KeyName, Note, Signer, VerifierKey, VerifyEd25519};
 use super::super::statement::{Statement, Succession};
-use super::super::store::KeyInForce;
+use super::super::store::{ChainRecord, KeyInForce};
 use super::{Notary, NotaryError, random_id};
 
 /// A log that was left behind, and the one that was begun.
@@ -49,22 +48,24 @@ impl Notary {
         let kept = self.checkpoints.values();
         let points = kept.map(|point| self.sign(*point.checkpoint()));
         let points = points.collect::<Result<Vec<_>, _>>()?;
-        let text = note.to_string();
-        let overlap = self.signers.overlap();
+        let key = KeyInForce {
+            key: statement.new,
+            since_ms: now_ms,
+            statement: Some(note.to_string()),
+        };
+        self.keys.push(key.clone());
+        let (overlap, seal) = (self.signers.overlap(), self.seal(self.head())?);
         self.store.commit(|change| {
-            change.add_key(now_ms, &statement.new, Some(&text))?;
+            change.add_key(&key)?;
             change.set_overlap(overlap)?;
-            let mut points = points.iter();
-            points.try_for_each(|point| change.put_checkpoint(point))
+            for point in &points {
+                change.put_checkpoint(point)?;
+            }
+            change.put_seal(&seal)
         })?;
         for point in points {
             self.keep_checkpoint(point);
         }
-        self.keys.push(KeyInForce {
-            key: statement.new,
-            since_ms: now_ms,
-            statement: Some(text),
-        });
         self.failed = false;
         Ok(note)
     }
@@ -89,21 +90,15 @@ impl Notary {
             time: now_ms / 1000,
         };
         let note = statement.sign(&*self.signers.in_force, &*self.signers.in_force)?;
-        let text = note.to_string();
+        let key = KeyInForce {
+            key: statement.new,
+            since_ms: now_ms,
+            statement: Some(note.to_string()),
+        };
         self.failed = true;
-        let log = HostLog::open(self.log.folder(), deployment, 0, &empty_root())?;
-        let chains = &self.chains;
-        self.store.commit(|change| {
-            change.begin_log(deployment)?;
-            change.add_key(now_ms, &statement.new, Some(&text))?;
-            for (name, chain) in chains {
-                if let Some(signed) = &chain.signed {
-                    change.put_chain(name, &signed.unpublished())?;
-                }
-            }
-            Ok(())
-        })?;
-        self.begin(log, statement.new, (now_ms, text));
+        let empty = Checkpoint::empty(Origin::host(deployment));
+        let log = HostLog::open(self.log.folder(), deployment, empty.size, &empty.root)?;
+        self.begin((log, self.sign(empty)?), &key)?;
         self.deployment = deployment;
         self.failed = false;
         Ok(Rebased {
@@ -113,21 +108,69 @@ impl Notary {
         })
     }
 
-    fn begin(&mut self, log: HostLog, key: VerifierKey, (since_ms, statement): (u64, String)) {
+    /// Puts an empty log in the place of the one that there is.
+    fn begin(
+        &mut self,
+        (log, point): (HostLog, SignedCheckpoint),
+        key: &KeyInForce,
+    ) -> Result<(), NotaryError> {
+        let known = self.chains.iter();
+        let records = known.filter_map(|(name, chain)| {
+            let signed = chain.signed.as_ref()?;
+            Some((Arc::clone(name), signed.unpublished()))
+        });
+        let records: Vec<(Arc<str>, ChainRecord)> = records.collect();
+        self.rows = records
+            .iter()
+            .map(|(name, record)| (name, record))
+            .collect();
+        self.keys.push(key.clone());
+        let (overlap, seal) = (self.signers.overlap(), self.seal(*point.checkpoint())?);
+        self.store.commit(|change| {
+            change.begin_log(point.checkpoint().origin.deployment)?;
+            change.add_key(key)?;
+            change.set_overlap(overlap)?;
+            for (name, record) in &records {
+                change.put_chain(name, record)?;
+            }
+            change.put_checkpoint(&point)?;
+            change.put_seal(&seal)
+        })?;
         self.log = log;
-        self.checkpoints.clear();
+        self.checkpoints = [(point.checkpoint().size, point)].into();
         self.cosignatures.clear();
         self.accusations.clear();
-        self.keys.push(KeyInForce {
-            key,
-            since_ms,
-            statement: Some(statement),
-        });
-        for chain in self.chains.values_mut() {
-            chain.signed = chain.signed.take().map(|signed| signed.unpublished());
+        self.begun = true;
+        for (name, record) in records {
+            if let Some(chain) = self.chains.get_mut(&name) {
+                chain.signed = Some(record);
+            }
         }
         let grown = self.chains.iter();
         let grown = grown.filter(|(_, chain)| chain.frontier.size() > 0);
         self.changed = grown.map(|(name, _)| Arc::clone(name)).collect();
+        Ok(())
     }
+
+    /// Whether the key in force comes from one that is known: it is that key, or each one after that key has
+    /// the statement by which the one before it put it in force.
+    pub fn comes_from(&self, known: &str, check: VerifyEd25519) -> bool {
+        let mut keys = self.keys.iter();
+        let Some(at) = keys.rposition(|key| key.key.to_string() == known) else {
+            return false;
+        };
+        let mut steps = self.keys.windows(2).skip(at);
+        steps.all(|step| matches!(step, [before, next] if follows(&before.key, next, check)))
+    }
+}
+
+fn follows(before: &VerifierKey, next: &KeyInForce, check: VerifyEd25519) -> bool {
+    let mut trust = Trust {
+        log: vec![before.clone()],
+        witnesses: Vec::new(),
+        check,
+    };
+    let statement = next.statement.as_deref();
+    let followed = statement.and_then(|statement| trust.follow(statement).ok());
+    followed.is_some_and(|followed| followed.new == next.key)
 }

@@ -8,6 +8,8 @@ use tempfile::TempDir;
 
 use super::super::bundle::Standing;
 use super::super::checkpoint::Trust;
+use super::super::host_log::HostLeaf;
+use super::super::merkle::{Frontier, Hash, empty_root};
 use super::super::note::KeyName;
 use super::*;
 use crate::proof::test_keys::{TestKey, check};
@@ -18,6 +20,7 @@ mod documented;
 mod forged;
 mod keys;
 mod model;
+mod sealed;
 mod witnesses;
 
 /// A notary in a folder of its own, and the lines that it was shown.

@@ -36,9 +36,8 @@ impl Notary {
         kept.map_or(0, |kept| kept.size)
     }
 
-    /// What a witness that knows the log up to `old` is asked, about the newest checkpoint. None
-    /// before anything is signed, and none if `old` is more than there is: then the witness is right
-    /// and the log was rolled back.
+    /// What a witness that knows the log up to `old` is asked, about the newest checkpoint, be it the empty
+    /// one. None if `old` is more than there is: then the witness is right and the log was rolled back.
     ///
     /// With `old` 0 a witness that knows the log says how much of it.
     pub fn request(&self, old: u64) -> Result<Option<WitnessRequest>, NotaryError> {

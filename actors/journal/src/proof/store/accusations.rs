@@ -101,7 +101,9 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let deployment = OpaqueId::new([3; 16]);
         let key = TestKey::new(1).verifier_key(&KeyName::from(deployment));
-        let store = Store::open(folder.path(), (deployment, &key)).unwrap();
+        let none = |change: &Change<'_>| change.begin_log(deployment);
+        Store::create(folder.path(), none).unwrap();
+        let store = Store::open(folder.path()).unwrap();
         let without = store.commit(|change| {
             assert!(change.0.delete_table(ACCUSATIONS)?);
             Ok(())

@@ -2,10 +2,27 @@
 //!
 //! The store was believed as it lay there. Whoever cut a chain and made the store agree with it was told
 //! that all was as it was signed, and the next signature, by the real key, made the forgery good.
+//!
+//! Here a good seal is over what they wrote, so that it is the rest that refuses it; for the seal itself
+//! see [`sealed`](super::sealed).
 
 use super::super::super::checkpoint::Origin;
 use super::super::super::store::Change;
 use super::*;
+
+/// Seals what a store holds with the key of a seed.
+pub(super) fn seal(store: &Store, seed: u8) {
+    let contents = store.contents().unwrap();
+    let newest = contents.checkpoints.values().next_back().unwrap();
+    let newest = Checkpoint {
+        origin: Origin::host(contents.deployment),
+        ..*newest.checkpoint()
+    };
+    let rows = contents.chains.iter().collect();
+    let state = State::new(newest, &rows, &contents.keys, contents.overlap);
+    let seal = state.seal(&TestKey::new(seed)).unwrap();
+    store.commit(|change| change.put_seal(&seal)).unwrap();
+}
 
 /// A house in which acme published two states and globex one, with what somebody did to its store.
 fn forged(forge: impl FnOnce(&Notary, &Change<'_>) -> Result<(), StoreError>) -> House {
@@ -16,6 +33,7 @@ fn forged(forge: impl FnOnce(&Notary, &Change<'_>) -> Result<(), StoreError>) ->
     }
     let notary = house.notary();
     notary.store.commit(|change| forge(notary, change)).unwrap();
+    seal(&notary.store, 1);
     house.notary = None;
     house
 }
@@ -25,7 +43,7 @@ fn refused(house: &House) -> bool {
     matches!(opened.err(), Some(NotaryError::Unproven(_)))
 }
 
-fn by(seed: u8, checkpoint: Checkpoint) -> SignedCheckpoint {
+pub(super) fn by(seed: u8, checkpoint: Checkpoint) -> SignedCheckpoint {
     let key = keys(&[seed]);
     SignedCheckpoint::sign(checkpoint, key.iter().map(|key| &**key)).unwrap()
 }
