@@ -307,6 +307,11 @@ fn not_rotated(error: &RotateError) -> Problem {
     }
 }
 
+/// Whether every chain is what was signed of it is known anew after this.
+pub(super) async fn look_again(edge: &Edge) -> Answer<()> {
+    asked(edge, Office::check).await
+}
+
 /// Asks the office, which may be busy with a disk.
 async fn asked<T: Send + 'static>(
     edge: &Edge,
