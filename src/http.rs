@@ -54,7 +54,6 @@ use actix_web::{
 use tokio::sync::Semaphore;
 use vyrox_actors::{
     directory::Directory,
-    notary::Office,
     ports::World,
     registry::Registry,
     router::Tenants,
@@ -71,6 +70,7 @@ use self::{
     interactions::ChatDoor,
     metrics::Metrics,
     problem::{Answer, method_not_allowed, not_found, path_errors},
+    proof::SignedLog,
     routes::{containment_routes, only_delete, only_get, only_post},
     tokens::{Caller, Personal, Scope, Tokens},
 };
@@ -103,7 +103,7 @@ pub(crate) struct Edge {
     /// What a backup is taken of.
     pub(crate) stores: Stores,
     /// What is signed of the chains.
-    pub(crate) office: Arc<Office>,
+    pub(crate) log: SignedLog,
     /// The place of the one backup that may run.
     pub(crate) backups: Arc<Semaphore>,
     /// The places of those who read whole chains.
@@ -147,7 +147,7 @@ impl Edge {
             service_key,
             backtests: Arc::new(Semaphore::new(1)),
             stores: standing.stores.clone(),
-            office: Arc::clone(&standing.audit_log.office),
+            log: SignedLog::new(&standing.audit_log.office),
             backups: Arc::new(Semaphore::new(1)),
             places: Places::default(),
             listening: OnceLock::new(),

@@ -1,18 +1,30 @@
 //! Whether the chains are what was signed of them. While they are not, nothing is done to hosts:
 //! who turned the chains back may have taken away a halt, a right or a limit that was used up.
 
-use std::{collections::BTreeMap, fmt, sync::Arc};
+use std::{
+    collections::BTreeMap,
+    fmt,
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
 
 use arc_swap::ArcSwap;
+use tokio::time::Instant;
 use vyrox_domain::ids::HOST_CHAIN;
 
 use crate::{held::owner, notary::WitnessesView};
+
+/// What was approved waits so long for a word that is needed, from when nobody had given it who was asked. Each witness
+/// is asked about eight times more until then; who is down for longer is not coming back in a moment.
+const AWAITED: Duration = Duration::from_mins(5);
 
 /// What was found last; read at memory speed.
 #[derive(Default)]
 pub struct Integrity {
     found: ArcSwap<Findings>,
     witnesses: ArcSwap<WitnessesView>,
+    /// Since when a word is needed that nobody has given. One that is given stands until the next start.
+    unheard_since: OnceLock<Instant>,
 }
 
 /// What is not as it was signed.
@@ -90,7 +102,7 @@ impl Integrity {
         };
         Self {
             found: ArcSwap::from_pointee(findings),
-            witnesses: ArcSwap::default(),
+            ..Self::default()
         }
     }
 
@@ -101,13 +113,24 @@ impl Integrity {
         findings.host.is_some() || findings.chains.keys().any(concerns)
     }
 
-    /// Whether nothing is known yet, and soon will be. What is barred by that alone is not given up.
+    /// Whether nothing is known yet, and soon will be. What is barred by that alone is not given up; a word that is
+    /// needed and that nobody gives is waited for, but not for ever.
     pub fn is_asking(&self) -> bool {
-        let findings = self.found.load();
-        matches!(
-            findings.host,
-            Some(HostFault::Unchecked | HostFault::Asking)
-        )
+        match &self.found.load().host {
+            Some(HostFault::Unchecked | HostFault::Asking) => true,
+            Some(HostFault::Unheard) => {
+                let since = self.unheard_since.get();
+                since.is_none_or(|since| since.elapsed() < AWAITED)
+            }
+            Some(
+                HostFault::Lost
+                | HostFault::Foreign
+                | HostFault::Unusable(_)
+                | HostFault::RolledBack { .. }
+                | HostFault::Contradicted { .. },
+            )
+            | None => false,
+        }
     }
 
     /// What was found last.
@@ -127,6 +150,9 @@ impl Integrity {
 
     /// Puts other findings in the place of the last, and says in the log what is new in them.
     pub fn found(&self, findings: Findings) {
+        if findings.host == Some(HostFault::Unheard) {
+            self.unheard_since.get_or_init(Instant::now);
+        }
         findings.tell(&self.found.load());
         self.found.store(Arc::new(findings));
     }
@@ -284,5 +310,27 @@ mod tests {
                 "{chain}"
             );
         }
+    }
+
+    /// A witness that was down in the first second after a start had what was approved withheld for good.
+    #[tokio::test(start_paused = true)]
+    async fn a_word_that_is_needed_is_waited_for_and_not_for_ever() {
+        let integrity = Integrity::unchecked();
+        let found = |host| {
+            let chains = BTreeMap::new();
+            integrity.found(Findings { host, chains });
+            (integrity.bars("acme"), integrity.is_asking())
+        };
+        assert!(integrity.is_asking());
+        assert_eq!(found(Some(HostFault::Asking)), (true, true));
+        tokio::time::advance(2 * AWAITED).await;
+        assert_eq!(found(Some(HostFault::Unheard)), (true, true));
+        tokio::time::advance(AWAITED / 2).await;
+        // It came to be found anew; it is the same silence.
+        assert_eq!(found(Some(HostFault::Unheard)), (true, true));
+        tokio::time::advance(AWAITED / 2).await;
+        assert_eq!(found(Some(HostFault::Unheard)), (true, false));
+        assert_eq!(found(Some(HostFault::Lost)), (true, false));
+        assert_eq!(found(None), (false, false));
     }
 }

@@ -9,7 +9,7 @@ use actix_web::{
 };
 use serde::{Deserialize, Serialize};
 use serde_json::json;
-use tokio::task::spawn_blocking;
+use tokio::{sync::Mutex, task::spawn_blocking};
 use vyrox_actors::{
     integrity::Findings,
     notary::{Office, RebaseError, RotateError, WitnessView, WitnessesView},
@@ -25,6 +25,21 @@ use super::{
     problem::{Answer, Code, Problem},
     tokens::Scope,
 };
+
+/// The log, and whose turn it is to change it.
+pub(crate) struct SignedLog {
+    office: Arc<Office>,
+    turn: Mutex<()>,
+}
+
+impl SignedLog {
+    pub(crate) fn new(office: &Arc<Office>) -> Self {
+        Self {
+            office: Arc::clone(office),
+            turn: Mutex::default(),
+        }
+    }
+}
 
 /// A chain's newest checkpoint as a signed note.
 async fn checkpoint_of(edge: &Edge, chain: String) -> Answer<Option<String>> {
@@ -180,16 +195,15 @@ pub(super) async fn rebase(
     let by = caller(&request, &edge, Scope::TenantsWrite)?.actor;
     let Rebase { reason } = input::json(&request, payload, edge.body_patience()).await?;
     let reason = reason.trim().to_owned();
-    let rebased = asked(&edge, move |office| office.rebase(reason, by)).await?;
-    let rebased = rebased.map_err(|error| refused(&error))?;
-    let order = AuditLogChange::Rebased(rebased.clone());
-    change(&edge, |reply| ChangeAuditLog {
-        change: order,
-        reply,
-    })
-    .await?;
-    let accepted = rebased.clone();
-    asked(&edge, move |office| office.accept(&accepted)).await?;
+    let left = async move |edge: &Edge| {
+        let rebased = asked(edge, move |office| office.rebase(reason, by)).await?;
+        let rebased = rebased.map_err(|error| refused(&error))?;
+        written(edge, AuditLogChange::Rebased(rebased.clone())).await?;
+        let accepted = rebased.clone();
+        asked(edge, move |office| office.accept(&accepted)).await?;
+        Ok(rebased)
+    };
+    let rebased = in_turn(edge.clone(), left).await?;
     let integrity = &edge.world.integrity;
     let shown = Shown::of(&integrity.findings(), &integrity.witnesses());
     let answer = json!({ "rebased": rebased, "integrity": shown });
@@ -234,16 +248,39 @@ pub(super) async fn rotate(
         return Err(Problem::new(Code::InvalidRequest).detail(detail));
     }
     let both = overlap_s.saturating_mul(1000);
-    write_what_is_not(&edge).await?;
-    let rotated = asked(&edge, move |office| office.rotate_key(both, by)).await?;
-    let rotated = rotated.map_err(|error| not_rotated(&error))?;
-    let order = AuditLogChange::Rotated(rotated.clone());
-    change(&edge, |reply| ChangeAuditLog {
+    let replaced = async move |edge: &Edge| {
+        write_what_is_not(edge).await?;
+        let rotated = asked(edge, move |office| office.rotate_key(both, by)).await?;
+        let rotated = rotated.map_err(|error| not_rotated(&error))?;
+        written(edge, AuditLogChange::Rotated(rotated.clone())).await?;
+        Ok(rotated)
+    };
+    let rotated = in_turn(edge, replaced).await?;
+    Ok(HttpResponse::Ok().json(json!({ "rotated": rotated })))
+}
+
+/// Changes the log once every change before is through, or the one would be written down for the other. A client that
+/// hangs up meanwhile leaves nothing half done.
+async fn in_turn<T: 'static>(
+    edge: Shared,
+    change: impl AsyncFnOnce(&Edge) -> Answer<T> + 'static,
+) -> Answer<T> {
+    let changing = actix_web::rt::spawn(async move {
+        let _turn = edge.log.turn.lock().await;
+        change(&edge).await
+    });
+    changing
+        .await
+        .map_err(|_fell| Problem::new(Code::Internal))?
+}
+
+/// Puts what became of the log on the host's chain.
+async fn written(edge: &Edge, order: AuditLogChange) -> Answer<()> {
+    let order = |reply| ChangeAuditLog {
         change: order,
         reply,
-    })
-    .await?;
-    Ok(HttpResponse::Ok().json(json!({ "rotated": rotated })))
+    };
+    change(edge, order).await
 }
 
 /// A change before may not have got to the host's chain; another one follows from it.
@@ -253,13 +290,7 @@ async fn write_what_is_not(edge: &Edge) -> Answer<()> {
     };
     match asked(edge, move |office| office.unwritten(&known)).await? {
         None => Ok(()),
-        Some(missing) => {
-            let order = |reply| ChangeAuditLog {
-                change: missing,
-                reply,
-            };
-            change(edge, order).await
-        }
+        Some(missing) => written(edge, missing).await,
     }
 }
 
@@ -276,12 +307,17 @@ fn not_rotated(error: &RotateError) -> Problem {
     }
 }
 
+/// Whether every chain is what was signed of it is known anew after this.
+pub(super) async fn look_again(edge: &Edge) -> Answer<()> {
+    asked(edge, Office::check).await
+}
+
 /// Asks the office, which may be busy with a disk.
 async fn asked<T: Send + 'static>(
     edge: &Edge,
     ask: impl FnOnce(&Office) -> T + Send + 'static,
 ) -> Answer<T> {
-    let office = Arc::clone(&edge.office);
+    let office = Arc::clone(&edge.log.office);
     let answer = spawn_blocking(move || ask(&office)).await;
     answer.map_err(|_fell| Problem::new(Code::Internal))
 }

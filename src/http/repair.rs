@@ -29,6 +29,7 @@ use super::{
     admin::{caller, change, known},
     input,
     problem::{Answer, Code, Problem},
+    proof::look_again,
     tokens::Scope,
 };
 
@@ -188,6 +189,8 @@ pub(super) async fn order(
         Answered::of("restoring", &hold, restored)
     } else {
         whole_enough(&hold, &restored, accept_loss)?;
+        // What is lost is found by what was signed of it while the chain is still the shorter one.
+        look_again(&edge).await?;
         let repaired = match subject {
             Subject::Host => release_host(&edge, &hold, (accept_loss, by)).await?,
             Subject::Tenant(tenant) => {

@@ -10,3 +10,5 @@ mod hanging;
 mod house;
 mod pager;
 mod races;
+#[cfg(feature = "fault-injection")]
+mod unheard;

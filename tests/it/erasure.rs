@@ -4,7 +4,10 @@ use std::{fs, path::Path};
 
 use serde_json::{Value, json};
 
-use crate::server::{DEADLINE, Server, Tenant, eventually};
+use crate::{
+    audit_log::{code, execute},
+    server::{DEADLINE, NO_RATIONS, SERVICE_SECRET, Server, Tenant, eventually},
+};
 
 /// What an ordinary tool says; closed without anybody.
 const QUIET: &str = "whoami /all";
@@ -277,4 +280,21 @@ fn a_removed_tenants_evidence_can_be_erased_later() {
     assert!(erased.status.success(), "{erased:?}");
     assert_ne!(stored(&server, dir.path(), "acme"), store);
     assert_eq!(server.verify("acme")["ok"], true);
+}
+
+/// Whoever wanted something done about an alert whose evidence was erased was told that it cannot be read now, and asked
+/// again for ever.
+#[test]
+fn an_alert_whose_evidence_was_erased_names_no_target() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let mut env = NO_RATIONS.to_vec();
+    env.push(("VYROX_HMAC_SECRET", SERVICE_SECRET));
+    let server = Server::start(dir.path(), &env);
+    let acme = server.add_tenant("acme");
+    let [kept, gone] = ["kept", "gone"].map(|id| take_in(&server, &acme, id));
+    erased(&server, "acme", &gone, "");
+    let refused = execute(&server, &gone);
+    assert_eq!(code(&refused), (400, "no_target".to_owned()));
+    assert!(refused.text().contains("erased"), "{}", refused.text());
+    assert_eq!(code(&execute(&server, &kept)).0, 200);
 }

@@ -153,15 +153,15 @@ fn a_request_whose_alert_was_erased_is_answered_as_before_and_taken_back() {
         (reply.status == 200).then_some(())
     });
     says(&house.execute(&body), 200, "replayed");
-    says(&house.execute(&house.request()), 503, "unavailable");
+    says(&house.execute(&house.request()), 400, "no_target");
     let back = |body: &Value| signed(&house.server, "/rollback", body);
     says(
         &back(&house.with("host", json!("WS-0043"))),
-        503,
-        "unavailable",
+        400,
+        "no_target",
     );
     let other = house.with("action_type", json!("NETWORK_QUARANTINE"));
-    says(&back(&other), 503, "unavailable");
+    says(&back(&other), 400, "no_target");
     says(&back(&house.request()), 200, "dry_run");
     says(&back(&house.with("host", json!(DEVICE))), 200, "dry_run");
     let urn = format!("urn:edr:crowdstrike:{DEVICE}");

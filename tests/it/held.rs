@@ -2,6 +2,7 @@
 //! its alerts are kept on another chain, nobody else feels it, and an operator lets it go on.
 
 mod bad_bytes;
+mod quarantined;
 
 use std::{fs, path::Path};
 
@@ -80,20 +81,7 @@ fn check_repaired(server: &Server, before: &[String], kept: &[(Receipt, String)]
     let entries = server.entries("acme");
     let repaired = &entries[before.len()];
     assert_eq!(repaired["event"], "journal.repaired", "{repaired}");
-    let taken = entries
-        .iter()
-        .filter(|entry| !entry["payload"]["held_receipt"].is_null());
-    let taken: Vec<_> = taken
-        .map(|entry| {
-            let at = &entry["payload"]["held_receipt"];
-            json!([entry["alert_id"], at["chain"], at["seq"], at["hash"]])
-        })
-        .collect();
-    let promised: Vec<_> = kept
-        .iter()
-        .map(|(receipt, chain)| json!([receipt.alert_id, chain, receipt.seq, receipt.hash]))
-        .collect();
-    assert_eq!(taken, promised);
+    assert_eq!(taken_over(&entries), promised(kept));
     for (receipt, chain) in [&kept[0], &kept[kept.len() - 1]] {
         let alert = server.judged("acme", &receipt.alert_id);
         assert_eq!(
@@ -103,6 +91,26 @@ fn check_repaired(server: &Server, before: &[String], kept: &[(Receipt, String)]
         );
     }
     repaired.clone()
+}
+
+/// What a chain's entries took over from chains that stood in.
+fn taken_over(entries: &[Value]) -> Vec<Value> {
+    let taken = entries
+        .iter()
+        .filter(|entry| !entry["payload"]["held_receipt"].is_null());
+    let taken = taken.map(|entry| {
+        let at = &entry["payload"]["held_receipt"];
+        json!([entry["alert_id"], at["chain"], at["seq"], at["hash"]])
+    });
+    taken.collect()
+}
+
+/// What those who sent them hold in their hands.
+fn promised(kept: &[(Receipt, String)]) -> Vec<Value> {
+    let promised = kept.iter();
+    let promised = promised
+        .map(|(receipt, chain)| json!([receipt.alert_id, chain, receipt.seq, receipt.hash]));
+    promised.collect()
 }
 
 /// Three alerts that are kept; repeats of one of them and of one from before the damage are known.

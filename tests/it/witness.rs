@@ -2,7 +2,7 @@
 //! itself, is told by somebody who remembers. Whatever a witness does, alerts are taken in.
 
 mod rotation;
-mod strict;
+pub(crate) mod strict;
 
 use std::{
     fs,

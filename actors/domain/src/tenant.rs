@@ -39,7 +39,7 @@ pub use self::{
 };
 
 /// The version of [`TenantState`]'s serialised shape; another version in a snapshot is ignored.
-pub const SNAPSHOT_VERSION: u32 = 5;
+pub const SNAPSHOT_VERSION: u32 = 6;
 
 /// Everything about a tenant that decisions rest on. A copy of it costs little: what may be large is
 /// shared until one of the copies changes it.

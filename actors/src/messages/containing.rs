@@ -168,8 +168,13 @@ pub enum NoTarget {
     Missing(String),
     /// The host is not that of the alert.
     OtherHost,
-    /// The alert's evidence cannot be read, or was erased. What still holds something down says whom it holds.
+    /// The alert's evidence cannot be read now. What still holds something down says whom it holds.
     Unreadable {
+        /// The host as the request names it.
+        host: String,
+    },
+    /// The alert's evidence was erased, so it will never say whom it means. The same holds for what was done.
+    Erased {
         /// The host as the request names it.
         host: String,
     },

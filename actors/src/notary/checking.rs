@@ -11,8 +11,10 @@ use crate::{
 };
 
 impl Office {
-    /// Holds every chain against what was signed of it, by its last signed entry.
-    pub(super) fn check(&self) {
+    /// Holds every chain against what was signed of it, by its last signed entry. One that grows again after it lost some
+    /// has to be looked at before it is as long as it was: from then on it would be signed as if nothing had happened.
+    /// Blocks.
+    pub fn check(&self) {
         let mut desk = self.desk();
         desk.checked_at = self.now_ms();
         if desk.rebasing {

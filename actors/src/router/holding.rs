@@ -60,6 +60,10 @@ impl Tenants {
             let begun: Vec<_> = begun.map(|(tenant, _)| tenant.clone()).collect();
             for tenant in begun {
                 tracing::error!(%tenant, "a chain came to be held; its tenant is served no more");
+                // Nothing that its actors would bring to an end can be written down, and alerts are kept only behind them.
+                if let Some(Active::Serving(serving)) = tenants.active.get(&tenant) {
+                    serving.end_now();
+                }
                 tenants.change_over(&tenant, ctx);
             }
         });

@@ -12,7 +12,7 @@ use vyrox_actors::{
     supervision::Fault,
 };
 
-use crate::house::{House, Wish, alert, housed, tenant};
+use crate::house::{Answers, House, Wish, alert, housed, tenant};
 
 const SECOND: Duration = Duration::from_secs(1);
 const MINUTE: Duration = Duration::from_mins(1);
@@ -54,6 +54,11 @@ fn a_router_that_falls_during_a_repair_serves_the_tenant_all_the_same() {
         house.take(alert(1, 1, "lsassworst")).await;
         house.verify();
     });
+}
+
+fn is_held(house: &House) -> bool {
+    let route = house.host.directory.get(&tenant());
+    matches!(route, Some(Route::Intake(_)))
 }
 
 fn is_served(house: &House) -> bool {
@@ -114,11 +119,33 @@ fn a_tenant_whose_chain_comes_to_be_held_is_held_though_nothing_is_sent() {
         house.take(alert(1, 1, "lsassworst")).await;
         assert!(is_served(house));
         drop(house.journal.hold_chain("acme"));
-        let is_held = |house: &House| {
-            let route = house.host.directory.get(&tenant());
-            matches!(route, Some(Route::Intake(_)))
-        };
         house.until("it is held", is_held).await;
+        released(house).await;
+        house.until("it is served", is_served).await;
+        house.take(alert(2, 1, "lsassworst")).await;
+        house.verify();
+    });
+}
+
+/// An EDR kept the tenant's adapter waiting when the chain came to be held, and for so long its alerts were refused.
+#[test]
+fn a_tenant_that_comes_to_be_held_waits_for_none_of_its_actors() {
+    let live = Wish {
+        live: true,
+        ..Wish::PLAIN
+    };
+    housed(live, async |house| {
+        house.cloud.lock().answers.push_back(Answers::Hangs);
+        let alert_id = house.take(alert(1, 1, "lsassworst")).await.alert_id;
+        let is_asked = |house: &House| house.count("approval.requested") == 1;
+        house.until("somebody is asked", is_asked).await;
+        house.approve(alert_id).await;
+        house
+            .until("it is sent", |house| house.cloud.sent() == 1)
+            .await;
+        drop(house.journal.hold_chain("acme"));
+        let seconds = house.until("it is held", is_held).await;
+        assert!(seconds <= 3, "{seconds} seconds");
         released(house).await;
         house.until("it is served", is_served).await;
         house.take(alert(2, 1, "lsassworst")).await;

@@ -57,6 +57,8 @@ pub(super) fn answered(
 fn no_target(why: NoTarget) -> Problem {
     match why {
         NoTarget::Missing(what) => Problem::new(Code::NoTarget).detail(what),
+        NoTarget::Erased { .. } => Problem::new(Code::NoTarget)
+            .detail("The alert's evidence was erased, so nothing says which machine it means."),
         NoTarget::OtherHost => Code::HostMismatch.into(),
         NoTarget::Unreadable { .. } => Problem::new(Code::Unavailable)
             .detail("The alert's evidence cannot be read, so nothing is done to its machine."),

@@ -4,7 +4,7 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use vyrox_actors::{
-    evidence,
+    evidence::{self, Left},
     keyring::TenantKeys,
     messages::{ExternalTarget, NoTarget},
     ports::World,
@@ -84,16 +84,33 @@ async fn seen(
             verdict: view.verdict,
             incident_id: view.incident_id,
         }),
-        Err(error) => {
+        Err(Gone::Erased) => Err(NoTarget::Erased {
+            host: asked.host.clone(),
+        }),
+        Err(Gone::Unreadable(error)) => {
             tracing::error!(tenant = %keys.tenant, seq, error, "the evidence of an alert cannot be read");
             unreadable_now()
         }
     }))
 }
 
-fn normal_form(world: &World, keys: &TenantKeys, seq: u64) -> Result<Alert, String> {
-    let normal = evidence::read(world, keys, seq, EvidenceKind::Alert)?;
-    serde_json::from_slice(&normal).map_err(|error| error.to_string())
+/// Why an alert says nothing any more.
+enum Gone {
+    /// For ever, by somebody's order or because it was too old.
+    Erased,
+    /// What is in the way, in our words.
+    Unreadable(String),
+}
+
+fn normal_form(world: &World, keys: &TenantKeys, seq: u64) -> Result<Alert, Gone> {
+    let normal =
+        evidence::read(world, keys, seq, EvidenceKind::Alert).map_err(
+            |why| match evidence::left(world, keys.tenant.as_str(), seq) {
+                Ok(Left::Erased) => Gone::Erased,
+                Ok(Left::Kept | Left::Damaged) | Err(_) => Gone::Unreadable(why),
+            },
+        )?;
+    serde_json::from_slice(&normal).map_err(|error| Gone::Unreadable(error.to_string()))
 }
 
 fn unreadable(keys: &TenantKeys, error: &dyn std::fmt::Display) -> Problem {

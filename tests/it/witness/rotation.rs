@@ -1,6 +1,6 @@
 //! The log's key changes while the log goes on.
 
-use std::fs;
+use std::{fs, sync::Barrier, thread};
 
 use signed_note::{Note, StandardVerifier, Verifier, VerifierList};
 
@@ -129,4 +129,51 @@ fn a_key_that_was_not_put_in_its_place_is_put_there_by_the_next_start() {
     let server = start_alone(&data);
     assert_eq!(vkey(&server), new);
     assert_eq!(integrity(&server)["status"], "whole");
+}
+
+/// Two people rotated the key at once. One of them had the other's rotation written down as the system's own, and the other
+/// was told 400 for what had happened.
+#[test]
+fn rotations_at_once_come_one_after_the_other() {
+    const AT_ONCE: usize = 8;
+    let dir = TempDir::new().expect("a directory");
+    let server = start_alone(dir.path());
+    let (old, ready) = (vkey(&server), Barrier::new(AT_ONCE));
+    let order = json!({ "overlap_s": 0 });
+    let told: Vec<_> = thread::scope(|scope| {
+        let rotating: Vec<_> = (0..AT_ONCE)
+            .map(|_| {
+                scope.spawn(|| {
+                    ready.wait();
+                    server.api("POST", "/api/v1/audit/rotate", Some(&order))
+                })
+            })
+            .collect();
+        let replies = rotating
+            .into_iter()
+            .map(|one| one.join().expect("an answer"));
+        replies.collect()
+    });
+    for reply in &told {
+        assert_eq!(reply.status, 200, "{reply:?}");
+    }
+    let mut entries = server.entries("_host");
+    entries.retain(|entry| entry["event"] == "key.rotated");
+    assert_eq!(entries.len(), AT_ONCE);
+    let mut before = old;
+    for entry in &entries {
+        assert_eq!(entry["actor"], "api_token:bootstrap", "{entry}");
+        assert_eq!(
+            entry["payload"]["before"]["vkey"],
+            before.as_str(),
+            "{entry}"
+        );
+        let answered = told
+            .iter()
+            .filter(|reply| reply.json()["rotated"] == entry["payload"]);
+        assert_eq!(answered.count(), 1, "{entry}");
+        before = entry["payload"]["vkey"].as_str().expect("a key").to_owned();
+    }
+    assert_eq!(vkey(&server), before);
+    assert_eq!(server.verify("_host")["ok"], true);
 }

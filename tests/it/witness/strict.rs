@@ -48,6 +48,8 @@ struct Log {
 struct State {
     mood: Mood,
     logs: BTreeMap<String, Log>,
+    /// How many requests there were, answered or not.
+    asked: usize,
     /// The status of each answer in good faith.
     answers: Vec<u16>,
     /// Requests that came back by a redirect.
@@ -71,6 +73,7 @@ impl StrictWitness {
         let state = State {
             mood,
             logs: BTreeMap::new(),
+            asked: 0,
             answers: Vec::new(),
             followed: 0,
             held: Vec::new(),
@@ -122,6 +125,11 @@ impl StrictWitness {
         self.state().logs.get(origin).map_or(0, |log| log.size)
     }
 
+    /// How often it was asked so far, whatever came of it.
+    pub(crate) fn asked(&self) -> usize {
+        self.state().asked
+    }
+
     /// The statuses of its answers so far.
     pub(crate) fn answers(&self) -> Vec<u16> {
         self.state().answers.clone()
@@ -154,7 +162,11 @@ impl StrictWitness {
         let Some((line, body)) = request(&stream) else {
             return;
         };
-        let mood = self.state().mood;
+        let mood = {
+            let mut state = self.state();
+            state.asked += 1;
+            state.mood
+        };
         let mut out = &stream;
         match mood {
             Mood::Down => {}

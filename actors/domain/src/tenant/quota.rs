@@ -25,8 +25,12 @@ pub struct Quota {
     pub daily_bytes: Option<u64>,
 }
 
-/// What came in on the last day on which anything did.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+/// So many days are known beside the last one. A clock has to be set back and forth more often than that, with something
+/// coming in each time, before a day is forgotten that it comes back to.
+const OTHER_DAYS: usize = 30;
+
+/// What came in on the last day on which anything did, and on those before.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TakenIn {
     /// Which day, counted from the epoch (UTC).
     pub day: u64,
@@ -36,38 +40,90 @@ pub struct TakenIn {
     pub bytes: u64,
     /// When it was last written down that something was refused.
     pub refusal_noted_at: Option<Timestamp>,
+    /// Other days, the one that was last in use at the end: a clock that is set does not count them anew.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub others: Vec<DayTakenIn>,
+}
+
+/// What came in on one day.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DayTakenIn {
+    /// Which day, counted from the epoch (UTC).
+    pub day: u64,
+    /// Alerts, and bodies that are no alerts.
+    pub alerts: u64,
+    /// Bytes of their evidence.
+    pub bytes: u64,
 }
 
 impl TakenIn {
     /// Adds what came in on another chain of the same tenant.
     pub fn add(&mut self, other: &Self) {
-        if other.day > self.day {
-            (self.day, self.alerts, self.bytes) = (other.day, other.alerts, other.bytes);
-        } else if other.day == self.day {
-            self.alerts = self.alerts.saturating_add(other.alerts);
-            self.bytes = self.bytes.saturating_add(other.bytes);
+        let newest = self.day.max(other.day);
+        for counted in other.others.iter().chain([&other.current()]) {
+            if counted.alerts == 0 {
+                continue;
+            }
+            self.turn_to(counted.day);
+            self.alerts = self.alerts.saturating_add(counted.alerts);
+            self.bytes = self.bytes.saturating_add(counted.bytes);
         }
+        self.turn_to(newest);
         self.refusal_noted_at = self.refusal_noted_at.max(other.refusal_noted_at);
     }
 
-    /// How much came in on that day. A clock that was set back by up to a day gives nothing anew; one
-    /// that was set back by more begins its own day, or a slip into the future would bar intake for good.
+    /// How much came in on that day. On a day that is not known, a clock that was set back by up to a day gives nothing
+    /// anew; one that was set back by more begins its own day, or a slip into the future would bar intake for good.
     fn on(&self, day: u64) -> (u64, u64) {
-        let same = day <= self.day && self.day.saturating_sub(day) <= 1;
-        if same {
-            (self.alerts, self.bytes)
-        } else {
-            (0, 0)
-        }
+        let day = self.counted_as(day);
+        let known = self
+            .others
+            .iter()
+            .chain([&self.current()])
+            .find(|it| it.day == day)
+            .copied();
+        known.map_or((0, 0), |it| (it.alerts, it.bytes))
     }
 
     fn count(&mut self, day: u64, bytes: u64) {
-        let (alerts, before) = self.on(day);
-        if alerts == 0 {
-            self.day = day;
+        self.turn_to(self.counted_as(day));
+        self.alerts = self.alerts.saturating_add(1);
+        self.bytes = self.bytes.saturating_add(bytes);
+    }
+
+    /// The day that counts in the place of that one.
+    fn counted_as(&self, day: u64) -> u64 {
+        let is_known = self.others.iter().any(|other| other.day == day);
+        let is_before = day.saturating_add(1) == self.day && self.alerts > 0;
+        if is_before && !is_known {
+            self.day
+        } else {
+            day
         }
-        self.alerts = alerts.saturating_add(1);
-        self.bytes = before.saturating_add(bytes);
+    }
+
+    fn current(&self) -> DayTakenIn {
+        DayTakenIn {
+            day: self.day,
+            alerts: self.alerts,
+            bytes: self.bytes,
+        }
+    }
+
+    /// Goes on with another day, where that one stood.
+    fn turn_to(&mut self, day: u64) {
+        if day == self.day {
+            return;
+        }
+        if self.alerts > 0 {
+            self.others.push(self.current());
+        }
+        let before = self.others.iter().position(|other| other.day == day);
+        let before = before.map(|at| self.others.remove(at));
+        self.day = day;
+        (self.alerts, self.bytes) = before.map_or((0, 0), |it| (it.alerts, it.bytes));
+        let forgotten = self.others.len().saturating_sub(OTHER_DAYS);
+        self.others.drain(..forgotten);
     }
 }
 
@@ -222,6 +278,53 @@ mod tests {
         assert_eq!(state.taken_in.day, 4);
     }
 
+    /// A clock had slipped into the future and was set back. What had been kept elsewhere in the meantime was taken over
+    /// with its own time, and today's quota, which was used up, was there once more.
+    #[test]
+    fn what_came_in_ahead_of_the_clock_gives_no_day_anew() {
+        let quota = Quota {
+            bytes: None,
+            daily_alerts: Some(2),
+            daily_bytes: None,
+        };
+        let receipt = HeldReceipt {
+            chain: "acme+held-1".into(),
+            seq: 1,
+            hash: crate::digest::Digest([7; 32]),
+            evidence_lost: None,
+        };
+        for held in [None, Some(&receipt)] {
+            let mut state = TenantState::default();
+            for _ in 0..2 {
+                keep(&mut state, 0, (at(9, 0), None));
+            }
+            for ahead in 20..=40 {
+                keep(&mut state, 0, (at(ahead, 0), held));
+            }
+            let full = Err(Refusal::DailyQuota);
+            assert_eq!(checked(&state, 0, quota, at(9, 9)), full, "{held:?}");
+            assert_eq!(checked(&state, 0, quota, at(10, 0)), Ok(()), "{held:?}");
+            keep(&mut state, 0, (at(10, 0), None));
+            keep(&mut state, 0, (at(10, 1), None));
+            assert_eq!(checked(&state, 0, quota, at(10, 2)), full, "{held:?}");
+            // Who comes to a day that was counted ahead of its time finds what came in on it.
+            assert_eq!(checked(&state, 0, quota, at(20, 0)), Ok(()), "{held:?}");
+            keep(&mut state, 0, (at(20, 0), None));
+            assert_eq!(checked(&state, 0, quota, at(20, 1)), full, "{held:?}");
+        }
+    }
+
+    #[test]
+    fn so_many_days_are_known_and_no_more() {
+        let mut state = TenantState::default();
+        for day in 0..1000 {
+            keep(&mut state, 7, (at(day, 0), None));
+        }
+        assert_eq!(state.taken_in.others.len(), OTHER_DAYS);
+        assert_eq!(state.taken_in.on(998), (1, 7));
+        assert_eq!(state.taken_in.on(999 - 31), (0, 0));
+    }
+
     #[test]
     fn a_refusal_is_written_down_once_an_hour() {
         let mut state = TenantState::default();
@@ -247,15 +350,21 @@ mod tests {
             day,
             alerts,
             bytes,
-            refusal_noted_at: None,
+            ..TakenIn::default()
         };
         for (mut one, other, both) in [
-            (day(7, 1, 10), day(7, 2, 20), day(7, 3, 30)),
-            (day(7, 1, 10), day(6, 2, 20), day(7, 1, 10)),
-            (day(6, 1, 10), day(7, 2, 20), day(7, 2, 20)),
+            (day(7, 1, 10), day(7, 2, 20), (7, 3, 30)),
+            (day(7, 1, 10), day(6, 2, 20), (7, 1, 10)),
+            (day(6, 1, 10), day(7, 2, 20), (7, 2, 20)),
+            (TakenIn::default(), day(7, 2, 20), (7, 2, 20)),
+            (day(7, 1, 10), TakenIn::default(), (7, 1, 10)),
         ] {
             one.add(&other);
-            assert_eq!(one, both);
+            assert_eq!((one.day, one.alerts, one.bytes), both);
         }
+        let mut one = day(6, 1, 10);
+        one.add(&day(7, 2, 20));
+        one.add(&day(6, 3, 30));
+        assert_eq!((one.on(7), one.on(6)), ((2, 20), (4, 40)));
     }
 }

@@ -80,8 +80,8 @@ impl Machine {
         }
     }
 
-    /// Whether it stays owed until the witnesses of the log were asked: what is withheld or ended by a doubt that is
-    /// gone in a moment would never be done. A person's order to take something back waits for nobody.
+    /// Whether it stays owed until the witnesses of the log were asked, and for a while longer where the word of one is
+    /// needed: what is withheld or ended by a doubt that is gone in a moment would never be done. A person's order to take something back waits for nobody.
     fn awaits_witnesses(&self, act: &Act) -> bool {
         let by = act.approved_by.as_deref();
         let by_person = by.is_some_and(|by| by.starts_with("person:"));

@@ -156,10 +156,13 @@ impl Machine {
             Err(missing) => missing,
         };
         let held_down = match missing {
-            NoTarget::Unreadable { host } if request.claim.rollback => {
+            NoTarget::Unreadable { host } | NoTarget::Erased { host } if request.claim.rollback => {
                 self.held_down(request, host)
             }
-            NoTarget::Unreadable { .. } | NoTarget::Missing(_) | NoTarget::OtherHost => None,
+            NoTarget::Unreadable { .. }
+            | NoTarget::Erased { .. }
+            | NoTarget::Missing(_)
+            | NoTarget::OtherHost => None,
         };
         held_down
             .map(Cow::Owned)

@@ -128,6 +128,40 @@ fn what_is_owed_waits_for_the_witnesses_of_the_log() {
     });
 }
 
+/// A witness whose word is needed was down in the first second after a start, and what had been approved before was
+/// withheld for good. One that stays away is not waited for for ever.
+#[test]
+fn what_is_owed_waits_five_minutes_for_a_word_that_is_needed() {
+    let minutes = |n| Duration::from_mins(n);
+    for comes in [true, false] {
+        housed(LIVE, async |house| {
+            let alert_id = house.take(alert(1, 1, "lsassworst")).await.alert_id;
+            until_entry(house, "approval.requested", 1).await;
+            house.journal.stall();
+            let mut said = house.say_yes(alert_id).await;
+            house.world.integrity.found(Findings {
+                host: Some(HostFault::Unheard),
+                ..Findings::default()
+            });
+            house.journal.go_on();
+            house.pass(minutes(4), STEP).await;
+            assert!(said.try_recv().is_ok(), "it is approved");
+            let begun = house.count("action.intent") + house.count("action.withheld");
+            assert_eq!(begun, 0);
+            if comes {
+                house.world.integrity.found(Findings::default());
+                until_entry(house, "action.executed", 1).await;
+                assert_eq!(house.count("action.withheld"), 0);
+                return;
+            }
+            house.pass(minutes(1) + STEP, STEP).await;
+            until_entry(house, "action.withheld", 1).await;
+            assert_eq!(house.entries("action.withheld")[0]["why"], "unproven");
+            assert_eq!(house.cloud.sent(), 0);
+        });
+    }
+}
+
 /// Whoever asked was told that it may have happened, though its intent could not be written down and nothing
 /// was sent.
 #[test]

@@ -75,11 +75,13 @@ fn the_other_way_has_its_own_word() {
 
 #[test]
 fn who_means_nobody_hears_why() {
-    let host = "WS-1".to_owned();
+    let host = || "WS-1".to_owned();
+    let unreadable = NoTarget::Unreadable { host: host() };
     for (why, status, code) in [
         (NoTarget::Missing("No pid.".into()), 400, "no_target"),
+        (NoTarget::Erased { host: host() }, 400, "no_target"),
         (NoTarget::OtherHost, 400, "host_mismatch"),
-        (NoTarget::Unreadable { host }, 503, "unavailable"),
+        (unreadable, 503, "unavailable"),
     ] {
         let said = told(Execute, Ok(Some(ExecuteAnswer::NoTarget(why))));
         assert_eq!(said, (status, code.to_owned()));
