@@ -182,7 +182,7 @@ fn report(done: &Value, out: &mut Out) -> Result<(), Failure> {
         }
         out.line(Line::item(
             "without",
-            "the host key and admin.token; keep the key elsewhere",
+            "the host key, the log's key (checkpoint.key) and admin.token; keep the keys elsewhere",
         ))?;
     }
     if shown.faults.is_news() {

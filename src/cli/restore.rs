@@ -119,6 +119,10 @@ fn tell(data_dir: &str, restored: &Restored, out: &mut Out) -> Result<(), Failur
             format!("the host key {key}, which no backup holds: put it where it was configured");
         out.line(Line::named("needs").tone(Tone::Warn, text))?;
     }
+    if manifest.files.keys().any(|file| file.starts_with("proof/")) {
+        let text = "the log's key, checkpoint.key, which no backup holds: put it where it was configured";
+        out.line(Line::named("needs").tone(Tone::Warn, text))?;
+    }
     let next = "the chains go on where the backup ends. What was acknowledged after it is not in it: \
                 compare receipts or mirrors with the numbers above";
     Ok(out.line(Line::item("next", next))?)
@@ -138,7 +142,8 @@ mod tests {
             .collect();
         let manifest = json!({
             "format": "vyrox-backup", "version": 1, "program": "vyrox 1", "taken_at_ms": 1_700_000_000_000_u64,
-            "chains": chains, "left_out": {"t00": 8}, "held": {}, "files": {},
+            "chains": chains, "left_out": {"t00": 8}, "held": {},
+            "files": {"proof/proof.redb": {"bytes": 1, "sha256": "0".repeat(64)}},
         });
         Restored {
             manifest: serde_json::from_value(manifest).unwrap(),
@@ -157,6 +162,7 @@ mod tests {
             "and 1 more",
             "but       t00: entries from 8 on",
             "needs     the host key k1",
+            "needs     the log's key",
         ] {
             assert!(text.contains(expected), "{expected} in:\n{text}");
         }

@@ -80,6 +80,11 @@ fn auditor() -> (TempDir, String, String) {
     (folder, house.notary().key().to_string(), key.to_string())
 }
 
+/// The name in a vkey.
+fn log_name(vkey: &str) -> &str {
+    vkey.split_once('+').unwrap().0
+}
+
 #[test]
 fn the_documented_scripts_say_what_the_notary_says() {
     if !is_there("python3", "--version") || !is_there("openssl", "version") {
@@ -91,6 +96,19 @@ fn the_documented_scripts_say_what_the_notary_says() {
         run(folder, "python3", &["included.py", "bundle.json"]),
         "ok\n"
     );
+    let opaque_id = id("acme");
+    let of_chain = [
+        (format!(r#"{{"hash":"0","payload":{{"opaque_id":"{opaque_id}"}}}}"#), "ok\n"),
+        (format!(r#"{{"hash":"{opaque_id}ff","payload":{{"stands_for":{{}}}}}}"#), "ok\n"),
+        (format!(r#"{{"hash":"{opaque_id}","payload":{{"opaque_id":"0"}}}}"#), "bad\n"),
+        (format!(r#"{{"hash":"{opaque_id}","payload":{{}}}}"#), "bad\n"),
+        (String::new(), "bad\n"),
+    ];
+    for (first, said) in of_chain {
+        fs::write(folder.join("first.jsonl"), format!("{first}\n")).unwrap();
+        let with = ["included.py", "bundle.json", "first.jsonl"];
+        assert_eq!(run(folder, "python3", &with), said, "{first}");
+    }
     let tenant = fs::read_to_string(folder.join("tenant.note")).unwrap();
     let signed = |key: &str, note: &str| run(folder, "sh", &["signed.sh", key, note]);
     let verified = "Signature Verified Successfully\n";
@@ -101,6 +119,9 @@ fn the_documented_scripts_say_what_the_notary_says() {
         format!("{verified}seen at 1679315147\n")
     );
     assert_eq!(signed(&witness, "tenant.note"), "");
+    // The same name, and a text that this log can't have signed as its own.
+    fs::write(folder.join("other.note"), tenant.replacen(log_name(&log), "0", 1)).unwrap();
+    assert_eq!(signed(&log, "other.note"), "Another Log\n");
     let root = run(folder, "python3", &["root.py", "acme.jsonl", "7"]);
     assert_eq!(
         tenant.lines().skip(1).take(2).collect::<Vec<_>>(),
@@ -186,6 +207,10 @@ fn the_documented_script_refuses_every_note_that_the_notary_refuses() {
                 false,
             ),
             ("half a line", line.trim_end().to_owned(), false),
+            ("garbage before it", format!("garbage\n{line}"), false),
+            ("garbage after it", format!("{line}garbage\n"), false),
+            ("an empty line after it", format!("{line}\n"), false),
+            ("a NUL in it", line.replacen(' ', " \0", 1), false),
             (
                 "another name",
                 line.replacen("\u{2014} ", "\u{2014} x", 1),
@@ -236,6 +261,9 @@ fn the_documented_script_refuses_every_bundle_that_the_notary_refuses() {
         (hash, format!("{start}*{rest}")),
         (hash, format!("{start} {rest}")),
         (hash, rest.to_owned()),
+        (index, format!("{index}, \"more\": 1")),
+        (&bundle, format!("\u{feff}{bundle}")),
+        (&bundle, format!("[{bundle}]")),
     ];
     for (from, to) in table {
         let changed = bundle.replacen(from, &to, 1);
