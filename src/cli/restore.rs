@@ -120,7 +120,8 @@ fn tell(data_dir: &str, restored: &Restored, out: &mut Out) -> Result<(), Failur
         out.line(Line::named("needs").tone(Tone::Warn, text))?;
     }
     if manifest.files.keys().any(|file| file.starts_with("proof/")) {
-        let text = "the log's key, checkpoint.key, which no backup holds: put it where it was configured";
+        let text =
+            "the log's key, checkpoint.key, which no backup holds: put it where it was configured";
         out.line(Line::named("needs").tone(Tone::Warn, text))?;
     }
     let next = "the chains go on where the backup ends. What was acknowledged after it is not in it: \

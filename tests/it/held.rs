@@ -2,6 +2,7 @@
 //! its alerts are kept on another chain, nobody else feels it, and an operator lets it go on.
 
 mod bad_bytes;
+mod proven;
 mod quarantined;
 
 use std::{fs, path::Path};
@@ -276,6 +277,7 @@ fn a_held_tenant_s_alerts_are_kept_and_a_mirror_makes_its_chain_whole() {
 
     let waiting = keep_some(&mut sender, &acme);
     check_stand_in(&server, from, &waiting[0]);
+    proven::check(&server, &waiting[0].1);
     let told = server.cli(&["audit", "repair", "acme"]);
     assert!(told.status.success(), "{told:?}");
     let told = String::from_utf8_lossy(&told.stdout).into_owned();

@@ -33,7 +33,7 @@ impl Checkpointed {
     /// Takes the next good entry of the chain.
     pub fn compare(&mut self, passed: &Passed<'_>) {
         if passed.entry.seq == 0 {
-            self.chain = opaque_id(passed.line);
+            self.chain = opaque_id(passed);
         }
         if self.root.is_some() {
             return;
@@ -81,8 +81,13 @@ fn unplaced(report: VerifyReport, kind: &'static str) -> VerifyReport {
     }
 }
 
-/// The id that stands for the tenant outside of its own files.
-fn opaque_id(first_line: &[u8]) -> Option<OpaqueId> {
-    let entry: Value = serde_json::from_slice(first_line).ok()?;
-    OpaqueId::parse(entry.pointer("/payload/opaque_id")?.as_str()?)
+/// The id under which the chain is known outside of this host: the one in its entry 0, or, of a chain
+/// that stands in for a held one, the first 16 bytes of that entry's hash.
+fn opaque_id(first: &Passed<'_>) -> Option<OpaqueId> {
+    let entry: Value = serde_json::from_slice(first.line).ok()?;
+    let payload = entry.get("payload")?;
+    if payload.get("stands_for").is_some_and(Value::is_object) {
+        return OpaqueId::parse(entry.get("hash")?.as_str()?.get(..32)?);
+    }
+    OpaqueId::parse(payload.get("opaque_id")?.as_str()?)
 }

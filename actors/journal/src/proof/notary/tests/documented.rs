@@ -98,10 +98,22 @@ fn the_documented_scripts_say_what_the_notary_says() {
     );
     let opaque_id = id("acme");
     let of_chain = [
-        (format!(r#"{{"hash":"0","payload":{{"opaque_id":"{opaque_id}"}}}}"#), "ok\n"),
-        (format!(r#"{{"hash":"{opaque_id}ff","payload":{{"stands_for":{{}}}}}}"#), "ok\n"),
-        (format!(r#"{{"hash":"{opaque_id}","payload":{{"opaque_id":"0"}}}}"#), "bad\n"),
-        (format!(r#"{{"hash":"{opaque_id}","payload":{{}}}}"#), "bad\n"),
+        (
+            format!(r#"{{"hash":"0","payload":{{"opaque_id":"{opaque_id}"}}}}"#),
+            "ok\n",
+        ),
+        (
+            format!(r#"{{"hash":"{opaque_id}ff","payload":{{"stands_for":{{}}}}}}"#),
+            "ok\n",
+        ),
+        (
+            format!(r#"{{"hash":"{opaque_id}","payload":{{"opaque_id":"0"}}}}"#),
+            "bad\n",
+        ),
+        (
+            format!(r#"{{"hash":"{opaque_id}","payload":{{}}}}"#),
+            "bad\n",
+        ),
         (String::new(), "bad\n"),
     ];
     for (first, said) in of_chain {
@@ -120,7 +132,11 @@ fn the_documented_scripts_say_what_the_notary_says() {
     );
     assert_eq!(signed(&witness, "tenant.note"), "");
     // The same name, and a text that this log can't have signed as its own.
-    fs::write(folder.join("other.note"), tenant.replacen(log_name(&log), "0", 1)).unwrap();
+    fs::write(
+        folder.join("other.note"),
+        tenant.replacen(log_name(&log), "0", 1),
+    )
+    .unwrap();
     assert_eq!(signed(&log, "other.note"), "Another Log\n");
     let root = run(folder, "python3", &["root.py", "acme.jsonl", "7"]);
     assert_eq!(
