@@ -40,6 +40,10 @@ pub(super) fn check(server: &Server, stand_in: &str) {
         ]);
         let found: Value = serde_json::from_slice(&said.stdout).expect("a document");
         assert_eq!(found["kind"].as_str(), kind, "{copy} {bundle}: {found}");
-        assert_eq!(said.status.success(), kind.is_none(), "{copy} {bundle}: {said:?}");
+        assert_eq!(
+            said.status.success(),
+            kind.is_none(),
+            "{copy} {bundle}: {said:?}"
+        );
     }
 }
