@@ -23,6 +23,7 @@ pub mod completions;
 pub mod dead_letter;
 pub mod decide;
 pub mod demo;
+mod draft;
 pub mod export;
 pub mod export_all;
 pub mod failure;

@@ -15,7 +15,7 @@ use super::{
     proof::{self, PROVE_HELP, ProveArgs, REBASE_HELP, ROTATE_HELP, RebaseArgs, RotateArgs},
     repair::{self, REPAIR_HELP, RepairArgs},
     settings::Settings,
-    verify::{self, Beside, Target},
+    verify::{self, Beside},
 };
 
 /// What can be asked about a tenant's chain.
@@ -86,14 +86,7 @@ pub struct VerifyArgs {
 /// Does what was asked.
 pub async fn run(command: AuditCommand, settings: &Settings, out: &mut Out) -> Result<(), Failure> {
     match command {
-        AuditCommand::Verify(args) => {
-            let targets: Vec<Target> = args
-                .targets
-                .into_iter()
-                .map(Target::new)
-                .collect::<Result<_, _>>()?;
-            verify::run(&targets, &args.beside, settings, out).await
-        }
+        AuditCommand::Verify(args) => verify::run(&args.targets, &args.beside, settings, out).await,
         AuditCommand::Export(args) => export::run(&settings.client()?, &args, out).await,
         AuditCommand::Prove(args) => proof::prove(&settings.client()?, &args, out).await,
         AuditCommand::Key => proof::key(&settings.client()?, out).await,

@@ -1,16 +1,17 @@
 //! `vyrox audit export`: a chain, streamed to wherever it is wanted.
 
-use std::{
-    fs::{self, File},
-    io::{self, Write},
-    path::{Path, PathBuf},
-};
+use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
 use indicatif::{ProgressBar, ProgressStyle};
 use reqwest::Response;
 
-use super::{chain_name::ChainName, client::Client, export_all, failure::Failure, out::Out};
+use self::tally::{Tally, no_export};
+use super::{
+    chain_name::ChainName, client::Client, draft::Draft, export_all, failure::Failure, out::Out,
+};
+
+mod tally;
 
 /// In which the server says how many entries come.
 const ENTRIES_HEADER: &str = "X-Vyrox-Entries";
@@ -60,6 +61,15 @@ impl Format {
             Self::Csv => "csv",
         }
     }
+
+    /// With what an export begins, if there is anything in it.
+    const fn first_byte(self) -> u8 {
+        match self {
+            Self::Json => b'[',
+            Self::Jsonl => b'{',
+            Self::Csv => b's',
+        }
+    }
 }
 
 /// Streams the chain out.
@@ -80,68 +90,44 @@ pub async fn run(client: &Client, args: &ExportArgs, out: &mut Out) -> Result<()
     query.extend(from.as_deref().map(|seq| ("from_seq", seq)));
     query.extend(to.as_deref().map(|seq| ("to_seq", seq)));
     let response = client.open(&["audit", "export"], &query).await?;
+    let tally = Tally::new(args.format, entries(&response).ok_or_else(no_export)?);
     match &args.output {
-        Some(path) => to_file(client, response, path).await,
-        None => to_stdout(client, response, out).await,
+        Some(path) => to_file(client, response, tally, path).await,
+        None => to_stdout(client, response, tally, out).await,
     }
 }
 
-async fn to_stdout(client: &Client, mut response: Response, out: &mut Out) -> Result<(), Failure> {
+async fn to_stdout(
+    client: &Client,
+    mut response: Response,
+    mut tally: Tally,
+    out: &mut Out,
+) -> Result<(), Failure> {
     while let Some(chunk) = client.next_chunk(&mut response).await? {
+        tally.take(&chunk)?;
         out.bytes(&chunk)?;
     }
-    Ok(out.flush()?)
+    out.flush()?;
+    tally.conclude()
 }
 
 /// Writes beside the target and renames at the end, so that a broken export never looks whole.
-async fn to_file(client: &Client, mut response: Response, path: &Path) -> Result<(), Failure> {
-    let mut draft = Draft::beside(path).map_err(|error| cannot_write(path, &error))?;
-    let progress = progress_bar(entries(&response));
+async fn to_file(
+    client: &Client,
+    mut response: Response,
+    mut tally: Tally,
+    path: &Path,
+) -> Result<(), Failure> {
+    let mut draft = Draft::of(path)?;
+    let progress = progress_bar(tally.promised());
     while let Some(chunk) = client.next_chunk(&mut response).await? {
-        draft
-            .file
-            .write_all(&chunk)
-            .map_err(|error| cannot_write(path, &error))?;
-        // Every format begins a line with each entry, and no entry has a line end in it.
-        let lines = chunk.split(|byte| *byte == b'\n').skip(1).count();
-        progress.inc(lines as u64);
+        let entries = tally.take(&chunk)?;
+        draft.write(&chunk)?;
+        progress.set_position(entries);
     }
     progress.finish_and_clear();
-    draft
-        .complete(path)
-        .map_err(|error| cannot_write(path, &error))
-}
-
-/// A file that is removed again unless it is completed.
-struct Draft {
-    path: PathBuf,
-    file: File,
-}
-
-impl Draft {
-    fn beside(path: &Path) -> io::Result<Self> {
-        let mut name = path.as_os_str().to_owned();
-        name.push(".part");
-        let path = PathBuf::from(name);
-        let file = File::create(&path)?;
-        Ok(Self { path, file })
-    }
-
-    fn complete(&mut self, target: &Path) -> io::Result<()> {
-        self.file.sync_all()?;
-        fs::rename(&self.path, target)
-    }
-}
-
-impl Drop for Draft {
-    fn drop(&mut self) {
-        // After `complete` there is nothing left under this name.
-        fs::remove_file(&self.path).ok();
-    }
-}
-
-fn cannot_write(path: &Path, error: &io::Error) -> Failure {
-    Failure::unreachable(format!("cannot write {}: {error}", path.display()))
+    tally.conclude()?;
+    draft.complete()
 }
 
 /// How many entries the server said there are.
@@ -151,17 +137,9 @@ fn entries(response: &Response) -> Option<u64> {
 }
 
 /// Shown on standard error, and only if that is a terminal.
-fn progress_bar(entries: Option<u64>) -> ProgressBar {
-    let (progress, template) = match entries {
-        Some(entries) => (
-            ProgressBar::new(entries),
-            "{bar:30} {human_pos} of {human_len} entries exported, {eta} left",
-        ),
-        None => (
-            ProgressBar::new_spinner(),
-            "{spinner} {human_pos} entries exported",
-        ),
-    };
+fn progress_bar(entries: u64) -> ProgressBar {
+    let template = "{bar:30} {human_pos} of {human_len} entries exported, {eta} left";
+    let progress = ProgressBar::new(entries);
     match ProgressStyle::with_template(template) {
         Ok(style) => progress.with_style(style),
         Err(_) => progress,
@@ -170,6 +148,8 @@ fn progress_bar(entries: Option<u64>) -> ProgressBar {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::{
         super::{fake_server::FakeServer, out::tests::Paper},
         *,
@@ -177,7 +157,10 @@ mod tests {
 
     #[tokio::test]
     async fn a_part_of_a_chain_is_written_as_it_came() {
-        let server = FakeServer::new(|_| (200, "{\"seq\":3}\n".into()));
+        let server = FakeServer::with_headers(|_| {
+            let entries = ("x-vyrox-entries", "1".to_owned());
+            (200, vec![entries], "{\"seq\":3}\n".into())
+        });
         let dir = tempfile::tempdir().unwrap();
         let target = dir.path().join("acme.jsonl");
         let mut args = ExportArgs {
@@ -206,24 +189,32 @@ mod tests {
         );
     }
 
-    #[test]
-    fn a_file_appears_only_when_it_is_complete() {
-        let dir = tempfile::tempdir().unwrap();
-        let target = dir.path().join("acme.jsonl");
-        let mut draft = Draft::beside(&target).unwrap();
-        draft.file.write_all(b"{}\n").unwrap();
-        assert!(!target.exists());
-        draft.complete(&target).unwrap();
-        drop(draft);
-        assert_eq!(fs::read(&target).unwrap(), b"{}\n");
-        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1);
-    }
-
-    #[test]
-    fn a_broken_export_leaves_nothing_behind() {
-        let dir = tempfile::tempdir().unwrap();
-        let target = dir.path().join("acme.jsonl");
-        drop(Draft::beside(&target).unwrap());
-        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 0);
+    /// A proxy that cuts a download in the middle of nothing once left a file that looked whole.
+    #[tokio::test]
+    async fn a_part_that_looks_whole_is_no_export() {
+        let line = "{\"seq\":0}\n";
+        for (headers, said) in [
+            (vec![("x-vyrox-entries", "2".to_owned())], "1 of 2 entries"),
+            (Vec::new(), "no export"),
+        ] {
+            let server = FakeServer::with_headers(move |_| (200, headers.clone(), line.into()));
+            let dir = tempfile::tempdir().unwrap();
+            let target = dir.path().join("acme.jsonl");
+            for output in [Some(target.clone()), None] {
+                let args = ExportArgs {
+                    tenant: Some("acme".parse().unwrap()),
+                    all: false,
+                    into: None,
+                    format: Format::Jsonl,
+                    from: None,
+                    to: None,
+                    output,
+                };
+                let mut out = Paper::default().out(false);
+                let failure = run(&server.client(), &args, &mut out).await.unwrap_err();
+                assert!(failure.what().contains(said), "{failure}");
+            }
+            assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 0);
+        }
     }
 }

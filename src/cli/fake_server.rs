@@ -24,6 +24,9 @@ pub(super) struct Asked {
 /// Status and body of an answer.
 pub(super) type Answer = (u16, String);
 
+/// Name and value.
+pub(super) type Header = (&'static str, String);
+
 /// Answers every request on a port of its own for as long as the test runs.
 pub(super) struct FakeServer {
     base: String,
@@ -32,6 +35,16 @@ pub(super) struct FakeServer {
 
 impl FakeServer {
     pub(super) fn new(answer: impl Fn(&Asked) -> Answer + Send + 'static) -> Self {
+        Self::with_headers(move |asked| {
+            let (status, body) = answer(asked);
+            (status, Vec::new(), body)
+        })
+    }
+
+    /// The same, with headers of its own in the answers.
+    pub(super) fn with_headers(
+        answer: impl Fn(&Asked) -> (u16, Vec<Header>, String) + Send + 'static,
+    ) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let base = format!("http://{}", listener.local_addr().unwrap());
         let asked = Arc::new(Mutex::new(Vec::new()));
@@ -41,8 +54,8 @@ impl FakeServer {
                 let mut stream = stream.unwrap();
                 let request = read(&mut stream).unwrap();
                 log.lock().unwrap().push(request.clone());
-                let (status, body) = answer(&request);
-                write(&mut stream, status, &body).unwrap();
+                let (status, headers, body) = answer(&request);
+                write(&mut stream, status, &headers, &body).unwrap();
             }
         });
         Self { base, asked }
@@ -107,10 +120,14 @@ fn read(stream: &mut TcpStream) -> io::Result<Asked> {
     })
 }
 
-fn write(stream: &mut TcpStream, status: u16, body: &str) -> io::Result<()> {
+fn write(stream: &mut TcpStream, status: u16, headers: &[Header], body: &str) -> io::Result<()> {
     let length = body.len();
     write!(
         stream,
-        "HTTP/1.1 {status} X\r\ncontent-length: {length}\r\nconnection: close\r\n\r\n{body}"
-    )
+        "HTTP/1.1 {status} X\r\ncontent-length: {length}\r\n"
+    )?;
+    for (name, value) in headers {
+        write!(stream, "{name}: {value}\r\n")?;
+    }
+    write!(stream, "connection: close\r\n\r\n{body}")
 }

@@ -186,6 +186,26 @@ pub struct Verification {
     pub observed_hash: Option<String>,
 }
 
+/// A checkpoint that a copy was held against.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct Signed {
+    /// How many entries it is over.
+    pub size: u64,
+    /// The trusted witnesses that have seen the host's log of it.
+    pub witnesses: Vec<Seen>,
+}
+
+/// A witness's word.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct Seen {
+    /// Whose.
+    pub name: String,
+    /// When, in seconds since 1970.
+    pub seen_at: u64,
+}
+
 /// One actor and everything below it.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]

@@ -154,9 +154,9 @@ impl Line {
         Self::named(name).text(text)
     }
 
-    /// The beginning of such a line.
+    /// The beginning of such a line. A name as long as the column still ends before the text.
     pub fn named(name: &str) -> Self {
-        Self::new().tone(Tone::Dim, format!("{name:<10}"))
+        Self::new().tone(Tone::Dim, format!("{name:<9} "))
     }
 
     fn render(&self, color: bool) -> String {

@@ -1,19 +1,24 @@
 //! `vyrox audit prove`, `key`, `rotate-key`, `integrity` and `rebase`: what is signed of the chains, and what to do
 //! when they are not what was signed.
 
-use std::{fs, path::PathBuf};
+use std::path::PathBuf;
 
 use clap::Args;
 use serde::Deserialize;
 use serde_json::{Value, json};
+use vyrox_actors::journal::proof::Bundle;
 
 use super::{
     chain_name::ChainName,
     client::Client,
-    failure::Failure,
+    draft::Draft,
+    failure::{Exit, Failure},
     model::view,
     out::{Line, Out, Tone},
 };
+
+/// In the answer about integrity: nothing is wrong.
+const WHOLE: &str = "whole";
 
 /// What a bundle is for.
 pub const PROVE_HELP: &str = "\
@@ -135,12 +140,17 @@ pub async fn prove(client: &Client, args: &ProveArgs, out: &mut Out) -> Result<(
     while let Some(chunk) = client.next_chunk(&mut response).await? {
         bundle.extend_from_slice(&chunk);
     }
+    Bundle::parse(&bundle).map_err(|error| {
+        Failure::unreachable(format!("what came is no proof of Vyrox: {error}"))
+            .hint("see whether something else answers at this address, a proxy for instance")
+    })?;
     let Some(path) = &args.output else {
         out.bytes(&bundle)?;
         return Ok(out.flush()?);
     };
-    fs::write(path, &bundle)
-        .map_err(|error| Failure::unreachable(format!("cannot write {}: {error}", path.display())))
+    let mut draft = Draft::of(path)?;
+    draft.write(&bundle)?;
+    draft.complete()
 }
 
 /// Shows the key that the log is signed with.
@@ -158,10 +168,17 @@ pub async fn integrity(client: &Client, out: &mut Out) -> Result<(), Failure> {
     let answer: Value = client
         .get(&["api", "v1", "audit", "integrity"], &[])
         .await?;
+    let shown: Shown = view(&answer);
     if out.is_json() {
-        return Ok(out.json(&answer)?);
+        out.json(&answer)?;
+    } else {
+        show(&shown, out)?;
     }
-    show(&view(&answer), out)
+    if shown.status == WHOLE {
+        Ok(())
+    } else {
+        Err(Failure::said(Exit::NotSo))
+    }
 }
 
 /// Accepts what is there.
@@ -191,42 +208,27 @@ pub async fn rotate(client: &Client, args: &RotateArgs, out: &mut Out) -> Result
     Ok(out.line(Line::item("new key", rotated.rotated.vkey))?)
 }
 
+/// A line each, and none is cut: what is wrong is what somebody has to act on.
 fn show(shown: &Shown, out: &mut Out) -> Result<(), Failure> {
-    show_chains(shown, out)?;
-    if shown.witnesses.is_empty() {
-        return Ok(());
+    if shown.status == WHOLE {
+        let well = "every chain is what was signed of it";
+        out.line(Line::new().tone(Tone::Good, well))?;
     }
-    let row = |witness: &Witness| {
+    for fault in shown.host.iter().chain(&shown.chains) {
+        let whose = fault.chain.as_deref().unwrap_or("all chains");
+        let line = Line::new().tone(Tone::Bad, whose);
+        out.line(line.text(format!(": {}: {}", fault.kind, fault.detail)))?;
+    }
+    for witness in &shown.witnesses {
         let tone = match witness.state.as_str() {
             "cosigned" | "unasked" => Tone::Good,
             _ => Tone::Bad,
         };
-        vec![
-            (Tone::Plain, witness.name.clone()),
-            (tone, witness.state.clone()),
-            (Tone::Plain, witness.size.to_string()),
-            (Tone::Plain, witness.detail.clone()),
-        ]
-    };
-    let rows: Vec<_> = shown.witnesses.iter().map(row).collect();
-    Ok(out.table(&["WITNESS", "STATE", "SIZE", "WHAT"], &rows)?)
-}
-
-fn show_chains(shown: &Shown, out: &mut Out) -> Result<(), Failure> {
-    if shown.status == "whole" {
-        let well = "every chain is what was signed of it";
-        return Ok(out.line(Line::new().tone(Tone::Good, well))?);
+        let line = Line::named("witness").text(format!("{}: ", witness.name));
+        let line = line.tone(tone, &witness.state);
+        out.line(line.text(format!(" up to {}: {}", witness.size, witness.detail)))?;
     }
-    let row = |fault: &Fault| {
-        let whose = fault.chain.clone();
-        vec![
-            (Tone::Bad, whose.unwrap_or_else(|| "all chains".into())),
-            (Tone::Plain, fault.kind.clone()),
-            (Tone::Plain, fault.detail.clone()),
-        ]
-    };
-    let rows: Vec<_> = shown.host.iter().chain(&shown.chains).map(row).collect();
-    Ok(out.table(&["CHAIN", "KIND", "WHAT"], &rows)?)
+    Ok(())
 }
 
 #[cfg(test)]
@@ -245,9 +247,8 @@ mod tests {
         });
         let server = FakeServer::new(move |_| (200, answer.to_string()));
         let paper = Paper::default();
-        integrity(&server.client(), &mut paper.out(false))
-            .await
-            .unwrap();
+        let ended = integrity(&server.client(), &mut paper.out(false)).await;
+        assert_eq!(ended.unwrap_err(), Failure::said(Exit::NotSo));
         let shown = paper.text();
         for part in [
             "acme",
@@ -260,5 +261,17 @@ mod tests {
         ] {
             assert!(shown.contains(part), "{shown}");
         }
+    }
+    #[tokio::test]
+    async fn what_is_no_bundle_is_not_written() {
+        let server = FakeServer::new(|_| (200, "<html>".into()));
+        let dir = tempfile::tempdir().unwrap();
+        let output = Some(dir.path().join("acme.bundle"));
+        let tenant = "acme".parse().unwrap();
+        let args = ProveArgs { tenant, output };
+        let mut out = Paper::default().out(false);
+        let failure = prove(&server.client(), &args, &mut out).await.unwrap_err();
+        assert!(failure.what().contains("no proof"), "{failure}");
+        assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 0);
     }
 }

@@ -105,7 +105,15 @@ impl Settings {
             .as_ref()
             .filter(|token| !token.expose_secret().is_empty());
         if let Some(token) = given {
-            return Ok(Credentials::given(token.clone()));
+            let token = token.expose_secret().trim();
+            // In a header it would be refused in words that nobody understands.
+            if token.contains(|letter: char| !letter.is_ascii_graphic()) {
+                return Err(
+                    Failure::usage("the token has characters in it that no token has")
+                        .hint("--token or VYROX_TOKEN: one line, as it was printed"),
+                );
+            }
+            return Ok(Credentials::given(token.into()));
         }
         let file = self.data_dir()?.join(ADMIN_TOKEN_FILE);
         read_token(&file)

@@ -75,6 +75,8 @@ impl Beside {
             && self.mirror.is_none()
             && self.checkpoint.is_none()
             && self.bundle.is_none()
+            && self.vkeys.is_empty()
+            && self.witness_vkeys.is_empty()
     }
 }
 
@@ -82,7 +84,9 @@ impl Beside {
 pub(super) fn verified(file: &Path, beside: &Beside) -> Result<Value, Failure> {
     let mut known = Known::new(beside.receipts.iter().map(|receipt| receipt.0));
     let signed = signed::read(beside)?;
-    let mut tree = signed.map(Checkpointed::new);
+    let mut tree = signed
+        .as_ref()
+        .map(|signed| Checkpointed::new(signed.checkpoint));
     let mut progress = Progress::of(file);
     let each = |passed: Passed<'_>| {
         known.compare(&passed);
@@ -124,7 +128,7 @@ pub(super) fn verified(file: &Path, beside: &Beside) -> Result<Value, Failure> {
             members.insert("mirror".into(), or_empty(both.mirror).to_json());
         }
         if let Some(signed) = signed {
-            members.insert("checkpoint".into(), signed::to_json(&signed));
+            members.insert("checkpoint".into(), signed.to_json());
         }
     }
     Ok(answer)

@@ -11,11 +11,15 @@ use super::{
 fn an_existing_file_goes_before_a_tenant_of_that_name() {
     let dir = tempfile::tempdir().unwrap();
     let file = dir.path().join("acme");
-    assert!(Target::new(file.clone()).is_err());
-    std::fs::write(&file, "").unwrap();
-    assert_eq!(Target::new(file.clone()).unwrap(), Target::File(file));
+    assert!(Target::new(&file).is_err());
+    fs::write(&file, "").unwrap();
+    assert_eq!(Target::new(&file).unwrap(), Target::File(file.clone()));
+    let below = Target::new(&file.join("x")).unwrap_err();
+    assert!(below.what().starts_with("cannot read"), "{below}");
+    let directory = Target::new(dir.path()).unwrap_err();
+    assert!(directory.what().ends_with("is a directory"), "{directory}");
     assert_eq!(
-        Target::new("no-such-file-here".into()).unwrap(),
+        Target::new(Path::new("no-such-file-here")).unwrap(),
         Target::Chain("no-such-file-here".parse().unwrap())
     );
 }
@@ -60,18 +64,17 @@ async fn verified_beside(
 ) -> (Option<Exit>, String) {
     let dir = tempfile::tempdir().unwrap();
     let file = dir.path().join("acme.jsonl");
-    std::fs::write(&file, contents).unwrap();
+    fs::write(&file, contents).unwrap();
     let other = dir.path().join("other.jsonl");
-    std::fs::write(&other, mirror.unwrap_or_default()).unwrap();
+    fs::write(&other, mirror.unwrap_or_default()).unwrap();
     let beside = Beside {
         receipts: receipts.iter().map(|text| text.parse().unwrap()).collect(),
         mirror: mirror.map(|_| other),
         ..Beside::default()
     };
     let paper = Paper::default();
-    let targets = [Target::new(file).unwrap()];
     let settings = Settings::new(Global::default());
-    let ended = run(&targets, &beside, &settings, &mut paper.out(json)).await;
+    let ended = run(&[file], &beside, &settings, &mut paper.out(json)).await;
     (ended.err().map(|failure| failure.exit()), paper.text())
 }
 
@@ -239,6 +242,80 @@ async fn a_mirror_names_the_place_where_the_copies_part() {
     }
 }
 
+/// A file that was gone once ended the whole run, so that the ones after it were never looked at.
+#[tokio::test]
+async fn one_that_cannot_be_read_keeps_the_others_from_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = |name: &str| dir.path().join(name);
+    fs::write(file("good"), chain()).unwrap();
+    fs::write(file("bad"), "x").unwrap();
+    let settings = Settings::new(Global::default());
+    for (names, exit) in [
+        (vec!["good", "gone/x", "good"], Exit::Unreachable),
+        (vec!["bad", "gone/x", "good"], Exit::NotSo),
+        (vec!["gone/x", "bad", "good"], Exit::NotSo),
+    ] {
+        let names: Vec<_> = names.into_iter().map(file).collect();
+        for json in [false, true] {
+            let paper = Paper::default();
+            let ended = run(&names, &Beside::default(), &settings, &mut paper.out(json)).await;
+            assert_eq!(ended.unwrap_err(), Failure::said(exit));
+            let text = paper.text();
+            if json {
+                let told: Vec<Value> = text
+                    .lines()
+                    .map(|line| serde_json::from_str(line).unwrap())
+                    .collect();
+                assert_eq!(told.len(), names.len(), "{text}");
+                let gone = told
+                    .iter()
+                    .find(|told| told.get("error").is_some())
+                    .unwrap();
+                assert_eq!(gone["ok"], false);
+                assert!(
+                    gone["target"].as_str().unwrap().ends_with("gone/x"),
+                    "{gone}"
+                );
+            } else {
+                assert!(text.contains("NOT READ"), "{text}");
+                assert!(text.contains("good: 3 entries"), "{text}");
+            }
+        }
+    }
+}
+
+/// A key without anything that it could have signed once said nothing, and the file was `ok`.
+#[tokio::test]
+async fn a_key_without_what_it_signed_is_a_mistake() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("acme.jsonl");
+    fs::write(&file, chain()).unwrap();
+    let key = "w.example+7ee54fee+AQICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgIC".to_owned();
+    let settings = Settings::new(Global::default());
+    for beside in [
+        Beside {
+            vkeys: vec![key.clone()],
+            ..Beside::default()
+        },
+        Beside {
+            witness_vkeys: vec![key.clone()],
+            ..Beside::default()
+        },
+        Beside {
+            checkpoint: Some(file.clone()),
+            vkeys: vec![key.clone()],
+            witness_vkeys: vec![key],
+            ..Beside::default()
+        },
+    ] {
+        for name in [file.clone(), PathBuf::from("acme")] {
+            let mut out = Paper::default().out(false);
+            let ended = run(&[name], &beside, &settings, &mut out).await;
+            assert_eq!(ended.unwrap_err().exit(), Exit::Usage, "{beside:?}");
+        }
+    }
+}
+
 #[tokio::test]
 async fn what_is_held_beside_needs_one_file() {
     let beside = Beside {
@@ -246,7 +323,7 @@ async fn what_is_held_beside_needs_one_file() {
         ..Beside::default()
     };
     let settings = Settings::new(Global::default());
-    let tenants = ["acme", "globex"].map(|name| Target::Chain(name.parse().unwrap()));
+    let tenants = ["acme", "globex"].map(PathBuf::from);
     for targets in [&tenants[..], &tenants[..1]] {
         let paper = Paper::default();
         let ended = run(targets, &beside, &settings, &mut paper.out(false)).await;

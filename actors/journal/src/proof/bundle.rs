@@ -96,6 +96,10 @@ impl Bundle {
         if bytes.len() > MAX_BUNDLE_BYTES {
             return Err(form("it is too long"));
         }
+        // A list of the members' values is no bundle either, though it could be read as one.
+        if !bytes.trim_ascii_start().starts_with(b"{") {
+            return Err(form("it is no JSON object in UTF-8"));
+        }
         let document: Document = serde_json::from_slice(bytes).map_err(form)?;
         if document.version != VERSION {
             let version = document.version;

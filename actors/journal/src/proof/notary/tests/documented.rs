@@ -263,6 +263,14 @@ fn the_documented_script_refuses_every_bundle_that_the_notary_refuses() {
     let read: serde_json::Value = serde_json::from_str(&bundle).unwrap();
     let hash = read["inclusion"][0].as_str().unwrap();
     let (start, rest) = hash.split_at(4);
+    let members = [
+        "version",
+        "tenant_checkpoint",
+        "host_checkpoint",
+        "leaf_index",
+    ];
+    let members = members.iter().chain(&["inclusion", "keys", "statements"]);
+    let as_list: serde_json::Value = members.map(|name| read[name].clone()).collect();
     let index = "\"leaf_index\": 3";
     let version = "\"version\": 1";
     let table = [
@@ -280,6 +288,7 @@ fn the_documented_script_refuses_every_bundle_that_the_notary_refuses() {
         (index, format!("{index}, \"more\": 1")),
         (&bundle, format!("\u{feff}{bundle}")),
         (&bundle, format!("[{bundle}]")),
+        (&bundle, as_list.to_string()),
     ];
     for (from, to) in table {
         let changed = bundle.replacen(from, &to, 1);
