@@ -142,13 +142,16 @@ impl Office {
             Ok(keys) => keys,
             Err(error) => return refused(HostFault::Unusable(error.to_string())),
         };
-        let notary = match Notary::open(folder, &keys, is_signed) {
+        let mut notary = match Notary::open(folder, &keys, is_signed) {
             Ok(notary) => notary,
             Err(error) => return refused(HostFault::Unusable(error.to_string())),
         };
         let own = log_of(&notary);
         let opened = match known {
-            None => Some(AuditLogChange::Begun(own.clone())),
+            None => {
+                notary.begin_untold();
+                Some(AuditLogChange::Begun(own.clone()))
+            }
             Some(known) if known == own => None,
             Some(known) => match moved(known, &notary) {
                 Some(moved) => Some(moved),
@@ -280,6 +283,7 @@ impl Office {
             AGAIN_MS.min(self.parts.check_ms)
         };
         let publishes = now.abs_diff(desk.published_at) >= self.parts.publish_ms;
+        desk.notary.take_if(|notary| notary.has_failed());
         let failed = desk.notary.is_none() && !desk.rebasing && self.may_open_again();
         if failed && publishes {
             desk.published_at = now;
