@@ -10,6 +10,7 @@ use std::{
 use tokio::sync::watch;
 use vyrox_domain::{
     host_protocol::{AuditLog, AuditLogChange},
+    ids::HOST_CHAIN,
     log_key::is_signed,
 };
 use vyrox_journal::{
@@ -135,7 +136,9 @@ impl Office {
             self.parts.integrity.found(Findings { host, chains });
             None
         };
-        if known.is_some() && !Notary::exists(folder) {
+        // While the host's chain is held, nobody knows whether it told of one.
+        let told = known.is_some() || self.parts.journal.hold(HOST_CHAIN).is_some();
+        if told && !Notary::exists(folder) {
             return refused(HostFault::Lost);
         }
         let keys = match self.parts.keys.load() {
