@@ -22,8 +22,9 @@ impl Notary {
         }
         self.failed = true;
         self.accusations.retain(|known| known.key != accusation.key);
-        self.accusations.push(accusation.clone());
-        self.commit_sealed(self.head(), |change| change.put_accusation(&accusation))?;
+        let row = accusation.clone();
+        self.accusations.push(accusation);
+        self.commit_sealed(self.head(), |change| change.put_accusation(&row))?;
         self.failed = false;
         Ok(())
     }

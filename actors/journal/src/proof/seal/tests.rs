@@ -128,9 +128,9 @@ fn no_other_keys_have_the_same_text() {
     all_differ(overlaps.map(|overlap| state(&none, &[], overlap)));
 }
 
-fn accusation(seed: u8, size: u64, seen: Option<u64>, time_ms: u64) -> Accusation {
+fn accusation(witness: u8, size: u64, seen: Option<u64>, time_ms: u64) -> Accusation {
     Accusation {
-        key: TestKey::new(seed).witness_key("witness"),
+        key: TestKey::new(witness).witness_key("witness"),
         size,
         seen,
         time_ms,

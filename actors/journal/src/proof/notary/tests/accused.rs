@@ -79,6 +79,9 @@ fn another_log_begins_without_accusations() {
 const ACCUSATIONS: TableDefinition<'static, &'static str, (u64, u64, u64)> =
     TableDefinition::new("accusations");
 
+/// What somebody does to the database.
+type Edit<'a> = Box<dyn Fn(&WriteTransaction) + 'a>;
+
 /// A house that two witnesses accuse, and their keys.
 fn accused() -> (House, [VerifierKey; 2]) {
     let mut house = House::new();
@@ -98,7 +101,7 @@ fn nobody_without_a_key_changes_what_a_witness_holds_against_the_log() {
     let stranger = TestKey::new(79).witness_key("witness").to_string();
     let (_, [first, _]) = accused();
     let first = &*first.to_string();
-    let mut edits: Vec<Box<dyn Fn(&WriteTransaction)>> = vec![
+    let mut edits: Vec<Edit<'_>> = vec![
         Box::new(|edit| {
             let mut rows = edit.open_table(ACCUSATIONS).unwrap();
             rows.remove(first).unwrap().unwrap();
