@@ -10,7 +10,7 @@ use vyrox_actors::{
     journal::{Journal, LocalJournal},
     notary::{NotaryParts, Office, OfficeParts, Witnessing},
     ports::Clock,
-    registry::ChangeAuditLog,
+    registry::{ChangeAuditLog, RegistryError},
     tree::Host,
 };
 
@@ -92,6 +92,13 @@ impl AuditLog {
         let sent = host.registry.try_cast(ChangeAuditLog { change, reply });
         sent.map_err(|_full| anyhow::anyhow!("the host's machine takes no orders"))?;
         let told = told.await.context("the host's machine fell")?;
+        if let Err(RegistryError::Held) = told {
+            // It can only be repaired by a server that runs. Nothing is done to hosts until then.
+            tracing::error!(
+                "the host's chain is held and takes no word of the signed log; a start after its repair writes it down"
+            );
+            return Ok(());
+        }
         told.context("that there is a signed log could not be written on the host's chain")
     }
 

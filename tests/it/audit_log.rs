@@ -267,3 +267,35 @@ fn a_log_that_is_gone_is_not_begun_again_in_silence() {
     assert_eq!(code(&again), (409, "integrity_is_whole".to_owned()));
     all_signed(&server, "acme");
 }
+
+/// One that is empty and well sealed, by the very key, is another log all the same.
+#[test]
+fn a_fresh_log_does_not_take_the_place_of_the_one_that_there_was() {
+    let (dir, other) = (
+        TempDir::new().expect("a directory"),
+        TempDir::new().expect("another"),
+    );
+    let server = start(dir.path());
+    let acme = server.add_tenant("acme");
+    let alert = judged(&server, &acme, "ldt:1");
+    all_signed(&server, "acme");
+    assert!(server.terminate().success(), "a clean stop");
+    let key = "checkpoint.key";
+    cp(&dir.path().join(key), &other.path().join(key));
+    assert!(start(other.path()).terminate().success(), "a clean stop");
+    let proof = dir.path().join("proof");
+    fs::remove_dir_all(&proof).expect("what is signed");
+    cp(&other.path().join("proof"), &proof);
+    for _ in 0..2 {
+        let server = start(dir.path());
+        assert_eq!(integrity(&server)["host"]["kind"], "log_foreign");
+        let refused = code(&execute(&server, &alert));
+        assert_eq!(refused, (503, "audit_integrity_failed".to_owned()));
+        assert!(server.terminate().success(), "a clean stop");
+    }
+    let server = start(dir.path());
+    let rebased = server.cli(&["audit", "rebase", "--reason", "proof/ was lost"]);
+    assert!(rebased.status.success(), "{rebased:?}");
+    assert_eq!(integrity(&server)["status"], "whole");
+    assert_eq!(code(&execute(&server, &alert)).0, 200);
+}

@@ -4,6 +4,7 @@
 mod bad_bytes;
 mod proven;
 mod quarantined;
+mod untold;
 
 use std::{fs, path::Path};
 

@@ -10,6 +10,7 @@ use std::{
 use tokio::sync::watch;
 use vyrox_domain::{
     host_protocol::{AuditLog, AuditLogChange},
+    ids::HOST_CHAIN,
     log_key::is_signed,
 };
 use vyrox_journal::{
@@ -135,20 +136,25 @@ impl Office {
             self.parts.integrity.found(Findings { host, chains });
             None
         };
-        if known.is_some() && !Notary::exists(folder) {
+        // While the host's chain is held, nobody knows whether it told of one.
+        let told = known.is_some() || self.parts.journal.hold(HOST_CHAIN).is_some();
+        if told && !Notary::exists(folder) {
             return refused(HostFault::Lost);
         }
         let keys = match self.parts.keys.load() {
             Ok(keys) => keys,
             Err(error) => return refused(HostFault::Unusable(error.to_string())),
         };
-        let notary = match Notary::open(folder, &keys, is_signed) {
+        let mut notary = match Notary::open(folder, &keys, is_signed) {
             Ok(notary) => notary,
             Err(error) => return refused(HostFault::Unusable(error.to_string())),
         };
         let own = log_of(&notary);
         let opened = match known {
-            None => Some(AuditLogChange::Begun(own.clone())),
+            None => {
+                notary.begin_untold();
+                Some(AuditLogChange::Begun(own.clone()))
+            }
             Some(known) if known == own => None,
             Some(known) => match moved(known, &notary) {
                 Some(moved) => Some(moved),
@@ -280,6 +286,7 @@ impl Office {
             AGAIN_MS.min(self.parts.check_ms)
         };
         let publishes = now.abs_diff(desk.published_at) >= self.parts.publish_ms;
+        desk.notary.take_if(|notary| notary.has_failed());
         let failed = desk.notary.is_none() && !desk.rebasing && self.may_open_again();
         if failed && publishes {
             desk.published_at = now;

@@ -17,7 +17,7 @@ use super::host_log::HostLog;
 use super::merkle::leaf_hash;
 use super::note::{KeyName, NoteError, Signer, VerifierKey, VerifyEd25519};
 use super::seal::{ChainRows, State};
-use super::store::{Accusation, ChainRecord, Contents, Kept, KeyInForce, Store};
+use super::store::{Accusation, ChainRecord, Change, Contents, Kept, KeyInForce, Store};
 use crate::vault::StoreError;
 
 mod accusing;
@@ -79,10 +79,14 @@ impl Notary {
         let signers = Signers::of(&contents, keys)?;
         let rows = contents.chains.iter().collect();
         let newest = believing::keep_signed(&mut contents, &rows, &signers, check)?;
+        let before_accusations = contents.before_accusations;
         let mut log = HostLog::open(folder, contents.deployment, newest.size, &newest.root)?;
         believing::hold_against(&mut log, &contents)?;
         let mut notary = Self::assemble((store, log), contents, rows, signers);
         notary.begun = begun;
+        if before_accusations {
+            notary.commit_sealed(newest, |_change| Ok(()))?;
+        }
         Ok(notary)
     }
 
@@ -95,7 +99,7 @@ impl Notary {
             since_ms: 0,
             statement: None,
         };
-        let seal = State::new(point, &ChainRows::default(), [&key], None).seal(first)?;
+        let seal = State::new(point, &ChainRows::default(), [&key], None, &[]).seal(first)?;
         let point = SignedCheckpoint::sign(point, [first])?;
         Store::create(folder, |change| {
             change.begin_log(deployment)?;
@@ -246,12 +250,7 @@ impl Notary {
         self.chains.remove(chain);
         self.changed.remove(chain);
         self.rows.remove(chain);
-        let (overlap, seal) = (self.signers.overlap(), self.seal(self.head())?);
-        self.store.commit(|change| {
-            change.remove_chain(chain)?;
-            change.set_overlap(overlap)?;
-            change.put_seal(&seal)
-        })?;
+        self.commit_sealed(self.head(), |change| change.remove_chain(chain))?;
         self.failed = false;
         Ok(())
     }
@@ -270,14 +269,11 @@ impl Notary {
             self.rows.put(chain, record);
         }
         let point = self.sign(self.head())?;
-        let (overlap, seal) = (self.signers.overlap(), self.seal(self.head())?);
-        self.store.commit(|change| {
+        self.commit_sealed(self.head(), |change| {
             for (chain, record) in &records {
                 change.put_chain(chain, record)?;
             }
-            change.set_overlap(overlap)?;
-            change.put_checkpoint(&point)?;
-            change.put_seal(&seal)
+            change.put_checkpoint(&point)
         })?;
         for (name, record) in records {
             if let Some(chain) = self.chains.get_mut(&name) {
@@ -296,6 +292,12 @@ impl Notary {
         let newest = self.checkpoints.values().next_back();
         let newest = newest.filter(|newest| newest.checkpoint().size > 0)?;
         Some(self.with_cosignatures(newest))
+    }
+
+    /// Nobody was told of this log: whoever made it ended before that. As long as it has no leaf and no
+    /// witness has said anything of it, it counts as one that began with this opening.
+    pub fn begin_untold(&mut self) {
+        self.begun |= self.cosignatures.is_empty() && self.accusations.is_empty();
     }
 
     /// Whether the log began with this opening, or by a rebase since, and has no leaf yet: then there is
@@ -331,10 +333,22 @@ impl Notary {
         SignedCheckpoint::sign(checkpoint, self.signers.all())
     }
 
-    /// The seal over what is to be kept with this as the newest checkpoint.
-    fn seal(&self, newest: Checkpoint) -> Result<String, NoteError> {
-        let state = State::new(newest, &self.rows, &self.keys, self.signers.overlap());
-        state.seal(&*self.signers.in_force)
+    /// Makes a change durable together with the seal over what is kept then, with this as the newest
+    /// checkpoint. What is in memory has to be as it is after the change.
+    fn commit_sealed(
+        &self,
+        newest: Checkpoint,
+        change: impl FnOnce(&Change<'_>) -> Result<(), StoreError>,
+    ) -> Result<(), NotaryError> {
+        let (keys, overlap) = (&self.keys, self.signers.overlap());
+        let state = State::new(newest, &self.rows, keys, overlap, &self.accusations);
+        let seal = state.seal(&*self.signers.in_force)?;
+        Ok(self.store.commit(|all| {
+            change(all)?;
+            all.set_format()?;
+            all.set_overlap(overlap)?;
+            all.put_seal(&seal)
+        })?)
     }
 
     /// Keeps what the store keeps: the newest, and those that a witness's word is of.
@@ -344,6 +358,11 @@ impl Notary {
         let cosigned: Vec<_> = self.cosignatures.iter().map(|kept| kept.size).collect();
         self.checkpoints
             .retain(|size, _| newest == Some(*size) || cosigned.contains(size));
+    }
+
+    /// Whether a write failed: it takes nothing more and has to be opened anew.
+    pub fn has_failed(&self) -> bool {
+        self.failed
     }
 
     fn usable(&self) -> Result<(), NotaryError> {

@@ -5,8 +5,8 @@
 //! and has no key could take some away or put older ones back. So with every change of these rows goes a
 //! note over all of them, by the key in force.
 //!
-//! Witnesses' words bear signatures of their own. What witnesses accuse the log of bears none: whoever
-//! takes that away has the witness asked anew.
+//! Witnesses' words bear signatures of their own and are not among it. What witnesses accuse the log of
+//! bears none, so it is.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -18,7 +18,7 @@ use sha2::{Digest as _, Sha256};
 use super::checkpoint::Checkpoint;
 use super::merkle::Hash;
 use super::note::{Note, NoteError, Signer, VerifierKey, VerifyEd25519};
-use super::store::{ChainRecord, KeyInForce, Overlap};
+use super::store::{Accusation, ChainRecord, KeyInForce, Overlap};
 use crate::bytes::wide;
 
 /// The first line. No checkpoint and no statement begins with it, so neither can be taken for a seal.
@@ -27,15 +27,17 @@ const KIND: &str = "vyrox proof state v1";
 const CHAIN: &str = "vyrox proof chain v1";
 const CHAINS: &str = "vyrox proof chains v1";
 const KEYS: &str = "vyrox proof keys v1";
+const ACCUSATIONS: &str = "vyrox proof accusations v1";
 
 /// What is wrong with a seal that differs in a line, line by line.
-const LINES: [&str; 6] = [
+const LINES: [&str; 7] = [
     "the seal is of another kind",
     "the log's name",
     "the newest checkpoint",
     "the rows of the chains",
     "the rows of the keys",
     "until when the key before signs too",
+    "what witnesses accuse the log of",
 ];
 
 /// The hash of each chain's row, so that what has not changed is not hashed again.
@@ -88,22 +90,34 @@ pub(super) struct State {
     chains: Rows,
     keys: Rows,
     overlap: Option<Overlap>,
+    /// None for a seal of before they were part of it.
+    accusations: Option<Rows>,
 }
 
 impl State {
-    /// The newest checkpoint, the chains, the keys from the oldest to the one in force, and until when the
-    /// one before it signs too.
+    /// The newest checkpoint, the chains, the keys from the oldest to the one in force, until when the one
+    /// before it signs too, and the accusations in any order.
     pub(super) fn new<'a>(
         checkpoint: Checkpoint,
         chains: &ChainRows,
         keys: impl IntoIterator<Item = &'a KeyInForce>,
         overlap: Option<Overlap>,
+        accusations: &[Accusation],
     ) -> Self {
         Self {
             checkpoint,
             chains: chains.digest(),
             keys: digest_of_keys(keys),
             overlap,
+            accusations: Some(digest_of_accusations(accusations)),
+        }
+    }
+
+    /// The same as a seal of before accusations were part of it has it.
+    pub(super) fn without_accusations(self) -> Self {
+        Self {
+            accusations: None,
+            ..self
         }
     }
 
@@ -130,8 +144,9 @@ impl State {
         if note.text() == state {
             return Ok(());
         }
-        let mut lines = LINES.iter().zip(state.lines().zip(note.text().lines()));
-        let differs = lines.find(|(_, (is, sealed))| is != sealed);
+        let mut sealed = note.text().lines();
+        let mut lines = LINES.iter().zip(state.lines());
+        let differs = lines.find(|(_, is)| sealed.next() != Some(is));
         Err(differs.map_or("the seal has more lines than a seal", |(what, _)| what))
     }
 }
@@ -146,12 +161,16 @@ impl fmt::Display for State {
             writeln!(f, "{what} {} {}", rows.count, BASE64.encode(rows.hash))?;
         }
         match self.overlap {
-            None => f.write_str("overlap none\n"),
+            None => f.write_str("overlap none\n")?,
             Some(Overlap {
                 public_key,
                 until_ms,
-            }) => writeln!(f, "overlap {until_ms} {}", BASE64.encode(public_key)),
+            }) => writeln!(f, "overlap {until_ms} {}", BASE64.encode(public_key))?,
         }
+        let Some(rows) = &self.accusations else {
+            return Ok(());
+        };
+        writeln!(f, "accusations {} {}", rows.count, BASE64.encode(rows.hash))
     }
 }
 
@@ -182,6 +201,23 @@ fn digest_of_keys<'a>(keys: impl IntoIterator<Item = &'a KeyInForce>) -> Rows {
     }
     Rows {
         count,
+        hash: hasher.finalize().into(),
+    }
+}
+
+/// In the order of the witnesses' keys, as rows have it.
+fn digest_of_accusations(accusations: &[Accusation]) -> Rows {
+    let mut sorted: Vec<_> = accusations.iter().map(Accusation::row).collect();
+    sorted.sort_unstable();
+    let mut hasher = hasher(ACCUSATIONS);
+    for (key, (size, seen, time_ms)) in &sorted {
+        frame(&mut hasher, key.as_bytes());
+        for number in [size, seen, time_ms] {
+            frame(&mut hasher, &number.to_le_bytes());
+        }
+    }
+    Rows {
+        count: sorted.len(),
         hash: hasher.finalize().into(),
     }
 }

@@ -2,8 +2,8 @@
 //!
 //! Every commit is immediate and two-phase. Nothing else says how much of the host log is signed, so
 //! where the log is and the database is not, nothing is opened. The rows are believed as far as the
-//! [seal](super::seal) among them is over them: every change of chains, of keys or of the newest checkpoint
-//! puts a new one with it.
+//! [seal](super::seal) among them is over them: every change of chains, of keys, of accusations or of the
+//! newest checkpoint puts a new one with it.
 
 mod accusations;
 mod rows;
@@ -39,7 +39,9 @@ const KEYS: TableDefinition<'static, u64, KeyRow> = TableDefinition::new("keys")
 
 const FILE: &str = "proof.redb";
 const CACHE_BYTES: usize = 4 << 20;
-const FORMAT: &[u8] = b"2";
+const FORMAT: &[u8] = b"3";
+/// The format whose seal says nothing of accusations.
+const BEFORE_ACCUSATIONS: &[u8] = b"2";
 /// The format before there were seals.
 const UNSEALED: &[u8] = b"1";
 
@@ -53,8 +55,10 @@ pub(super) struct Contents {
     pub(super) cosignatures: Vec<Kept>,
     pub(super) keys: Vec<KeyInForce>,
     pub(super) accusations: Vec<Accusation>,
-    /// A note over all of it but words and accusations; unchecked.
+    /// A note over all of it but words; unchecked.
     pub(super) seal: Option<String>,
+    /// Of the format whose seal says nothing of accusations.
+    pub(super) before_accusations: bool,
 }
 
 pub(super) struct Store {
@@ -70,7 +74,7 @@ impl Store {
         let database = database::open_on(&RealDisk, &folder.join(FILE), CACHE_BYTES)?;
         let store = Self { database };
         match store.format()?.as_deref() {
-            Some(FORMAT) => Ok(store),
+            Some(FORMAT | BEFORE_ACCUSATIONS) => Ok(store),
             Some(UNSEALED) => Err(NotaryError::Unsealed),
             _ => Err(StoreError::Damaged("of another format".to_owned()).into()),
         }
@@ -136,7 +140,7 @@ impl Store {
         };
         store.commit(|change| {
             change.0.open_table(CHAINS)?;
-            change.put("format", FORMAT)?;
+            change.set_format()?;
             fill(change)
         })?;
         drop(store);
@@ -182,6 +186,7 @@ impl Store {
             keys: Vec::new(),
             accusations: self.accusations()?,
             seal: meta("seal")?.map(text).transpose()?,
+            before_accusations: meta("format")?.as_deref() == Some(BEFORE_ACCUSATIONS),
         };
         for row in read.open_table(CHAINS)?.iter()? {
             let (chain, record) = row?;
@@ -212,6 +217,11 @@ impl Store {
 }
 
 impl Change<'_> {
+    /// What it holds from now on is of the newest format.
+    pub(super) fn set_format(&self) -> Result<(), StoreError> {
+        self.put("format", FORMAT)
+    }
+
     /// A chain as it is signed now.
     pub(super) fn put_chain(&self, chain: &str, record: &ChainRecord) -> Result<(), StoreError> {
         let mut chains = self.0.open_table(CHAINS)?;

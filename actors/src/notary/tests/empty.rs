@@ -1,8 +1,11 @@
 //! A log without leaves: one that has just begun, or one that somebody has put back.
 
-use vyrox_domain::host_protocol::AuditLog;
+use std::fs;
 
-use super::*;
+use vyrox_domain::{host_protocol::AuditLog, log_key::is_signed};
+use vyrox_journal::proof::Notary;
+
+use super::{super::rotating::LogKeys as _, *};
 
 /// A log that was begun, and of which the process ended before it signed anything more.
 fn begun(ground: &Ground) -> AuditLog {
@@ -123,4 +126,116 @@ fn a_clock_that_was_set_back_holds_up_no_signature() {
     ground.clock.0.store(START_MS - day_ms, Ordering::Release);
     office.tend();
     assert_eq!(size(&office), before + 1);
+}
+
+impl Ground {
+    /// Makes the store of a log, as a first start does, that ends before anything else is done.
+    fn store(&self) -> AuditLog {
+        let keys = TwoKeys.load().unwrap();
+        let notary = Notary::open(&self.dir.path().join("proof"), &keys, is_signed);
+        super::super::office::log_of(&notary.unwrap())
+    }
+}
+
+/// A store that was well sealed and empty, in the place of one that was lost: neither is begun anew in silence.
+#[test]
+fn a_log_that_is_told_of_is_not_begun_again() {
+    let ground = Ground::new();
+    let office = ground.signed(&[], false);
+    sign_on(&office);
+    let log = office.desk().known.clone().unwrap();
+    office.finish();
+    let proof = ground.dir.path().join("proof");
+    fs::remove_dir_all(&proof).unwrap();
+    let lost = ground.office(&[], false);
+    assert_eq!(lost.open(Some(log.clone())), None);
+    assert_eq!(fault(&lost), Some(HostFault::Lost));
+    assert!(!proof.exists(), "nothing takes its place");
+    fs::create_dir(&proof).unwrap();
+    let emptied = ground.office(&[], false);
+    assert_eq!(emptied.open(Some(log.clone())), None);
+    assert_eq!(fault(&emptied), Some(HostFault::Lost));
+
+    let fresh = ground.store();
+    assert_ne!(fresh, log);
+    for _ in 0..2 {
+        let office = ground.office(&[], false);
+        assert_eq!(office.open(Some(log.clone())), None);
+        assert_eq!(fault(&office), Some(HostFault::Foreign));
+        sign_on(&office);
+        office.tend();
+        assert_eq!(fault(&office), Some(HostFault::Foreign));
+        office.finish();
+    }
+    let office = ground.office(&[], false);
+    office.open(Some(log.clone()));
+    let rebased = office.rebase("restored".into(), "ann".into()).unwrap();
+    assert_eq!(rebased.before, Some(log));
+    assert_ne!(rebased.after, fresh);
+    office.accept(&rebased);
+    assert_eq!(fault(&office), None);
+}
+
+/// The first start may end at any moment before the host's chain tells of the log.
+#[test]
+fn a_first_start_that_was_cut_short_bars_nothing() {
+    type Cut = fn(&Ground);
+    let cuts: [Cut; 4] = [
+        |ground| {
+            let proof = ground.dir.path().join("proof");
+            fs::create_dir(&proof).unwrap();
+            fs::write(proof.join("proof.redb.new"), b"half a database").unwrap();
+        },
+        |ground| {
+            ground.store();
+        },
+        |ground| {
+            ground.store();
+            for kind in ["leaves", "hashes"] {
+                fs::remove_file(ground.file(kind)).unwrap();
+            }
+        },
+        |ground| {
+            // It was opened, and its entry did not become durable.
+            begun(ground);
+            begun(ground);
+        },
+    ];
+    for (number, cut) in cuts.iter().enumerate() {
+        for required in [false, true] {
+            let ground = Ground::new();
+            cut(&ground);
+            let office = ground.office(&[7], required);
+            let opened = office.open(None);
+            assert!(matches!(opened, Some(AuditLogChange::Begun(_))), "{number}");
+            assert_eq!((office.request(0), fault(&office)), (Ok(None), None));
+            sign_on(&office);
+            assert!(has_leaves(&office), "{number}");
+        }
+    }
+}
+
+/// A log that nobody was told of is a new one only while nobody knows it.
+#[test]
+fn a_log_that_a_witness_knows_has_not_just_begun() {
+    let ground = Ground::new();
+    let log = begun(&ground);
+    let office = ground.office(&[7], false);
+    office.open(Some(log));
+    let request = office.request(0).unwrap().unwrap();
+    assert_eq!(
+        office.answered(0, &request, Ok(word(7, &request))),
+        Next::Cosigned
+    );
+    drop(office);
+    let office = ground.office(&[7], false);
+    assert!(matches!(office.open(None), Some(AuditLogChange::Begun(_))));
+    assert_eq!(fault(&office), Some(HostFault::Asking));
+    let request = office.request(0).unwrap().unwrap();
+    let boast = Ok(reply(409, "5\n"));
+    assert_eq!(office.answered(0, &request, boast), Next::Refused);
+    drop(office);
+    let office = ground.office(&[7], false);
+    office.open(None);
+    assert!(matches!(fault(&office), Some(HostFault::RolledBack { .. })));
 }

@@ -18,7 +18,7 @@ impl Witness for Mute {
 }
 
 impl Ground {
-    fn file(&self, kind: &str) -> PathBuf {
+    pub(super) fn file(&self, kind: &str) -> PathBuf {
         let files = fs::read_dir(self.dir.path().join("proof")).unwrap();
         let mut paths = files.map(|file| file.unwrap().path());
         let is_it = |path: &PathBuf| {
@@ -150,5 +150,35 @@ fn a_rebase_that_failed_can_be_ordered_again() {
     assert_eq!(fault(&office), Some(HostFault::Lost));
     let rebased = order().unwrap();
     office.accept(&rebased);
+    assert_eq!(fault(&office), None);
+}
+
+/// A log that could not keep what a witness said takes nothing more. While the witness accused it nobody looked,
+/// as nothing is signed then: its word could not be kept either, and containment was barred until a restart.
+#[test]
+fn a_log_that_failed_while_it_is_accused_is_opened_anew() {
+    let ground = Ground::new();
+    let office = ground.signed(&[7], false);
+    let request = office.request(0).unwrap().unwrap();
+    let boast = Ok(reply(409, "999\n"));
+    assert_eq!(office.answered(0, &request, boast), Next::Refused);
+    let accused = fault(&office);
+    assert!(matches!(accused, Some(HostFault::RolledBack { .. })));
+    let proof = ground.dir.path().join("proof");
+    let away = proof.with_extension("away");
+    fs::rename(&proof, &away).unwrap();
+    // A rebase makes files, and there is no place for them.
+    let mut desk = office.desk();
+    let notary = desk.notary.as_mut().unwrap();
+    notary.rebase(999, START_MS).unwrap_err();
+    drop(desk);
+    fs::rename(&away, &proof).unwrap();
+    let answer = || office.answered(0, &request, Ok(word(7, &request)));
+    assert_eq!(answer(), Next::Refused);
+    assert_eq!(fault(&office), accused);
+    ground.clock.0.store(START_MS + 1000, Ordering::Release);
+    office.tend();
+    assert_eq!(fault(&office), accused);
+    assert_eq!(answer(), Next::Cosigned);
     assert_eq!(fault(&office), None);
 }

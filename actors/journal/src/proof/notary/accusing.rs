@@ -20,10 +20,12 @@ impl Notary {
         {
             return Ok(());
         }
-        self.store
-            .commit(|change| change.put_accusation(&accusation))?;
+        self.failed = true;
         self.accusations.retain(|known| known.key != accusation.key);
+        let row = accusation.clone();
         self.accusations.push(accusation);
+        self.commit_sealed(self.head(), |change| change.put_accusation(&row))?;
+        self.failed = false;
         Ok(())
     }
 
@@ -31,18 +33,26 @@ impl Notary {
     pub fn dismiss_all_but(&mut self, asked: &[&VerifierKey]) -> Result<(), NotaryError> {
         let accusers = self.accusations.iter().map(|known| known.key.clone());
         let gone: Vec<_> = accusers.filter(|key| !asked.contains(&key)).collect();
-        gone.iter().try_for_each(|key| self.withdraw(key))
+        self.withdraw(&gone)
     }
 
-    /// A witness holds nothing against this log any more.
-    pub(super) fn withdraw(&mut self, witness: &VerifierKey) -> Result<(), NotaryError> {
-        if self.accusation_of(witness).is_none() {
+    /// These witnesses hold nothing against this log any more.
+    pub(super) fn withdraw(&mut self, witnesses: &[VerifierKey]) -> Result<(), NotaryError> {
+        if witnesses
+            .iter()
+            .all(|key| self.accusation_of(key).is_none())
+        {
             return Ok(());
         }
         self.usable()?;
-        self.store
-            .commit(|change| change.remove_accusation(witness))?;
-        self.accusations.retain(|known| known.key != *witness);
+        self.failed = true;
+        self.accusations
+            .retain(|known| !witnesses.contains(&known.key));
+        self.commit_sealed(self.head(), |change| {
+            let mut gone = witnesses.iter();
+            gone.try_for_each(|key| change.remove_accusation(key))
+        })?;
+        self.failed = false;
         Ok(())
     }
 }

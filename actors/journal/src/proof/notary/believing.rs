@@ -14,7 +14,8 @@ use super::signers::Signers;
 use crate::vault::StoreError;
 
 /// Lets what was read stand only if the key in force has sealed it and signed the newest checkpoint, for
-/// this very log; gives that checkpoint. Of the older ones those go that it has not signed.
+/// this very log; gives that checkpoint. Of the older ones those go that it has not signed, and of witnesses'
+/// words those that are not good.
 ///
 /// To be called before the log's files are touched: they are cut to what the checkpoint says.
 pub(super) fn keep_signed(
@@ -42,7 +43,19 @@ pub(super) fn keep_signed(
     if contents.cosignatures.iter().any(beyond) {
         return Err(unproven("a witness's word for more than is signed"));
     }
+    let points = &contents.checkpoints;
+    contents.cosignatures.retain(|kept| {
+        let point = points.get(&kept.size);
+        point.is_some_and(|point| is_word(kept, point, check))
+    });
     Ok(newest)
+}
+
+/// Whether a row is what its witness has signed of a checkpoint, at the time that it names.
+fn is_word(kept: &Kept, point: &SignedCheckpoint, check: VerifyEd25519) -> bool {
+    let (key, line) = (&kept.key, &kept.line);
+    let word = key.verify(point.note().text(), line.bytes(), check);
+    key.has_made(line) && word.is_some_and(|word| word.time == Some(kept.time))
 }
 
 /// Holds everything against its seal; gives the newest checkpoint, or says what is not as it was sealed.
@@ -62,7 +75,11 @@ fn sealed(
         origin: Origin::host(contents.deployment),
         ..*newest.checkpoint()
     };
-    let state = State::new(newest, rows, &contents.keys, contents.overlap);
+    let (keys, accusations) = (&contents.keys, &contents.accusations);
+    let mut state = State::new(newest, rows, keys, contents.overlap, accusations);
+    if contents.before_accusations {
+        state = state.without_accusations();
+    }
     state.holds(contents.seal.as_deref(), key, check)?;
     Ok(newest)
 }

@@ -54,14 +54,10 @@ impl Notary {
             statement: Some(note.to_string()),
         };
         self.keys.push(key.clone());
-        let (overlap, seal) = (self.signers.overlap(), self.seal(self.head())?);
-        self.store.commit(|change| {
+        self.commit_sealed(self.head(), |change| {
             change.add_key(&key)?;
-            change.set_overlap(overlap)?;
-            for point in &points {
-                change.put_checkpoint(point)?;
-            }
-            change.put_seal(&seal)
+            let mut points = points.iter();
+            points.try_for_each(|point| change.put_checkpoint(point))
         })?;
         for point in points {
             self.keep_checkpoint(point);
@@ -125,21 +121,18 @@ impl Notary {
             .map(|(name, record)| (name, record))
             .collect();
         self.keys.push(key.clone());
-        let (overlap, seal) = (self.signers.overlap(), self.seal(*point.checkpoint())?);
-        self.store.commit(|change| {
+        self.accusations.clear();
+        self.commit_sealed(*point.checkpoint(), |change| {
             change.begin_log(point.checkpoint().origin.deployment)?;
             change.add_key(key)?;
-            change.set_overlap(overlap)?;
             for (name, record) in &records {
                 change.put_chain(name, record)?;
             }
-            change.put_checkpoint(&point)?;
-            change.put_seal(&seal)
+            change.put_checkpoint(&point)
         })?;
         self.log = log;
         self.checkpoints = [(point.checkpoint().size, point)].into();
         self.cosignatures.clear();
-        self.accusations.clear();
         self.begun = true;
         for (name, record) in records {
             if let Some(chain) = self.chains.get_mut(&name) {

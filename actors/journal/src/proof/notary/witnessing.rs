@@ -68,7 +68,7 @@ impl Notary {
             return Ok(());
         }
         if cosignature.size < known {
-            return self.withdraw(&cosignature.key);
+            return self.withdraw(&[cosignature.key]);
         }
         let kept = Kept {
             key: cosignature.key,
@@ -81,15 +81,17 @@ impl Notary {
             Some(point) => point.clone(),
             None => self.sign(*point.checkpoint())?,
         };
-        self.store.commit(|change| {
+        self.failed = true;
+        self.accusations.retain(|known| known.key != kept.key);
+        self.commit_sealed(self.head(), |change| {
             change.put_cosignature(&kept)?;
             change.remove_accusation(&kept.key)?;
             change.put_checkpoint(&point)
         })?;
-        self.accusations.retain(|known| known.key != kept.key);
         self.cosignatures.retain(|other| other.key != kept.key);
         self.cosignatures.push(kept);
         self.keep_checkpoint(point);
+        self.failed = false;
         Ok(())
     }
 

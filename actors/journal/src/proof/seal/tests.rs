@@ -44,12 +44,21 @@ fn rows(chains: &[(&str, ChainRecord)]) -> ChainRows {
 }
 
 fn state(chains: &ChainRows, keys: &[KeyInForce], overlap: Option<Overlap>) -> State {
+    accused(chains, keys, overlap, &[])
+}
+
+fn accused(
+    chains: &ChainRows,
+    keys: &[KeyInForce],
+    overlap: Option<Overlap>,
+    accusations: &[Accusation],
+) -> State {
     let checkpoint = Checkpoint {
         origin: origin(),
         size: 9,
         root: leaf_hash(b"root"),
     };
-    State::new(checkpoint, chains, keys, overlap)
+    State::new(checkpoint, chains, keys, overlap, accusations)
 }
 
 /// No two of them are the same.
@@ -119,6 +128,39 @@ fn no_other_keys_have_the_same_text() {
     all_differ(overlaps.map(|overlap| state(&none, &[], overlap)));
 }
 
+fn accusation(witness: u8, size: u64, seen: Option<u64>, time_ms: u64) -> Accusation {
+    Accusation {
+        key: TestKey::new(witness).witness_key("witness"),
+        size,
+        seen,
+        time_ms,
+    }
+}
+
+#[test]
+fn no_other_accusations_have_the_same_text() {
+    let none = ChainRows::default();
+    let state = |accusations: &[Accusation]| accused(&none, &[], None, accusations);
+    let (first, second) = (accusation(8, 3, Some(9), 5), accusation(9, 3, Some(9), 5));
+    let both = [first.clone(), second.clone()];
+    let turned = [second.clone(), first.clone()];
+    assert_eq!(state(&both).to_string(), state(&turned).to_string());
+    let alone = [
+        first,
+        second,
+        accusation(8, 4, Some(9), 5),
+        accusation(8, 3, Some(8), 5),
+        accusation(8, 3, None, 5),
+        accusation(8, 3, Some(9), 6),
+        accusation(8, 9, Some(3), 5),
+    ];
+    let mut all: Vec<_> = alone.map(|one| vec![one]).into();
+    all.extend([vec![], both.to_vec()]);
+    let mut states: Vec<_> = all.iter().map(|some| state(some)).collect();
+    states.push(state(&[]).without_accusations());
+    all_differ(states);
+}
+
 #[test]
 fn rows_that_were_changed_one_by_one_are_those_that_were_read() {
     let (acme, globex) = (record(&["a"]), record(&["b", "c"]));
@@ -134,7 +176,8 @@ fn rows_that_were_changed_one_by_one_are_those_that_were_read() {
 #[test]
 fn a_seal_is_of_one_key_and_no_other_note() {
     let keys = [in_force(0, None)];
-    let state = state(&rows(&[("acme", record(&["a"]))]), &keys, None);
+    let chains = rows(&[("acme", record(&["a"]))]);
+    let state = accused(&chains, &keys, None, &[accusation(8, 3, None, 5)]);
     let seal = state.seal(&TestKey::new(1)).unwrap();
     assert_eq!(state.holds(Some(&seal), &key(1), check), Ok(()));
     assert_eq!(
@@ -170,6 +213,19 @@ fn a_seal_is_of_one_key_and_no_other_note() {
         .unwrap();
     assert_eq!(
         state.holds(Some(&longer.to_string()), &key(1), check),
+        Err("the seal has more lines than a seal")
+    );
+    let before = State {
+        accusations: None,
+        ..accused(&chains, &keys, None, &[])
+    };
+    let older = before.seal(&TestKey::new(1)).unwrap();
+    assert_eq!(
+        state.holds(Some(&older), &key(1), check),
+        Err("what witnesses accuse the log of")
+    );
+    assert_eq!(
+        before.holds(Some(&seal), &key(1), check),
         Err("the seal has more lines than a seal")
     );
 }

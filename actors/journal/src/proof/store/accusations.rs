@@ -57,9 +57,9 @@ fn read(transaction: &ReadTransaction) -> Result<Vec<Accusation>, StoreError> {
 impl Change<'_> {
     /// A witness's accusation, in place of the one before it.
     pub(in super::super) fn put_accusation(&self, of: &Accusation) -> Result<(), StoreError> {
-        let row = (of.size, of.seen.unwrap_or(NO_SIZE), of.time_ms);
+        let (key, row) = of.row();
         let mut accusations = self.0.open_table(ACCUSATIONS)?;
-        accusations.insert(&*of.key.to_string(), row)?;
+        accusations.insert(&*key, row)?;
         Ok(())
     }
 
@@ -78,6 +78,12 @@ impl Change<'_> {
 }
 
 impl Accusation {
+    /// The witness's key, and what is kept under it.
+    pub(in super::super) fn row(&self) -> (String, Row) {
+        let seen = self.seen.unwrap_or(NO_SIZE);
+        (self.key.to_string(), (self.size, seen, self.time_ms))
+    }
+
     fn of(key: &str, (size, seen, time_ms): Row) -> Option<Self> {
         Some(Self {
             key: VerifierKey::parse(key).ok()?,

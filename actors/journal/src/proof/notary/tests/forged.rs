@@ -19,7 +19,8 @@ pub(super) fn seal(store: &Store, seed: u8) {
         ..*newest.checkpoint()
     };
     let rows = contents.chains.iter().collect();
-    let state = State::new(newest, &rows, &contents.keys, contents.overlap);
+    let (keys, overlap) = (&contents.keys, contents.overlap);
+    let state = State::new(newest, &rows, keys, overlap, &contents.accusations);
     let seal = state.seal(&TestKey::new(seed)).unwrap();
     store.commit(|change| change.put_seal(&seal)).unwrap();
 }
@@ -122,6 +123,48 @@ fn a_witness_has_not_seen_more_than_is_signed() {
         });
         assert_eq!(refused(&house), forges, "{size}");
     }
+}
+
+/// A row alone could say that a witness had cosigned the newest checkpoint a moment ago.
+#[test]
+fn a_witness_s_word_is_what_it_has_signed() {
+    let (name, time) = ("witness", 1_700_000_000);
+    let kept = |seed: u8, text: &str| {
+        let (key, line) = TestKey::new(seed).cosign(name, time, text);
+        Kept {
+            key,
+            size: 3,
+            time,
+            line,
+        }
+    };
+    let words = |word: &dyn Fn(&str) -> Kept| {
+        let mut house = forged(|notary, change| change.put_cosignature(&word(&text(notary))));
+        house.reopen(&[1]);
+        house.notary().witnessed().count()
+    };
+    assert_eq!(words(&|text| kept(9, text)), 1);
+    assert_eq!(words(&|_| kept(9, "another text\n")), 0);
+    let key = TestKey::new(9).witness_key(name);
+    assert_eq!(
+        words(&|text| Kept {
+            key: key.clone(),
+            ..kept(8, text)
+        }),
+        0
+    );
+    assert_eq!(
+        words(&|text| Kept {
+            time: time + 1,
+            ..kept(9, text)
+        }),
+        0
+    );
+}
+
+/// The text of the newest checkpoint.
+fn text(notary: &Notary) -> String {
+    notary.checkpoint().unwrap().note().text().to_owned()
 }
 
 /// Otherwise a rotation would sign it.

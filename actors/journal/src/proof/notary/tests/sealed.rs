@@ -4,6 +4,7 @@ use redb::{Database, ReadableTable as _, TableDefinition, WriteTransaction};
 
 use super::super::super::note::NoteSignature;
 use super::super::super::statement::{Statement, Succession};
+use super::super::super::store::Accusation;
 use super::super::super::witness::WitnessAnswer;
 use super::forged::{by, seal};
 use super::witnesses::Witness;
@@ -12,7 +13,8 @@ use super::*;
 type ChainRow = (&'static [u8; 16], u64, &'static [u8; 32], &'static [u8]);
 type KeyRow = (u64, &'static str, &'static str);
 
-const META: TableDefinition<'static, &'static str, &'static [u8]> = TableDefinition::new("meta");
+pub(super) const META: TableDefinition<'static, &'static str, &'static [u8]> =
+    TableDefinition::new("meta");
 const CHAINS: TableDefinition<'static, &'static str, ChainRow> = TableDefinition::new("chains");
 const CHECKPOINTS: TableDefinition<'static, u64, &'static str> =
     TableDefinition::new("checkpoints");
@@ -20,7 +22,7 @@ const KEYS: TableDefinition<'static, u64, KeyRow> = TableDefinition::new("keys")
 
 impl House {
     /// Ends the process and lets somebody at the database.
-    fn edit<T>(&mut self, edit: impl FnOnce(&WriteTransaction) -> T) -> T {
+    pub(super) fn edit<T>(&mut self, edit: impl FnOnce(&WriteTransaction) -> T) -> T {
         self.notary = None;
         let database = Database::open(self.path().join("proof.redb")).unwrap();
         let transaction = database.begin_write().unwrap();
@@ -30,7 +32,7 @@ impl House {
     }
 
     /// What is not as it was signed, when it is opened with the keys of these seeds.
-    fn refused(&mut self, seeds: &[u8]) -> String {
+    pub(super) fn refused(&mut self, seeds: &[u8]) -> String {
         self.notary = None;
         match Notary::open(&self.path(), &keys(seeds), check).err() {
             Some(NotaryError::Unproven(what)) => what,
@@ -225,6 +227,15 @@ fn a_whole_older_store_is_good_under_its_own_seal() {
 fn every_change_is_sealed() {
     let mut house = grown();
     house.reopen(&[1]);
+    let witness = Witness::of(house.notary()).verifier();
+    let accusation = Accusation {
+        key: witness.clone(),
+        size: 3,
+        seen: Some(9),
+        time_ms: 5,
+    };
+    house.notary().accuse(accusation).unwrap();
+    house.reopen(&[1]);
     house.notary().forget("globex").unwrap();
     house.reopen(&[1]);
     house.catch_up("globex");
@@ -244,6 +255,10 @@ fn every_change_is_sealed() {
     house.notary().forget("acme").unwrap();
     house.reopen(&[2, 1]);
     assert_eq!(house.notary().overlap_until_ms(), None);
+    assert!(house.notary().accusation_of(&witness).is_some());
+    house.notary().dismiss_all_but(&[]).unwrap();
+    house.reopen(&[2]);
+    assert_eq!(house.notary().accusation_of(&witness), None);
     house.notary().rebase(9, now_ms).unwrap();
     house.reopen(&[2]);
     house.catch_up("acme");
