@@ -97,11 +97,9 @@ impl Office {
         findings: &Findings,
         seen: Option<u64>,
     ) -> Result<Rebased, NotaryError> {
-        for chain in findings.chains.keys() {
-            notary.forget(chain)?;
-        }
-        let size = notary.head().size;
-        notary.rebase(seen.unwrap_or(size), self.now_ms())
+        let left = findings.chains.keys().map(AsRef::as_ref);
+        let seen = seen.unwrap_or_else(|| notary.head().size);
+        notary.rebase(left, seen, self.now_ms())
     }
 
     /// The order is on the host's chain: containment is possible again. Blocks.

@@ -242,19 +242,6 @@ impl Notary {
         }
     }
 
-    /// Lets go of a chain that is gone, or that is to be published anew from its entry 0. What was
-    /// published of it stays in the host log.
-    pub fn forget(&mut self, chain: &str) -> Result<(), NotaryError> {
-        self.usable()?;
-        self.failed = true;
-        self.chains.remove(chain);
-        self.changed.remove(chain);
-        self.rows.remove(chain);
-        self.commit_sealed(self.head(), |change| change.remove_chain(chain))?;
-        self.failed = false;
-        Ok(())
-    }
-
     /// Puts a leaf into the host log for each chain that has changed, and signs the log. Nothing is
     /// signed if nothing has changed.
     pub fn publish(&mut self, now_ms: u64) -> Result<Option<SignedCheckpoint>, NotaryError> {

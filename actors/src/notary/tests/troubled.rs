@@ -170,7 +170,7 @@ fn a_log_that_failed_while_it_is_accused_is_opened_anew() {
     // A rebase makes files, and there is no place for them.
     let mut desk = office.desk();
     let notary = desk.notary.as_mut().unwrap();
-    notary.rebase(999, START_MS).unwrap_err();
+    notary.rebase([], 999, START_MS).unwrap_err();
     drop(desk);
     fs::rename(&away, &proof).unwrap();
     let answer = || office.answered(0, &request, Ok(word(7, &request)));

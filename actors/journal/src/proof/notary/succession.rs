@@ -67,8 +67,15 @@ impl Notary {
     }
 
     /// Leaves a log behind that is shorter than a witness has `seen`, and begins a new one under a new
-    /// name: no witness would ever cosign the old one again. Everything is published anew in it.
-    pub fn rebase(&mut self, seen: u64, now_ms: u64) -> Result<Rebased, NotaryError> {
+    /// name: no witness would ever cosign the old one again. Everything is published anew in it, and of
+    /// the chains `left` from their entries 0 on, whatever was signed of them before. All of it is done or
+    /// nothing: no chain is left without the word that says so.
+    pub fn rebase<'a>(
+        &mut self,
+        left: impl IntoIterator<Item = &'a str>,
+        seen: u64,
+        now_ms: u64,
+    ) -> Result<Rebased, NotaryError> {
         self.usable()?;
         let before = self.head();
         let old = self.key();
@@ -94,7 +101,8 @@ impl Notary {
         self.failed = true;
         let empty = Checkpoint::empty(Origin::host(deployment));
         let log = HostLog::open(self.log.folder(), deployment, empty.size, &empty.root)?;
-        self.begin((log, self.sign(empty)?), &key)?;
+        let left: Vec<&str> = left.into_iter().collect();
+        self.begin((log, self.sign(empty)?), &key, &left)?;
         self.deployment = deployment;
         self.failed = false;
         Ok(Rebased {
@@ -104,12 +112,16 @@ impl Notary {
         })
     }
 
-    /// Puts an empty log in the place of the one that there is.
+    /// Puts an empty log in the place of the one that there is, and lets go of the chains `left`.
     fn begin(
         &mut self,
         (log, point): (HostLog, SignedCheckpoint),
         key: &KeyInForce,
+        left: &[&str],
     ) -> Result<(), NotaryError> {
+        for chain in left {
+            self.chains.remove(*chain);
+        }
         let known = self.chains.iter();
         let records = known.filter_map(|(name, chain)| {
             let signed = chain.signed.as_ref()?;
@@ -125,6 +137,9 @@ impl Notary {
         self.commit_sealed(*point.checkpoint(), |change| {
             change.begin_log(point.checkpoint().origin.deployment)?;
             change.add_key(key)?;
+            for chain in left {
+                change.remove_chain(chain)?;
+            }
             for (name, record) in &records {
                 change.put_chain(name, record)?;
             }

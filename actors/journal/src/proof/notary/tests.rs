@@ -241,7 +241,7 @@ fn a_failed_write_ends_the_notary_until_it_is_opened_anew() {
         Err(NotaryError::Failed)
     ));
     assert!(matches!(
-        house.notary().forget("acme"),
+        house.notary().rebase(["acme"], 0, now_ms),
         Err(NotaryError::Failed)
     ));
     assert!(matches!(
@@ -255,20 +255,43 @@ fn a_failed_write_ends_the_notary_until_it_is_opened_anew() {
 }
 
 #[test]
-fn a_chain_that_is_let_go_is_wanted_from_its_beginning() {
+fn a_chain_that_is_left_is_wanted_from_its_beginning() {
     let mut house = House::new();
     house.grow("acme", 3);
+    house.grow("globex", 2);
     house.publish().unwrap();
-    house.notary().forget("acme").unwrap();
-    assert_eq!(house.notary().behind("acme"), 0);
-    assert!(matches!(
-        house.notary().bundle("acme"),
-        Err(NotaryError::NoChain(_))
-    ));
-    house.reopen(&[1]);
-    assert_eq!(house.notary().behind("acme"), 0);
+    let now_ms = house.now_ms;
+    house.notary().rebase(["acme"], 0, now_ms).unwrap();
+    for _ in 0..2 {
+        assert_eq!(house.notary().behind("acme"), 0);
+        assert_eq!(house.notary().behind("globex"), 2);
+        assert!(matches!(
+            house.notary().bundle("acme"),
+            Err(NotaryError::NoChain(_))
+        ));
+        house.reopen(&[1]);
+    }
     house.catch_up("acme");
     assert_eq!(house.publish().unwrap().checkpoint().size, 2);
+}
+
+/// A rebase once let go of the chains one by one before it began the new log. One that failed in between, or was
+/// cut off, had accepted what was wrong with them, and nothing said so.
+#[test]
+fn a_rebase_that_fails_leaves_no_chain() {
+    let mut house = House::new();
+    house.grow("acme", 3);
+    let signed = house.publish().unwrap();
+    let (away, now_ms) = (house.folder.path().join("away"), house.now_ms);
+    fs::rename(house.path(), &away).unwrap();
+    house.notary().rebase(["acme"], 0, now_ms).unwrap_err();
+    fs::rename(&away, house.path()).unwrap();
+    house.reopen(&[1]);
+    assert_eq!(house.notary().checkpoint(), Some(signed));
+    let lines = house.lines["acme"].clone();
+    let good = |seq: u64| Ok::<_, Infallible>(lines[crate::bytes::index(seq)].clone());
+    let cut = house.notary().compare("acme", 2, good).unwrap();
+    assert_eq!(cut, Standing::Truncated { signed: 3, have: 2 });
 }
 
 #[test]

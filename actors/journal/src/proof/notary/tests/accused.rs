@@ -69,7 +69,7 @@ fn another_log_begins_without_accusations() {
     house.publish().unwrap();
     house.notary().accuse(accusation(&key, Some(9))).unwrap();
     let now_ms = house.now_ms;
-    house.notary().rebase(9, now_ms).unwrap();
+    house.notary().rebase([], 9, now_ms).unwrap();
     for _ in 0..2 {
         assert_eq!(house.notary().accusation_of(&key), None);
         house.reopen(&[1]);
@@ -210,7 +210,7 @@ fn what_is_accused_stays_the_whole_truth_where_a_write_failed() {
     fs::rename(house.path(), &away).unwrap();
     // A rebase makes files, and there is no place for them.
     let now_ms = house.now_ms;
-    house.notary().rebase(9, now_ms).unwrap_err();
+    house.notary().rebase([], 9, now_ms).unwrap_err();
     fs::rename(&away, house.path()).unwrap();
     assert!(house.notary().has_failed());
     let more = accusation(&first, None);

@@ -231,7 +231,7 @@ fn a_log_that_was_rolled_back_is_known_by_its_witness() {
 
     let mut trust = house.trust();
     let now_ms = house.now_ms;
-    let rebased = house.notary().rebase(3, now_ms).unwrap();
+    let rebased = house.notary().rebase([], 3, now_ms).unwrap();
     assert_eq!(rebased.before, origin);
     assert_eq!(rebased.after, Origin::host(house.notary().deployment()));
     assert_ne!(rebased.before, rebased.after);
@@ -263,7 +263,7 @@ fn a_rebase_is_whole_in_the_same_process_too() {
     house.publish().unwrap();
     house.grow("acme", 1);
     let now_ms = house.now_ms;
-    house.notary().rebase(9, now_ms).unwrap();
+    house.notary().rebase([], 9, now_ms).unwrap();
     assert_eq!(house.notary().behind("acme"), 3);
     house.publish().unwrap();
     let trust = house.trust();
@@ -350,7 +350,7 @@ fn an_older_word_does_not_replace_a_newer_one() {
     house.notary().accept(&early, word.clone()).unwrap();
     assert_eq!(house.notary().witnessed_size(&witness.verifier()), 2);
     let now_ms = house.now_ms;
-    house.notary().rebase(5, now_ms).unwrap();
+    house.notary().rebase([], 5, now_ms).unwrap();
     house.notary().accept(&early, word).unwrap();
     assert_eq!(house.notary().witnessed().count(), 0);
 }
