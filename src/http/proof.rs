@@ -1,6 +1,6 @@
 //! What is signed of the chains, for whoever may read them; and whether they are what was signed.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use actix_web::{
     HttpRequest, HttpResponse,
@@ -15,7 +15,7 @@ use vyrox_actors::{
     notary::{Office, RebaseError, RotateError, WitnessView, WitnessesView},
     registry::ChangeAuditLog,
 };
-use vyrox_domain::host_protocol::AuditLogChange;
+use vyrox_domain::host_protocol::{AuditLogChange, AuditRebased};
 
 use super::{
     Edge, Shared,
@@ -195,19 +195,48 @@ pub(super) async fn rebase(
     let by = caller(&request, &edge, Scope::TenantsWrite)?.actor;
     let Rebase { reason } = input::json(&request, payload, edge.body_patience()).await?;
     let reason = reason.trim().to_owned();
+    let later = edge.clone();
     let left = async move |edge: &Edge| {
         let rebased = asked(edge, move |office| office.rebase(reason, by)).await?;
         let rebased = rebased.map_err(|error| refused(&error))?;
-        written(edge, AuditLogChange::Rebased(rebased.clone())).await?;
-        let accepted = rebased.clone();
-        asked(edge, move |office| office.accept(&accepted)).await?;
-        Ok(rebased)
+        let told = accepted(edge, &rebased).await;
+        if told.is_err() {
+            actix_web::rt::spawn(accept_later(later));
+        }
+        told.map(|()| rebased)
     };
     let rebased = in_turn(edge.clone(), left).await?;
     let integrity = &edge.world.integrity;
     let shown = Shown::of(&integrity.findings(), &integrity.witnesses());
     let answer = json!({ "rebased": rebased, "integrity": shown });
     Ok(HttpResponse::Ok().json(answer))
+}
+
+/// The rebase is on the host's chain, and containment goes on.
+async fn accepted(edge: &Edge, rebased: &AuditRebased) -> Answer<()> {
+    let known = edge.view.load().audit_log.clone();
+    // An order that was not answered in time may have been carried out since.
+    if known.as_ref() != Some(&rebased.after) {
+        written(edge, AuditLogChange::Rebased(rebased.clone())).await?;
+    }
+    let rebased = rebased.clone();
+    asked(edge, move |office| office.accept(&rebased)).await
+}
+
+/// Tries again until the rebase that waits is on the host's chain: nothing is done to hosts before.
+async fn accept_later(edge: Shared) {
+    loop {
+        tokio::time::sleep(ACCEPT_AGAIN).await;
+        let accepted = in_turn(edge.clone(), async |edge: &Edge| {
+            match asked(edge, Office::rebasing).await? {
+                Some(rebased) => accepted(edge, &rebased).await,
+                None => Ok(()),
+            }
+        });
+        if accepted.await.is_ok() {
+            return;
+        }
+    }
 }
 
 fn refused(error: &RebaseError) -> Problem {
@@ -223,6 +252,8 @@ fn refused(error: &RebaseError) -> Problem {
     }
 }
 
+/// How long until a rebase that could not be written down is tried again.
+const ACCEPT_AGAIN: Duration = Duration::from_secs(5);
 /// How long the old key signs too, where nothing else is said: a day.
 const OVERLAP_S: u64 = 86_400;
 /// And at most: a month.

@@ -5,10 +5,7 @@ use std::sync::Arc;
 use vyrox_journal::proof::{Notary, Standing};
 
 use super::office::Office;
-use crate::{
-    held::owner,
-    integrity::{ChainFault, Findings},
-};
+use crate::integrity::{ChainFault, Findings};
 
 impl Office {
     /// Holds every chain against what was signed of it, by its last signed entry. One that grows again after it lost some
@@ -17,7 +14,7 @@ impl Office {
     pub fn check(&self) {
         let mut desk = self.desk();
         desk.checked_at = self.now_ms();
-        if desk.rebasing {
+        if desk.rebasing.is_some() {
             return;
         }
         let Some(notary) = &desk.notary else {
@@ -50,10 +47,6 @@ impl Office {
         let have = journal
             .head(chain)
             .map_or(0, |head| head.seq.saturating_add(1));
-        if have == 0 && owner(chain) != chain {
-            // What stood in for a chain is gone once that chain goes on.
-            return None;
-        }
         let line_at = |seq| {
             let mut lines = journal.read(chain, seq, Some(seq)).map_err(drop)?;
             let line = lines.next().ok_or(())?;

@@ -9,7 +9,7 @@ use std::{
 
 use tokio::sync::watch;
 use vyrox_domain::{
-    host_protocol::{AuditLog, AuditLogChange},
+    host_protocol::{AuditLog, AuditLogChange, AuditRebased},
     ids::HOST_CHAIN,
     log_key::is_signed,
 };
@@ -72,8 +72,8 @@ pub(super) struct Desk {
     ids: HashMap<Arc<str>, Option<OpaqueId>>,
     /// The chains are to be read from where the notary is behind.
     pub(super) behind: bool,
-    /// A rebase waits for its entry on the host's chain.
-    pub(super) rebasing: bool,
+    /// A rebase that waits for its entry on the host's chain.
+    pub(super) rebasing: Option<AuditRebased>,
     /// What is known of each witness.
     pub(super) witnesses: Vec<Known>,
     /// Since when they are asked about this log.
@@ -287,7 +287,7 @@ impl Office {
         };
         let publishes = now.abs_diff(desk.published_at) >= self.parts.publish_ms;
         desk.notary.take_if(|notary| notary.has_failed());
-        let failed = desk.notary.is_none() && !desk.rebasing && self.may_open_again();
+        let failed = desk.notary.is_none() && desk.rebasing.is_none() && self.may_open_again();
         if failed && publishes {
             desk.published_at = now;
             self.open_desk(&mut desk);

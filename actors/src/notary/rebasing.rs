@@ -37,7 +37,7 @@ impl Office {
     ///
     /// Containment stays barred until [`accept`](Self::accept), which is called when the order is on
     /// the host's chain. A log that does not open is put aside, not removed: it is what the old state
-    /// was signed by.
+    /// was signed by. One that waits for its entry already is the answer as long as it does, whoever orders another.
     ///
     /// # Errors
     /// [`RebaseError`]; everything is as it was, or the log has to be opened anew.
@@ -46,6 +46,9 @@ impl Office {
             return Err(RebaseError::BadReason);
         }
         let mut desk = self.desk();
+        if let Some(waiting) = &desk.rebasing {
+            return Ok(waiting.clone());
+        }
         let findings = self.parts.integrity.findings();
         if findings.is_whole() {
             return Err(RebaseError::Whole);
@@ -61,8 +64,7 @@ impl Office {
         desk.leave_witnesses(self.now_ms());
         let notary = desk.notary.as_ref();
         let after = notary.map(log_of).ok_or(NotaryError::Failed)?;
-        (desk.behind, desk.rebasing) = (true, true);
-        Ok(AuditRebased {
+        let rebased = AuditRebased {
             before,
             after,
             host: findings.host.as_ref().map(|fault| fault.kind().to_owned()),
@@ -70,7 +72,14 @@ impl Office {
             statement,
             reason,
             by,
-        })
+        };
+        (desk.behind, desk.rebasing) = (true, Some(rebased.clone()));
+        Ok(rebased)
+    }
+
+    /// The rebase that waits for its entry on the host's chain.
+    pub fn rebasing(&self) -> Option<AuditRebased> {
+        self.desk().rebasing.clone()
     }
 
     /// Begins the new log; gives the old key's word for it, where the old log was there.
@@ -106,7 +115,7 @@ impl Office {
     pub fn accept(&self, rebased: &AuditRebased) {
         let mut desk = self.desk();
         desk.known = Some(rebased.after.clone());
-        desk.rebasing = false;
+        desk.rebasing = None;
         drop(desk);
         self.check();
     }

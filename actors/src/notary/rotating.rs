@@ -65,7 +65,7 @@ impl Office {
     pub fn rotate_key(&self, overlap_ms: u64, by: String) -> Result<KeyRotated, RotateError> {
         let mut desk = self.desk();
         let doubtful = self.parts.integrity.findings().host.is_some();
-        let rebasing = desk.rebasing;
+        let rebasing = desk.rebasing.is_some();
         let notary = desk.notary.as_mut().filter(|_| !doubtful && !rebasing);
         let notary = notary.ok_or(RotateError::NotNow)?;
         let before = log_of(notary);
@@ -104,7 +104,7 @@ impl Office {
     /// `known`. Nothing for a log that is not open, or waits for a rebase to be written.
     pub fn unwritten(&self, known: &AuditLog) -> Option<AuditLogChange> {
         let desk = self.desk();
-        let notary = desk.notary.as_ref().filter(|_| !desk.rebasing)?;
+        let notary = desk.notary.as_ref().filter(|_| desk.rebasing.is_none())?;
         if log_of(notary) == *known {
             return None;
         }

@@ -137,7 +137,11 @@ impl Ground {
 
     /// One more entry of the host's chain.
     fn write(&self) {
-        let opened = self.journal.open(HOST_CHAIN).unwrap();
+        self.write_on(HOST_CHAIN);
+    }
+
+    fn write_on(&self, chain: &str) {
+        let opened = self.journal.open(chain).unwrap();
         let event = HostEvent::ChainOpened(ChainOpened {
             opaque_id: opaque_id(),
             format_version: 1,
@@ -147,7 +151,7 @@ impl Ground {
         let (tell, told) = channel();
         let append = Append {
             class: Class::Ordinary,
-            chain: HOST_CHAIN.into(),
+            chain: chain.into(),
             epoch: opened.epoch,
             expected_last: opened.head.map(|head| head.seq),
             drafts: vec![draft(event.entry(self.clock.now()), Vec::new())],

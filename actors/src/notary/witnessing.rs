@@ -223,7 +223,7 @@ impl Office {
     /// Puts what witnesses say into what was found, and shows it. Called with the desk in hand.
     pub(super) fn note(&self, desk: &Desk) {
         self.parts.integrity.witnessed(self.view(desk));
-        if desk.notary.is_none() || desk.rebasing {
+        if desk.notary.is_none() || desk.rebasing.is_some() {
             return;
         }
         let host = desk.doubt(self.parts.witnessing.required);

@@ -207,6 +207,10 @@ impl Tenants {
         let mending = Active::Mending(mending);
         let before = self.active.insert(tenant.clone(), mending);
         self.call_for_what_is_left(&tenant, before.as_ref(), ctx);
+        if let Some(Active::Serving(serving)) = &before {
+            // As where it is noticed: what its actors would bring to an end cannot be written down.
+            serving.end_now();
+        }
         let (world, chain) = (Arc::clone(&self.world), tenant.shared());
         let repair = async move {
             if let Some(before) = before {

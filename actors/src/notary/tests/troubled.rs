@@ -3,6 +3,7 @@
 use std::{fs, path::PathBuf};
 
 use super::{super::asking::ask, *};
+use crate::integrity::ChainFault;
 
 /// A witness that never answers.
 struct Mute(VerifierKey);
@@ -181,4 +182,43 @@ fn a_log_that_failed_while_it_is_accused_is_opened_anew() {
     assert_eq!(fault(&office), accused);
     assert_eq!(answer(), Next::Cosigned);
     assert_eq!(fault(&office), None);
+}
+
+/// A rebase that could not be written down barred containment until a restart, and a second one would have told of
+/// a log before it that nobody knew.
+#[test]
+fn a_rebase_that_waits_for_its_entry_is_the_one_that_is_ordered_again() {
+    let ground = Ground::new();
+    let office = ground.signed(&[7], false);
+    let request = office.request(0).unwrap().unwrap();
+    let boast = Ok(reply(409, "999\n"));
+    assert_eq!(office.answered(0, &request, boast), Next::Refused);
+    let first = office.rebase("restored".into(), "ann".into()).unwrap();
+    let second = office.rebase("restored it".into(), "bob".into()).unwrap();
+    assert_eq!(second, first);
+    assert_eq!(office.rebasing(), Some(first.clone()));
+    office.check();
+    assert!(fault(&office).is_some(), "until it is written down");
+    office.accept(&second);
+    assert_eq!((fault(&office), office.rebasing()), (None, None));
+}
+
+/// A chain that stood in could be taken away whole, with the alerts that were acknowledged on it.
+#[test]
+fn a_stand_in_that_is_gone_is_a_fault() {
+    let ground = Ground::new();
+    ground.write_on("acme+held-7");
+    let first = ground.office(&[], false);
+    let Some(AuditLogChange::Begun(log)) = first.open(None) else {
+        panic!("no log began");
+    };
+    first.finish();
+    let mut bare = Ground::new();
+    let _its_own = std::mem::replace(&mut bare.dir, ground.dir);
+    let office = bare.office(&[], false);
+    office.open(Some(log));
+    let findings = office.parts.integrity.findings();
+    let gone = findings.chains.get("acme+held-7");
+    let truncated = ChainFault::Truncated { signed: 1, have: 0 };
+    assert_eq!(gone, Some(&truncated), "{findings:?}");
 }
