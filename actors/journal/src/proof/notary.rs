@@ -85,6 +85,7 @@ impl Notary {
         let mut notary = Self::assemble((store, log), contents, rows, signers);
         notary.begun = begun;
         if before_accusations {
+            // What it has of them now is as good as it was, and is not taken away any more.
             notary.commit_sealed(newest, |_change| Ok(()))?;
         }
         Ok(notary)
@@ -321,7 +322,7 @@ impl Notary {
     }
 
     /// Makes a change durable together with the seal over what is kept then, with this as the newest
-    /// checkpoint. What is in memory has to be as it is after the change.
+    /// checkpoint, in the newest format. What is in memory has to be as it is after the change.
     fn commit_sealed(
         &self,
         newest: Checkpoint,
