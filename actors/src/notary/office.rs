@@ -315,7 +315,7 @@ impl Office {
         let mut desk = self.desk();
         let now = self.now_ms();
         desk.published_at = now;
-        if desk.doubt(self.parts.witnessing.required).is_some() {
+        if desk.is_unsafe_to_sign(self.parts.witnessing.required) {
             // Under this name a witness may have seen something else: one more signature would
             // contradict it.
             return;

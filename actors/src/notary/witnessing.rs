@@ -103,11 +103,10 @@ impl Desk {
         self.witnesses.iter().filter_map(seen).max()
     }
 
-    /// What keeps the log from being believed, as far as witnesses are concerned.
+    /// What keeps the log from being believed, as far as witnesses are concerned. Where a word is needed, a log that
+    /// has just begun needs one too: it may stand in the place of one that somebody took away.
     pub(super) fn doubt(&self, required: bool) -> Option<HostFault> {
-        if self.notary.as_ref()?.is_fresh() {
-            return None;
-        }
+        let has_begun = self.notary.as_ref()?.has_begun();
         let accused = self.witnesses.iter().find_map(|known| {
             let witness = known.key.name().to_string();
             match known.state {
@@ -127,10 +126,21 @@ impl Desk {
                 return Some(HostFault::Asking);
             }
             let heard = self.witnesses.iter().any(|known| known.heard);
-            let failed = |known: &Known| known.state != WitnessState::Unasked;
-            let unheard = required && !heard && self.witnesses.iter().any(failed);
+            let asked = |known: &Known| has_begun || known.state != WitnessState::Unasked;
+            let unheard = required && !heard && self.witnesses.iter().any(asked);
             unheard.then_some(HostFault::Unheard)
         })
+    }
+
+    /// Whether one more signature under this name could contradict what a witness has seen.
+    pub(super) fn is_unsafe_to_sign(&self, required: bool) -> bool {
+        let has_begun = self.notary.as_ref().is_some_and(Notary::has_begun);
+        match self.doubt(required) {
+            None => false,
+            // No witness knows it, and none would get to know a log that is not signed.
+            Some(HostFault::Unheard) => !has_begun,
+            Some(_) => true,
+        }
     }
 }
 

@@ -294,6 +294,12 @@ impl Notary {
         self.begun && self.log.head().0 == 0
     }
 
+    /// Whether the log began with this opening, or by a rebase since: then nobody can have seen another
+    /// history under its name.
+    pub fn has_begun(&self) -> bool {
+        self.begun
+    }
+
     fn append_changed(&mut self) -> Result<Vec<(Arc<str>, ChainRecord)>, NotaryError> {
         let first = self.log.head().0;
         let changed = self.changed.iter();

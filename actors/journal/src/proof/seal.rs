@@ -50,11 +50,6 @@ impl ChainRows {
         self.0.insert(Arc::clone(chain), row_hash(chain, record));
     }
 
-    /// A chain is known no longer.
-    pub(super) fn remove(&mut self, chain: &str) {
-        self.0.remove(chain);
-    }
-
     /// In the order of the names.
     fn digest(&self) -> Rows {
         let mut hasher = hasher(CHAINS);

@@ -20,16 +20,36 @@ fn has_leaves(office: &Office) -> bool {
     office.log().unwrap().checkpoint.is_some()
 }
 
+/// Where a word was needed, a log that began in the place of one that was taken away needed none until the first
+/// witness had failed to give it: for that long hosts were acted on.
 #[test]
-fn nobody_is_asked_about_a_log_that_has_just_begun() {
-    let ground = Ground::new();
-    let office = ground.office(&[7], true);
-    assert!(matches!(office.open(None), Some(AuditLogChange::Begun(_))));
-    assert_eq!((office.request(0), fault(&office)), (Ok(None), None));
-    sign_on(&office);
-    assert!(has_leaves(&office));
-    let request = office.request(0).unwrap().unwrap();
-    assert_eq!(request.checkpoint.checkpoint().size, size(&office));
+fn a_log_that_has_just_begun_is_signed_first_and_asked_about_then() {
+    for (required, until_heard) in [(true, Some(HostFault::Unheard)), (false, None)] {
+        let ground = Ground::new();
+        let office = ground.office(&[7], required);
+        assert!(matches!(office.open(None), Some(AuditLogChange::Begun(_))));
+        assert_eq!(
+            (office.request(0), fault(&office)),
+            (Ok(None), until_heard.clone())
+        );
+        for _ in 0..2 {
+            sign_on(&office);
+            assert!(has_leaves(&office));
+            let request = office.request(0).unwrap().unwrap();
+            assert_eq!(request.checkpoint.checkpoint().size, size(&office));
+            let unknown = Ok(reply(404, ""));
+            assert_eq!(office.answered(0, &request, unknown), Next::Refused);
+            office.check();
+            assert_eq!(fault(&office), until_heard.clone());
+            ground.write();
+        }
+        let request = office.request(0).unwrap().unwrap();
+        assert_eq!(
+            office.answered(0, &request, Ok(word(7, &request))),
+            Next::Cosigned
+        );
+        assert_eq!(fault(&office), None);
+    }
 }
 
 /// A log that seemed empty had nothing that could have been turned back, so hosts were acted on before any
@@ -208,9 +228,17 @@ fn a_first_start_that_was_cut_short_bars_nothing() {
             let office = ground.office(&[7], required);
             let opened = office.open(None);
             assert!(matches!(opened, Some(AuditLogChange::Begun(_))), "{number}");
-            assert_eq!((office.request(0), fault(&office)), (Ok(None), None));
+            let unheard = required.then_some(HostFault::Unheard);
+            assert_eq!((office.request(0), fault(&office)), (Ok(None), unheard));
             sign_on(&office);
             assert!(has_leaves(&office), "{number}");
+            let request = office.request(0).unwrap().unwrap();
+            let cosigned = office.answered(0, &request, Ok(word(7, &request)));
+            assert_eq!(
+                (cosigned, fault(&office)),
+                (Next::Cosigned, None),
+                "{number}"
+            );
         }
     }
 }

@@ -196,7 +196,7 @@ fn a_rebase_that_waits_for_its_entry_is_the_one_that_is_ordered_again() {
     let first = office.rebase("restored".into(), "ann".into()).unwrap();
     let second = office.rebase("restored it".into(), "bob".into()).unwrap();
     assert_eq!(second, first);
-    assert_eq!(office.rebasing(), Some(first.clone()));
+    assert_eq!(office.rebasing(), Some(first));
     office.check();
     assert!(fault(&office).is_some(), "until it is written down");
     office.accept(&second);
