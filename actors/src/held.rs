@@ -11,7 +11,7 @@ use vyrox_domain::{
     protocol::StandsFor,
     tenant::{TenantState, replay},
 };
-use vyrox_journal::{HoldInfo, STANDS_IN};
+use vyrox_journal::{Head, HoldInfo, STANDS_IN, Stretch};
 
 use crate::ports::World;
 
@@ -41,6 +41,31 @@ pub fn unreadable(chain: &str, lines: &[Vec<u8>]) -> Option<(usize, ReplayError)
     };
     let mut lines = lines.iter().enumerate();
     lines.find_map(|(position, line)| Some((position, read(line).err()?)))
+}
+
+/// The first of these lines that is not the next of the chain after the one before it, or contradicts the
+/// chain's proven end, with its position and why. Whether those before that end are the chain's own, and
+/// whether something lies between, is for the journal to say.
+pub fn unlinked(
+    chain: &str,
+    lines: &[Vec<u8>],
+    proven: Option<Head>,
+) -> Option<(usize, &'static str)> {
+    let mut stretch = Stretch::of(chain);
+    for (position, line) in lines.iter().enumerate() {
+        let Ok(entry) = stretch.add(line) else {
+            let why = "it is not an entry of this chain, was changed, or does not follow the line before it";
+            return Some((position, why));
+        };
+        let parts = |at: &Head| proven.is_some_and(|proven| proven.seq == at.seq && proven != *at);
+        if parts(&entry) {
+            return Some((position, "the chain has another entry of this seq"));
+        }
+        if stretch.after().as_ref().is_some_and(parts) {
+            return Some((position, "it does not follow the proven end"));
+        }
+    }
+    None
 }
 
 /// Where a held tenant's alerts go.
@@ -97,7 +122,10 @@ impl World {
 
 #[cfg(test)]
 mod tests {
-    use super::{owner, unreadable};
+    use vyrox_domain::digest::Digest;
+    use vyrox_journal::Head;
+
+    use super::{owner, unlinked, unreadable};
 
     fn line(event: &str, version: u32, payload: &str) -> Vec<u8> {
         format!(
@@ -128,6 +156,48 @@ mod tests {
             let found = unreadable("_host", &[good.clone(), bad]);
             assert_eq!(found.map(|(position, _)| position), Some(1));
         }
+    }
+
+    /// Whether lines fit was found when the order to put them back stood on the host's chain.
+    #[test]
+    fn lines_that_do_not_fit_are_found_before_anything_is_ordered() {
+        let mut previous = "00".repeat(32);
+        let mut lines = Vec::new();
+        let mut heads = Vec::new();
+        for seq in 0..4 {
+            let entry =
+                format!(r#"{{"previous_hash":"{previous}","seq":{seq},"tenant_id":"acme"}}"#);
+            let hash = Digest::of(format!("{previous}|{entry}").as_bytes());
+            previous = hash.to_hex();
+            lines.push(
+                entry
+                    .replacen('{', &format!(r#"{{"hash":"{previous}","#), 1)
+                    .into_bytes(),
+            );
+            heads.push(Head { seq, hash: hash.0 });
+        }
+        for (from, end) in [
+            (0, None),
+            (0, Some(1)),
+            (1, Some(1)),
+            (2, Some(1)),
+            (3, Some(1)),
+        ] {
+            let proven = end.map(|end: usize| heads[end]);
+            assert_eq!(unlinked("acme", &lines[from..], proven), None, "{from}");
+        }
+        let other = Head {
+            hash: [7; 32],
+            ..heads[1]
+        };
+        let position = |chain, lines: &[Vec<u8>], proven| {
+            unlinked(chain, lines, proven).map(|(position, _)| position)
+        };
+        assert_eq!(position("acme", &lines, Some(other)), Some(1));
+        assert_eq!(position("acme", &lines[2..], Some(other)), Some(0));
+        assert_eq!(position("globex", &lines, None), Some(0));
+        lines.swap(2, 3);
+        assert_eq!(position("acme", &lines, None), Some(2));
     }
 
     #[test]

@@ -46,7 +46,7 @@ pub use self::host_secrets::SealSecret;
 pub use self::letters::SettleLetter;
 pub use self::notes::{NoteDamage, NoteQuarantine, NoteRecovery, NoteRules, NoteTenant, NoteToken};
 pub use self::people::{APPROVE, ChangePeople, IssueToken, IssuedToken, PERSONAL_PREFIX};
-pub use self::removal::RemoveTenant;
+pub use self::removal::{FinishRemoval, Finished, RemoveTenant};
 pub use self::repairs::{HostReleased, OrderHostRepair, OrderRepair};
 use self::{
     chat::Tries,
@@ -82,6 +82,7 @@ pub struct Registry {
     epoch: u64,
     /// Wrong codes that chat servers showed.
     tries: Tries,
+    unfinished: removal::Unfinished,
 }
 
 /// Why a change of the host came to nothing.
@@ -135,12 +136,14 @@ impl Registry {
             state: HostState::default(),
             epoch: 0,
             tries: Tries::default(),
+            unfinished: removal::Unfinished::new(),
         }
     }
 
     fn begin(&mut self, loaded: Loaded, ctx: &mut SupervisedContext<Self>) {
         let repaired = loaded.repaired.clone();
         self.take_up(loaded, ctx);
+        self.finish_removals(ctx);
         if self.state.next_seq == 0 {
             self.note(self.chain_opened(), ctx);
         }

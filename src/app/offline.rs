@@ -122,7 +122,9 @@ pub(crate) fn back_up(
 /// name is no new server.
 fn journal(config: &Config) -> anyhow::Result<LocalJournal> {
     let dir = &config.storage.data_dir;
-    if !dir.join("journal/heads.redb").exists() {
+    // Without an end of its own, a restore that was cut off says so itself.
+    let journal = ["journal/heads.redb", "journal/restore.unfinished"];
+    if !journal.iter().any(|file| dir.join(file).exists()) {
         bail!("there is no journal in {}", dir.display());
     }
     open_journal(config, &[&Arc::new(Feed::default())]).map_err(|error| {

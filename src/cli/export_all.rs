@@ -5,9 +5,9 @@
 //! chain is another one now, the copy stays as it is and the first entry that differs is named.
 
 use std::{
-    fs::{self, DirBuilder, File, OpenOptions},
-    io::{self, BufRead as _, BufReader, Seek as _, SeekFrom},
-    os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _},
+    fs::{File, OpenOptions},
+    io::{self, BufRead as _, BufReader, Seek as _, SeekFrom, Write as _},
+    os::unix::fs::OpenOptionsExt as _,
     path::{Path, PathBuf},
 };
 
@@ -22,9 +22,14 @@ use super::{
     out::{Line, Out, Tone},
 };
 
+mod mirror;
 mod tail;
 
+use mirror::{Mirror, is_file};
 use tail::{Behind, Tail};
+
+/// The longest line that is fetched by itself; a longer one is no entry.
+const LINE_BYTES: usize = 64 << 20;
 
 /// The server's answer to which chains there are.
 #[derive(Deserialize)]
@@ -42,11 +47,10 @@ enum Kept {
 
 /// Brings every copy up to the server's chains.
 pub(super) async fn run(client: &Client, into: &Path, out: &mut Out) -> Result<(), Failure> {
-    let made = DirBuilder::new().recursive(true).mode(0o700).create(into);
-    made.map_err(|error| cannot("make", into, &error))?;
+    let mirror = Mirror::open(into)?;
     let Chains { chains: mut names } = client.get(&["audit", "chains"], &[]).await?;
     names.push(HOST_CHAIN.to_owned());
-    names.extend(copied_before(into)?);
+    names.extend(mirror.chains()?);
     names.sort_unstable();
     names.dedup();
     // One chain's trouble is not the others': all are tried before the command says how it went.
@@ -74,18 +78,6 @@ async fn keep(client: &Client, into: &Path, name: &str) -> Result<Kept, Failure>
         .map_err(|_not_one| Failure::unreachable("that is no chain's name"))?;
     let path = into.join(format!("{chain}.jsonl"));
     Copy { chain, path }.extend(client).await
-}
-
-/// Chains of which there is a copy: one that the server no longer names is asked for all the same.
-fn copied_before(into: &Path) -> Result<Vec<String>, Failure> {
-    let failed = |error: &io::Error| cannot("list", into, error);
-    let mut names = Vec::new();
-    for entry in fs::read_dir(into).map_err(|error| failed(&error))? {
-        let name = entry.map_err(|error| failed(&error))?.file_name();
-        let chain = name.to_str().and_then(|name| name.strip_suffix(".jsonl"));
-        names.extend(chain.map(str::to_owned));
-    }
-    Ok(names)
 }
 
 fn tell(chain: &str, kept: &Result<Kept, Failure>, out: &mut Out) -> Result<(), Failure> {
@@ -125,52 +117,102 @@ struct Place {
     hash: String,
 }
 
+/// How a copy ends.
+#[derive(Default)]
+struct Ending {
+    /// The last whole line's entry.
+    last: Option<Place>,
+    /// Where that line ends, in bytes.
+    length: u64,
+    /// What stands behind it without a newline.
+    rest: Vec<u8>,
+}
+
 impl Copy {
     async fn extend(&self, client: &Client) -> Result<Kept, Failure> {
-        let Some((last, length)) = self.last()? else {
-            return self.add(client, None, 0).await;
-        };
-        match self.theirs(client, last.seq).await? {
-            Some(theirs) if theirs == last => self.add(client, Some(&last), length).await,
-            Some(_other) => {
+        let Ending { last, length, rest } = self.ending()?;
+        if let Some(last) = &last {
+            let why = match self.theirs(client, last.seq).await? {
+                Some(theirs) if theirs == *last => None,
+                Some(_other) => Some("the server has another entry there than the copy"),
+                None => Some("the server's chain ends before it, and the copy goes on"),
+            };
+            if let Some(why) = why {
                 let seq = self.first_difference(client, last.seq).await?;
-                let why = "the server has another entry there than the copy";
-                Ok(Kept::Forked { seq, why })
-            }
-            None => {
-                let why = "the server's chain ends before it, and the copy goes on";
-                let seq = self.first_difference(client, last.seq).await?;
-                Ok(Kept::Forked { seq, why })
+                return Ok(Kept::Forked { seq, why });
             }
         }
+        // A whole entry that lacks its newline alone is no rest of anything: it is held against theirs.
+        if let Ok(Place { seq, .. }) = serde_json::from_slice(&rest) {
+            if self.their_line(client, seq).await? != rest {
+                let why = "the server has another line there than the copy, whose last one has no newline";
+                return Ok(Kept::Forked { seq, why });
+            }
+        } else if !rest.is_empty() {
+            self.mended(rest.len());
+        }
+        self.add(client, last.as_ref(), length).await
     }
 
-    /// The copy's last whole entry, and where it ends. What stands behind it is the rest of a line that
-    /// was being added when this command was interrupted.
-    fn last(&self) -> Result<Option<(Place, u64)>, Failure> {
+    /// Where the copy's whole lines end. What stands behind them is the rest of a line that was being
+    /// added when this command was interrupted, or found the disk full.
+    fn ending(&self) -> Result<Ending, Failure> {
         let failed = |error: io::Error| cannot("read", &self.path, &error);
-        let file = match File::open(&self.path) {
-            Ok(file) => file,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-            Err(error) => return Err(failed(error)),
-        };
-        let (mut reader, mut line, mut end) = (BufReader::new(file), Vec::new(), 0);
-        let mut last = None;
+        if !is_file(&self.path)? {
+            return Ok(Ending::default());
+        }
+        let file = File::open(&self.path).map_err(failed)?;
+        let (mut reader, mut ending, mut last) =
+            (BufReader::new(file), Ending::default(), Vec::new());
         loop {
-            line.clear();
+            let mut line = Vec::new();
             let read = reader.read_until(b'\n', &mut line).map_err(failed)?;
-            if read == 0 || line.last() != Some(&b'\n') {
+            if line.last() != Some(&b'\n') {
+                ending.rest = line;
                 break;
             }
-            end += read as u64;
-            last = Some(std::mem::take(&mut line));
+            ending.length += read as u64;
+            last = line;
         }
-        let Some(last) = last else { return Ok(None) };
-        let place = serde_json::from_slice(&last).map_err(|error| {
-            let path = self.path.display();
-            Failure::not_so(format!("{path} is no copy of a chain: {error}"))
-        })?;
-        Ok(Some((place, end)))
+        if !last.is_empty() {
+            let place = serde_json::from_slice(&last).map_err(|error| {
+                let path = self.path.display();
+                Failure::not_so(format!("{path} is no copy of a chain: {error}"))
+            })?;
+            ending.last = Some(place);
+        }
+        Ok(ending)
+    }
+
+    /// Tells whoever looks that the copy did not end with a whole line.
+    fn mended(&self, bytes: usize) {
+        let note = format!(
+            "{}: its last {bytes} bytes were no whole line, as a run leaves it that was cut off or found the disk \
+             full; what the server has there comes in their place\n",
+            self.path.display()
+        );
+        io::stderr().lock().write_all(note.as_bytes()).ok();
+    }
+
+    /// The server's line of that number; nothing if it has none.
+    async fn their_line(&self, client: &Client, seq: u64) -> Result<Vec<u8>, Failure> {
+        let seq = seq.to_string();
+        let query = [
+            ("tenant_id", self.chain.as_str()),
+            ("format", "jsonl"),
+            ("from_seq", &seq),
+            ("to_seq", &seq),
+        ];
+        let mut response = client.open(&["audit", "export"], &query).await?;
+        let mut line = Vec::new();
+        while let Some(piece) = client.next_chunk(&mut response).await? {
+            line.extend(piece);
+            if line.len() > LINE_BYTES {
+                return Err(Failure::unreachable("the server's entry has no end"));
+            }
+        }
+        line.pop_if(|last| *last == b'\n');
+        Ok(line)
     }
 
     /// The server's entry of that number, if it has one.

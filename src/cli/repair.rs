@@ -1,10 +1,6 @@
 //! `vyrox audit repair`: lets a tenant's held chain go on.
 
-use std::{
-    fs::File,
-    io::{BufRead as _, BufReader},
-    path::{Path, PathBuf},
-};
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 use serde::Deserialize;
@@ -19,14 +15,18 @@ use super::{
     settings::Settings,
 };
 
+mod copy;
+
 /// What to do about a held tenant.
 pub const REPAIR_HELP: &str = "\
 A tenant is held when its chain was damaged and the end of it can't be proven any more. Its alerts are
 kept on another chain meanwhile and nothing is decided for it. Without an option this command changes
 nothing: it says from which entry on something may be missing, and what waits.
 
-  --from FILE     a mirror or an export (jsonl) that goes beyond the proven end. Every line of it that
-                  is in doubt is held against the chain; what follows is put back as it was.
+  --from FILE     a mirror or an export (jsonl) that goes beyond the proven end. All of it is read first:
+                  with one line that is not of this chain, was changed or leaves a gap, or with an
+                  entry that is not the proven one, nothing is ordered. What follows the proven end
+                  is put back as it was.
   --accept-loss   there is no copy of what is missing. It is given up for good: receipts of those
                   entries match no longer, and their numbers are given to others.
 
@@ -119,10 +119,16 @@ pub async fn run(args: RepairArgs, settings: &Settings, out: &mut Out) -> Result
             "the chain of {tenant} is not held"
         )));
     };
-    // What was restored since it is held is in doubt too: an earlier copy may have been a forged one.
-    let first = from_seq.saturating_sub(1);
     let tail = match &args.from {
-        Some(file) => send(&client, &path, file, first).await?,
+        Some(file) => {
+            let chain = copy::Known {
+                chain: &args.tenant,
+                from_seq,
+                proven: known.proven.as_ref(),
+            };
+            let checked = copy::check(file, &chain)?;
+            send(&client, &path, file, checked).await?
+        }
         None => Vec::new(),
     };
     let order = json!({ "tail": tail, "accept_loss": args.accept_loss });
@@ -149,30 +155,16 @@ pub async fn run(args: RepairArgs, settings: &Settings, out: &mut Out) -> Result
     ))?)
 }
 
-/// Sends the lines from number `first` on, in portions; gives the last one, which decides.
+/// Sends a copy's lines in portions; gives the last one, which decides.
 async fn send(
     client: &Client,
     path: &[&str],
     file: &Path,
-    first: u64,
+    checked: copy::Checked,
 ) -> Result<Vec<String>, Failure> {
-    let cannot = |error: &dyn std::fmt::Display| {
-        Failure::unreachable(format!("cannot read {}: {error}", file.display()))
-    };
-    let lines = BufReader::new(File::open(file).map_err(|error| cannot(&error))?).lines();
-    let (mut portion, mut bytes) = (Vec::new(), 0);
-    for line in lines {
-        let line = line.map_err(|error| cannot(&error))?;
-        let seq = seq_of(&line).ok_or_else(|| {
-            Failure::not_so(format!(
-                "{} is no chain: a line of it is no entry",
-                file.display()
-            ))
-            .hint("give a copy in the form jsonl, one entry a line")
-        })?;
-        if seq < first {
-            continue;
-        }
+    let (mut portion, mut bytes, mut missing) = (Vec::new(), 0, checked.lines);
+    for line in checked.read(file)? {
+        let line = line?;
         if bytes + line.len() > PORTION_BYTES && !portion.is_empty() {
             let order = json!({ "tail": std::mem::take(&mut portion), "more": true });
             let _restoring: Value = client.post(path, &order).await?;
@@ -180,18 +172,15 @@ async fn send(
         }
         bytes += line.len();
         portion.push(line);
+        missing -= 1;
+    }
+    if missing > 0 {
+        let shorter = format!("{} became shorter while it was read", file.display());
+        return Err(
+            Failure::not_so(shorter).hint("the chain is held still: give a copy that rests")
+        );
     }
     Ok(portion)
-}
-
-/// The number of an entry; `None` for what is none.
-fn seq_of(line: &str) -> Option<u64> {
-    #[derive(Deserialize)]
-    struct Numbered {
-        seq: u64,
-    }
-    let numbered: Numbered = serde_json::from_str(line).ok()?;
-    Some(numbered.seq)
 }
 
 fn show(args: &RepairArgs, known: &Shown, out: &mut Out) -> Result<(), Failure> {
@@ -260,13 +249,5 @@ mod tests {
         let told = known.ordered.map(|ordered| ordered.told());
         let expected = "of entry 7 on, by api_token:b; a loss was accepted (r-1)";
         assert_eq!(told.as_deref(), Some(expected));
-    }
-
-    #[test]
-    fn a_line_has_a_number_or_is_no_entry() {
-        assert_eq!(seq_of(r#"{"event":"x","seq":17}"#), Some(17));
-        for none in ["", "[]", r#"{"seq":-1}"#, r#"[{"seq":1}]"#] {
-            assert_eq!(seq_of(none), None, "{none}");
-        }
     }
 }

@@ -23,7 +23,8 @@ Examples:
   vyrox restore /backup/vyrox-20261122T031500000Z --data-dir /var/lib/vyrox
 
 The data directory must be empty or not there yet. Chains and evidence are verified before anything
-is written. No server is needed, and none may run there.";
+is written. No server is needed, and none may run there. What is left of a restore that was cut off is
+no data directory: nothing starts on it. Delete it and restore again.";
 
 /// Arguments of `restore`.
 #[derive(Debug, Args)]
@@ -63,6 +64,7 @@ fn failure(error: &RestoreError) -> Failure {
         }
         RestoreError::NoBackup { .. }
         | RestoreError::NotEmpty(_)
+        | RestoreError::CutShort(_)
         | RestoreError::Source { .. }
         | RestoreError::Target { .. }
         | RestoreError::Stopped => Failure::unreachable(said),

@@ -119,7 +119,9 @@ fn detail(error: &BackupError) -> String {
         BackupError::Target { source, .. } => {
             format!("the directory for backups cannot be written: {source}")
         }
-        BackupError::Exists(_) => "a backup of that name is there already; ask again".to_owned(),
+        BackupError::Exists(_) | BackupError::Strange(_) | BackupError::UnderWay(_) => {
+            "a backup of that name is there already; ask again".to_owned()
+        }
         BackupError::Stopped
         | BackupError::Journal(_)
         | BackupError::Vault(_)

@@ -245,7 +245,7 @@ fn refused(error: &RebaseError) -> Problem {
         RebaseError::BadReason => Problem::new(Code::InvalidRequest)
             .detail("A reason has 1 to 500 characters and no control characters."),
         RebaseError::Unchecked => Code::Unavailable.into(),
-        RebaseError::Log(_) | RebaseError::Aside(_) => {
+        RebaseError::Log(_) | RebaseError::Key(_) => {
             tracing::error!(%error, "nothing was rebased");
             Problem::new(Code::JournalUnavailable).detail("The log could not be left; see the log.")
         }

@@ -1,15 +1,12 @@
 //! Removing a tenant, with or without its evidence.
 
-use std::sync::Arc;
-
 use actix_web::{HttpRequest, HttpResponse, web::Path};
 use serde::Deserialize;
 use serde_json::json;
+use tokio::sync::oneshot;
 use vyrox_actors::{
-    held::owner,
-    journal::{Erased, Journal, JournalError},
     messages::NotErased,
-    registry::RemoveTenant,
+    registry::{FinishRemoval, Finished, RemoveTenant},
     router::Remove,
 };
 use vyrox_domain::{host_protocol::TenantRemoved, ids::TenantId};
@@ -54,7 +51,7 @@ pub(super) async fn remove(
             forced(&order, erased)?;
         }
     }
-    if !(order.erase && was_erased(&edge, &tenant)) {
+    if !was_removed(&edge, &tenant, order.erase) {
         let removed = TenantRemoved {
             tenant_id: tenant.clone(),
             erased: order.erase,
@@ -67,23 +64,53 @@ pub(super) async fn remove(
     if rested.await.is_err() {
         tracing::warn!(%tenant, "a removed tenant's actors have not come to rest yet");
     }
-    let erased = if order.erase {
-        overwrite(&edge, &tenant).await?
-    } else {
-        Erased::default()
-    };
-    let mut answer = if erased.unfinished.is_empty() {
+    let erased = was_removed(&edge, &tenant, true);
+    let finished = finish(&edge, &tenant, erased).await;
+    Ok(answer(&tenant, erased, finished))
+}
+
+/// The tenant is removed whatever is left: who hears that it failed would take it for one that is there.
+fn answer(tenant: &TenantId, erased: bool, finished: Finished) -> HttpResponse {
+    let left = [
+        ("secrets", finished.secrets_left),
+        ("evidence", finished.evidence_left),
+    ];
+    let left = left.into_iter().filter(|(_, left)| *left);
+    let mut unfinished: Vec<_> = left.map(|(what, _)| what.to_owned()).collect();
+    unfinished.extend(finished.erased.unfinished);
+    let mut answer = if unfinished.is_empty() {
         HttpResponse::Ok()
     } else {
         HttpResponse::Accepted()
     };
-    Ok(answer.json(json!({
+    answer.json(json!({
         "status": "removed",
         "tenant_id": tenant,
-        "erased": order.erase,
-        "copies": erased.copies,
-        "unfinished": erased.unfinished,
-    })))
+        "erased": erased,
+        "copies": finished.erased.copies,
+        "unfinished": unfinished,
+    }))
+}
+
+/// What came in while the tenant was being removed goes as well. The key that it is sealed under goes
+/// first: then nobody can read what this might not reach. However long it takes, it goes on.
+async fn finish(edge: &Edge, tenant: &TenantId, erased: bool) -> Finished {
+    let (reply, told) = oneshot::channel();
+    let message = FinishRemoval {
+        tenant: tenant.clone(),
+        reply,
+    };
+    if edge.registry.try_cast(message).is_ok()
+        && let Ok(Ok(finished)) = told.await
+    {
+        return finished;
+    }
+    // The registry fell or has too much to do. It looks for what is left when it starts.
+    Finished {
+        secrets_left: true,
+        evidence_left: erased,
+        ..Finished::default()
+    }
 }
 
 /// A tenant that there is or was: one that was removed may still lose its evidence.
@@ -98,12 +125,11 @@ fn known_once(edge: &Edge, name: &str) -> Answer<TenantId> {
     Err(Code::TenantNotFound.into())
 }
 
-/// Then only the bytes are to be seen to, should that have failed.
-fn was_erased(edge: &Edge, tenant: &TenantId) -> bool {
+/// Whether its chain has that already: then only what is left of it is to be done.
+fn was_removed(edge: &Edge, tenant: &TenantId, erase: bool) -> bool {
     let view = edge.view.load();
-    view.removed
-        .get(tenant)
-        .is_some_and(|removed| removed.erased)
+    let removed = view.removed.get(tenant);
+    removed.is_some_and(|removed| removed.erased || !erase)
 }
 
 /// A host that is cut off must not be left without anybody who could lift that.
@@ -153,42 +179,4 @@ fn forced(order: &Order, checked: Answer<()>) -> Answer<()> {
         }
         checked => checked,
     }
-}
-
-/// What came in while the tenant was being removed goes as well. The key that it is sealed under is
-/// destroyed by now, so nobody can read what this might not reach.
-async fn overwrite(edge: &Edge, tenant: &TenantId) -> Answer<Erased> {
-    let (journal, tenant_id) = (Arc::clone(&edge.world.journal), tenant.clone());
-    let erase = move || overwrite_all(&*journal, &tenant_id);
-    let erased = tokio::task::spawn_blocking(erase).await;
-    let erased = erased.map_err(|_fell| Problem::new(Code::Internal))?;
-    erased.map_err(|error| {
-        tracing::error!(%tenant, %error, "a removed tenant's evidence is not overwritten yet");
-        Problem::new(Code::NotDurable).detail(
-            "The tenant is removed and its key destroyed; its bytes could not be overwritten yet.",
-        )
-    })
-}
-
-/// Erases the tenant's own chain and those that ever stood in for it. One that fails keeps no other from
-/// it; the first failure is the answer.
-fn overwrite_all(journal: &dyn Journal, tenant: &TenantId) -> Result<Erased, JournalError> {
-    let mut all = Ok(Erased::default());
-    let mut chains = journal.chains();
-    chains.retain(|chain| owner(chain) == tenant.as_str());
-    for chain in chains {
-        let Some(head) = journal.head(&chain) else {
-            continue;
-        };
-        let erased = journal.erase(&chain, &[(0, head.seq)]);
-        all = all.and_then(|all: Erased| {
-            erased.map(|erased| Erased {
-                entries: all.entries.saturating_add(erased.entries),
-                // Those of the journal, and not of one chain.
-                copies: erased.copies,
-                unfinished: erased.unfinished,
-            })
-        });
-    }
-    all
 }

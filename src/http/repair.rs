@@ -12,7 +12,7 @@ use actix_web::{
 };
 use serde::{Deserialize, Serialize};
 use vyrox_actors::{
-    held::{owner, unreadable},
+    held::{owner, unlinked, unreadable},
     journal::{Head, HoldInfo, Journal, JournalError, Repaired},
     registry::{HostReleased, OrderHostRepair, OrderRepair},
     router::Release,
@@ -242,6 +242,9 @@ async fn restore(
     let tail: Vec<_> = tail.into_iter().map(String::into_bytes).collect();
     if let Some((position, error)) = unreadable(&chain, &tail) {
         return Err(tail_refused(&chain, position.saturating_add(1), &error));
+    }
+    if let Some((position, why)) = unlinked(&chain, &tail, hold.proven) {
+        return Err(tail_refused(&chain, position.saturating_add(1), &why));
     }
     match subject {
         Subject::Host => tracing::warn!(lines = tail.len(), by, "the host's chain is restored"),

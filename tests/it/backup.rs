@@ -273,6 +273,33 @@ fn a_forged_backup_is_refused_and_named() {
     assert!(restore(&backup, &elsewhere, &[]).status.success());
 }
 
+/// A restore begins with folders, and a directory with nothing but folders looked like a new one: a server began
+/// there, with new chains.
+#[test]
+fn nothing_is_done_with_what_a_restore_that_was_cut_off_left() {
+    let house = House::new();
+    let server = house.start();
+    json(&server.cli(&["backup", "--json"]));
+    assert!(server.terminate().success(), "a clean stop");
+    let left = house.data.path().join("left");
+    fs::create_dir_all(left.join("journal")).expect("a directory");
+    write(&left.join("journal/restore.unfinished"), b"");
+    let backup = house.only_backup();
+    let starts: [&[&str]; 3] = [
+        &["serve", "--listen", "127.0.0.1:0"],
+        &["rebuild"],
+        &["backup", "b"],
+    ];
+    let refused = starts.map(|command| offline(&left, command));
+    for refused in refused.iter().chain([&restore(&backup, &left, &[])]) {
+        assert!(!refused.status.success(), "{}", said(refused));
+        let says = "delete the directory and restore again";
+        assert!(said(refused).contains(says), "{}", said(refused));
+    }
+    fs::remove_dir_all(&left).expect("it goes");
+    json(&restore(&backup, &left, &["--json"]));
+}
+
 #[test]
 fn a_server_without_a_place_for_backups_says_what_to_do() {
     let dir = tempfile::tempdir().expect("a directory");

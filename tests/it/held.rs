@@ -175,6 +175,30 @@ fn check_facts(server: &Server, (from, lines): (usize, &[String]), waiting: &[(R
     assert_eq!(order["payload"]["repair_id"], facts["repair_id"]);
 }
 
+/// With a wrong copy `--accept-loss` gave up what the right one would have brought back: the chain went on
+/// behind what had been found good of it. Now nothing is even ordered.
+fn check_wrong_copies_refused(server: &Server, dir: &Path, lines: &[String]) {
+    let path = "/api/v1/tenants/acme/repair";
+    let (known, entries) = (
+        server.api("GET", path, None).json(),
+        server.entries("_host").len(),
+    );
+    let (file, last) = (dir.join("wrong.jsonl"), lines.len() - 1);
+    let mut cut = lines.to_vec();
+    cut[last].truncate(40);
+    for wrong in [server.export("globex"), cut, lines[last..].to_vec()] {
+        write(&file, format!("{}\n", wrong.join("\n")).as_bytes());
+        let from = file.to_str().expect("a path");
+        let order = ["audit", "repair", "acme", "--from", from, "--accept-loss"];
+        let refused = server.cli(&order);
+        assert_eq!(refused.status.code(), Some(1), "{refused:?}");
+        let told = String::from_utf8_lossy(&refused.stderr).into_owned();
+        assert!(told.contains("nothing was ordered"), "{told}");
+        assert_eq!(server.api("GET", path, None).json(), known);
+        assert_eq!(server.entries("_host").len(), entries);
+    }
+}
+
 /// One line was restored by a copy that ended too early. Whose order that was, was nowhere to be read;
 /// and the next copy was not held against it: the command left out what the chain had by then.
 fn check_lines_refused(server: &Server, dir: &Path, (from, lines): (usize, &[String])) {
@@ -283,6 +307,7 @@ fn a_held_tenant_s_alerts_are_kept_and_a_mirror_makes_its_chain_whole() {
     assert!(told.status.success(), "{told:?}");
     let told = String::from_utf8_lossy(&told.stdout).into_owned();
     assert!(told.contains("3 entries wait"), "{told}");
+    check_wrong_copies_refused(&server, dir.path(), &lines);
     let short = short.to_str().expect("a path");
     let refused = server.cli(&["audit", "repair", "acme", "--from", short]);
     assert!(!refused.status.success(), "{refused:?}");

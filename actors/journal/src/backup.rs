@@ -17,28 +17,30 @@
 //! put before the entry that names it and removed after the entry that lets it go, so whichever
 //! entries the chains' copies end in, their rows are there.
 //!
-//! It grows under the name `NAME.part` and gets its own when every byte is synced. Keys are never in
+//! It grows under the name `NAME.part` and gets its own when every byte is synced. A file in it that the process
+//! has locked tells one that is being written from what a crash left of one. Keys are never in
 //! it: whoever steals a backup has sealed bytes and the chains.
 
 mod aside;
 mod chains;
 mod copying;
+mod draft;
 mod manifest;
 mod restore;
 
 use std::collections::BTreeMap;
-use std::fs::{self, Permissions};
+use std::fs;
 use std::io;
 use std::ops::ControlFlow;
-use std::os::unix::fs::PermissionsExt as _;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
+use self::draft::Draft;
 pub use self::manifest::{ChainCopy, FileCopy, MANIFEST, Manifest};
 pub use self::restore::{RestoreError, Restored, restore};
 
 pub(crate) use self::chains::{JournalCopy, copy_journal};
 use self::copying::{Copying, FailedCopy, Watched};
-use crate::disk::{Disk as _, RealDisk, parent_of, writable};
+use crate::disk::writable;
 use crate::journal::JournalError;
 use crate::local::LocalJournal;
 use crate::vault::{SealedRow, Vault, VaultError};
@@ -91,9 +93,18 @@ pub type Report<'a> = &'a dyn Fn(Progress) -> ControlFlow<()>;
 /// Why there is no backup. What was written is removed again.
 #[derive(Debug, thiserror::Error)]
 pub enum BackupError {
-    /// There is something under its name, or left of one that was interrupted.
+    /// There is something under its name.
     #[error("{0} is there already; remove it, or choose another name")]
     Exists(String),
+    /// There is something where it would grow, and nothing in it says that it is an unfinished backup.
+    #[error(
+        "{0} is there already, where the backup would be written first, and this program does not know it for \
+         an unfinished one of its own; look at it and remove it, or choose another name"
+    )]
+    Strange(String),
+    /// Another process is writing it.
+    #[error("{0} is being written by another backup; wait for its end, or choose another name")]
+    UnderWay(String),
     /// Where it was to go could not be written.
     #[error("cannot write {path}: {source}")]
     Target {
@@ -173,86 +184,6 @@ pub fn back_up(
     };
     draft.complete(&manifest, into)?;
     Ok(manifest)
-}
-
-/// A backup that is being written; gone again unless it is completed.
-struct Draft {
-    path: PathBuf,
-    complete: bool,
-}
-
-impl Draft {
-    fn begin(into: &Path) -> Result<Self, BackupError> {
-        let mut name = into.as_os_str().to_owned();
-        name.push(".part");
-        let path = PathBuf::from(name);
-        for taken in [into, &path] {
-            if taken.symlink_metadata().is_ok() {
-                return Err(BackupError::Exists(taken.display().to_string()));
-            }
-        }
-        let draft = Self {
-            path,
-            complete: false,
-        };
-        RealDisk
-            .make_directory(&draft.path)
-            .map_err(BackupError::target(&draft.path))?;
-        Ok(draft)
-    }
-
-    /// Has something copied that goes along, and describes its files.
-    fn add(
-        &self,
-        beside: &Beside<'_>,
-        files: &mut BTreeMap<String, FileCopy>,
-    ) -> Result<(), BackupError> {
-        let folder = self.path.join(beside.folder);
-        RealDisk
-            .make_directory(&folder)
-            .map_err(BackupError::target(&folder))?;
-        let failed = |source| BackupError::Beside {
-            folder: beside.folder,
-            source,
-        };
-        (beside.copy)(&folder).map_err(failed)?;
-        for entry in fs::read_dir(&folder).map_err(failed)? {
-            let entry = entry.map_err(failed)?;
-            let Some(name) = entry.file_name().to_str().map(String::from) else {
-                continue;
-            };
-            let path = entry.path();
-            fs::set_permissions(&path, Permissions::from_mode(0o600)).map_err(failed)?;
-            files.insert(format!("{}/{name}", beside.folder), described(&path)?);
-        }
-        RealDisk
-            .sync_directory(&folder)
-            .map_err(BackupError::target(&folder))
-    }
-
-    fn complete(mut self, manifest: &Manifest, into: &Path) -> Result<(), BackupError> {
-        let path = self.path.join(MANIFEST);
-        manifest.write(&path).map_err(BackupError::target(&path))?;
-        let named = RealDisk
-            .sync_directory(&self.path)
-            .and_then(|()| fs::rename(&self.path, into))
-            .and_then(|()| RealDisk.sync_directory(parent_of(into)));
-        named.map_err(BackupError::target(into))?;
-        self.complete = true;
-        Ok(())
-    }
-}
-
-impl Drop for Draft {
-    fn drop(&mut self) {
-        if self.complete {
-            return;
-        }
-        if let Err(error) = fs::remove_dir_all(&self.path) {
-            let path = self.path.display();
-            tracing::warn!(%error, %path, "an unfinished backup could not be removed");
-        }
-    }
 }
 
 /// Length and digest of a file of ours, which is synced on the way.

@@ -10,6 +10,9 @@ use crate::disk::{Disk, DiskFile, Open, parent_of};
 use crate::options::StartError;
 use crate::planted::{Bug, planted};
 
+/// There while a restore fills the directory.
+pub(crate) const RESTORING: &str = "restore.unfinished";
+
 /// What a log file is at the moment. Only the name says so; ids are never given twice.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Kind {
@@ -71,6 +74,11 @@ pub(crate) struct Directory {
 impl Directory {
     /// Creates what is missing, closes to others what is open to them, and takes the lock.
     pub(crate) fn open(root: &Path, disk: Arc<dyn Disk>) -> Result<Self, StartError> {
+        if disk.exists(&root.join(RESTORING)) {
+            return Err(StartError::Unrestored(
+                parent_of(root).display().to_string(),
+            ));
+        }
         for path in [
             root.to_path_buf(),
             root.join("tenants"),

@@ -77,8 +77,8 @@ pub use local::LocalJournal;
 pub use options::{Committed, CommittedBatch, OnCommit, Options, StartError};
 pub use scrub::{Fault, Part, Scrubbed};
 pub use verify::{
-    Checkpointed, Comparison, Known, Parting, Passed, VerifyReport, compare, compare_files,
-    verify_each, verify_file, verify_file_each, verify_lines,
+    Checkpointed, Comparison, Known, Parting, Passed, Strayed, Stretch, VerifyReport, compare,
+    compare_files, verify_each, verify_file, verify_file_each, verify_lines,
 };
 
 /// What `previous_hash` of a chain's first entry says: 64 zeros.

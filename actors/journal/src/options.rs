@@ -108,6 +108,12 @@ pub enum StartError {
     /// Another process holds the directory.
     #[error("{0} is in use by another process")]
     Locked(String),
+    /// A restore into the data directory has not come to its end.
+    #[error(
+        "{0} is being restored, or was when that was cut off: not all of the backup is there. If no \
+         restore runs, delete the directory and restore again; the backup is as it was"
+    )]
+    Unrestored(String),
     /// The record of what is durable is gone while the log is there.
     #[error(
         "{0} is missing while log segments or chain files exist: restore it from a backup taken \

@@ -24,7 +24,7 @@ mod witness;
 
 pub use bundle::{Bundle, BundleError, LinesCheck, MAX_BUNDLE_BYTES, Proven, Standing};
 pub use checkpoint::{Checkpoint, OpaqueId, Origin, Signatures, SignedCheckpoint, Trust};
-pub use folder::{copy_files, put_aside};
+pub use folder::{begin_anew, copy_files};
 pub use host_log::HostLeaf;
 pub use notary::{Notary, NotaryError, Rebased, Witnessed};
 pub use note::{KeyName, NoteError, Signer, VerifierKey, VerifyEd25519};

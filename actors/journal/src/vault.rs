@@ -6,6 +6,7 @@
 //! answers with faults alone.
 
 pub(crate) mod database;
+mod file;
 mod notes;
 mod preflight;
 mod row;
@@ -14,11 +15,14 @@ mod tests;
 mod weakness;
 
 use std::path::Path;
+use std::sync::Arc;
 
 use redb::{
     AccessGuard, Database, Durability, ReadOnlyTable, ReadableDatabase, TableDefinition,
     TableHandle, WriteTransaction,
 };
+
+use self::file::VaultFile;
 
 pub use self::{
     database::StoreError,
@@ -40,10 +44,11 @@ const ROWS: TableDefinition<'_, Key, Value> = TableDefinition::new("sealed_rows"
 /// Name -> what is to be written on the host's chain. Made when there is a first one.
 const NOTES: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("repaired_notes");
 
-/// The vault's file. Safe to share between threads; a write waits for the one before it.
+/// The vault's file. Safe to share between threads; a write waits for the one before it. What a full disk
+/// refused can be tried again.
 #[derive(Debug)]
 pub struct Vault {
-    database: Database,
+    file: VaultFile,
 }
 
 /// Why the vault did not do what was asked.
@@ -70,13 +75,13 @@ impl Vault {
     /// Opens the vault, or makes an empty one with mode 0600, and checks the whole file. A damaged
     /// vault is never replaced: restore it from a backup.
     pub fn open(path: &Path) -> Result<Self, VaultError> {
-        Self::open_on(&RealDisk, path)
+        Self::open_on(Arc::new(RealDisk), path)
     }
 
     /// As [`open`](Self::open), on another disk.
-    pub(crate) fn open_on(disk: &dyn Disk, path: &Path) -> Result<Self, VaultError> {
+    pub(crate) fn open_on(disk: Arc<dyn Disk>, path: &Path) -> Result<Self, VaultError> {
         let vault = Self {
-            database: database::open_on(disk, path, CACHE_BYTES)?,
+            file: VaultFile::open(disk, path, CACHE_BYTES)?,
         };
         vault.write(|_created_if_missing| Ok(()))?;
         Ok(vault)
@@ -186,16 +191,17 @@ impl Vault {
     }
 
     pub(in crate::vault) fn unknown_tables(&self) -> Result<Vec<String>, VaultError> {
-        let transaction = self.database.begin_read().map_err(StoreError::from)?;
-        let plain = transaction.list_tables().map_err(StoreError::from)?;
-        let multimap = transaction
-            .list_multimap_tables()
-            .map_err(StoreError::from)?;
-        let names = plain.map(|table| table.name().to_owned());
-        let names =
-            names.chain(multimap.map(|table| redb::MultimapTableHandle::name(&table).to_owned()));
+        let names = self.file.with(|database| {
+            let transaction = database.begin_read()?;
+            let plain = transaction.list_tables()?;
+            let multimap = transaction.list_multimap_tables()?;
+            let names = plain.map(|table| table.name().to_owned());
+            let others = multimap.map(|table| redb::MultimapTableHandle::name(&table).to_owned());
+            Ok(names.chain(others).collect::<Vec<_>>())
+        })?;
         let known = [ROWS.name(), NOTES.name()];
-        Ok(names
+        let unknown = names.into_iter();
+        Ok(unknown
             .filter(|name| !known.contains(&name.as_str()))
             .collect())
     }
@@ -206,30 +212,33 @@ impl Vault {
         &self,
         look: impl FnOnce(&ReadOnlyTable<Key, Value>) -> Result<T, redb::StorageError>,
     ) -> Result<T, VaultError> {
-        let snapshot = self.database.begin_read().map_err(StoreError::from)?;
-        let table = snapshot.open_table(ROWS).map_err(StoreError::from)?;
-        Ok(look(&table).map_err(StoreError::from)?)
+        Ok(self.file.with(|database| {
+            let snapshot = database.begin_read()?;
+            let table = snapshot.open_table(ROWS)?;
+            Ok(look(&table)?)
+        })?)
     }
 
     fn write(
         &self,
         change: impl FnOnce(&mut redb::Table<'_, Key, Value>) -> Result<(), redb::StorageError>,
     ) -> Result<(), VaultError> {
-        let transaction = self.begin_write()?;
-        {
-            let mut table = transaction.open_table(ROWS).map_err(StoreError::from)?;
-            change(&mut table).map_err(StoreError::from)?;
-        }
-        transaction.commit().map_err(StoreError::from)?;
-        Ok(())
+        Ok(self.file.with(|database| {
+            let transaction = begin_write(database)?;
+            {
+                let mut table = transaction.open_table(ROWS)?;
+                change(&mut table)?;
+            }
+            Ok(transaction.commit()?)
+        })?)
     }
+}
 
-    fn begin_write(&self) -> Result<WriteTransaction, StoreError> {
-        let mut transaction = self.database.begin_write()?;
-        transaction.set_durability(Durability::Immediate)?;
-        transaction.set_two_phase_commit(true);
-        Ok(transaction)
-    }
+fn begin_write(database: &Database) -> Result<WriteTransaction, StoreError> {
+    let mut transaction = database.begin_write()?;
+    transaction.set_durability(Durability::Immediate)?;
+    transaction.set_two_phase_commit(true);
+    Ok(transaction)
 }
 
 fn row_of((tenant, name, version): (&str, &str, u64), value: &AccessGuard<'_, Value>) -> SealedRow {

@@ -14,12 +14,14 @@ pub use self::{
     checkpointed::Checkpointed,
     comparison::{Comparison, Parting, compare, compare_files},
     known::Known,
+    stretch::{Strayed, Stretch},
 };
 
 mod checkpointed;
 mod comparison;
 mod known;
 mod line;
+mod stretch;
 
 /// Longest line that is read; a longer one is no entry.
 const MAX_LINE: u64 = 64 << 20;
@@ -221,6 +223,10 @@ impl Verifier {
             .strip_suffix(b"\n")
             .ok_or_else(|| Fault::new("half_line"))?;
         let entry = EntryLine::read(line).ok_or_else(|| Fault::new("canonical"))?;
+        self.follow(line, &entry)
+    }
+
+    fn follow<'a>(&mut self, line: &'a [u8], entry: &EntryLine<'_>) -> Result<Passed<'a>, Fault> {
         self.check_tenant(entry.tenant_id)?;
         if integer(entry.seq) != Some(self.next()) {
             return Err(Fault {

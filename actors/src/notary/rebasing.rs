@@ -7,7 +7,7 @@ use vyrox_domain::{
     host_protocol::{AuditRebased, ChainRebased},
     log_key::is_signed,
 };
-use vyrox_journal::proof::{Notary, NotaryError, Rebased, put_aside};
+use vyrox_journal::proof::{Notary, NotaryError, Rebased, begin_anew};
 
 use super::office::{Desk, Office, log_of};
 use crate::integrity::{Findings, HostFault};
@@ -27,17 +27,18 @@ pub enum RebaseError {
     /// The log.
     #[error(transparent)]
     Log(#[from] NotaryError),
-    /// The directory of what was signed could not be put aside, or a key not be read.
-    #[error("what was signed could not be put aside: {0}")]
-    Aside(#[from] io::Error),
+    /// A key could not be read.
+    #[error("the log's key could not be read: {0}")]
+    Key(#[from] io::Error),
 }
 
 impl Office {
     /// Leaves the log for a new one that has the chains as they are. Blocks.
     ///
     /// Containment stays barred until [`accept`](Self::accept), which is called when the order is on
-    /// the host's chain. A log that does not open is put aside, not removed: it is what the old state
-    /// was signed by. One that waits for its entry already is the answer as long as it does, whoever orders another.
+    /// the host's chain. A log that does not open is put aside, not removed, once there is a new one: it
+    /// is what the old state was signed by. One that waits for its entry already is the answer as long as
+    /// it does, whoever orders another.
     ///
     /// # Errors
     /// [`RebaseError`]; everything is as it was, or the log has to be opened anew.
@@ -93,10 +94,10 @@ impl Office {
             }
             return Ok(Some(rebased?.statement.to_string()));
         }
-        let folder = &self.parts.folder;
-        put_aside(folder, &format!("proof-left-{}", self.now_ms()))?;
         let keys = self.parts.keys.load()?;
-        desk.notary = Some(Notary::open(folder, &keys, is_signed)?);
+        let aside = format!("proof-left-{}", self.now_ms());
+        let begun = begin_anew(&self.parts.folder, &aside, &keys, is_signed);
+        desk.notary = Some(begun?);
         Ok(None)
     }
 

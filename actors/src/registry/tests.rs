@@ -4,6 +4,7 @@ mod chat;
 mod credentials;
 pub(crate) mod house;
 mod older;
+mod removal;
 mod repairs;
 
 use std::sync::Arc;

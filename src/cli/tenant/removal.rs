@@ -15,7 +15,8 @@ use crate::cli::{
 pub(super) const EXAMPLES: &str = "\
 Its webhooks answer as those of nobody, its secrets and credentials leave the vault, its actors end. Its
 chain stays, can be exported and verifies; the name is not given again. With --erase its evidence is
-overwritten, and the key destroyed that every copy of it is sealed under.
+overwritten, and the key destroyed that every copy of it is sealed under. What a full disk keeps of that
+is named, and tried again until it is done; the same command says how far it has come.
 
 Examples:
   vyrox tenant remove acme --reason 'the contract ended' --yes
@@ -70,7 +71,10 @@ struct Removed {
 
 fn show(removed: &Removed, out: &mut Out) -> Result<(), Failure> {
     out.line(Line::named("removed").tone(Tone::Good, &removed.tenant_id))?;
-    let evidence = if removed.erased {
+    let left = |what: &str| removed.unfinished.iter().any(|left| left == what);
+    let evidence = if removed.erased && (left(SECRETS) || left(EVIDENCE)) {
+        "is being erased"
+    } else if removed.erased {
         "erased, and its key destroyed"
     } else {
         "kept, sealed; `--erase` erases it later as well"
@@ -79,21 +83,72 @@ fn show(removed: &Removed, out: &mut Out) -> Result<(), Failure> {
     for copy in &removed.copies {
         out.line(Line::item("may hold a copy", copy))?;
     }
-    if !removed.unfinished.is_empty() {
+    let is_file = |what: &&String| !matches!(what.as_str(), SECRETS | EVIDENCE);
+    if removed.unfinished.iter().any(|what| is_file(&what)) {
         let text = "not complete: the log has no room to go on without what it holds; try again when \
             there is some";
         out.line(Line::new().tone(Tone::Warn, text))?;
     }
-    for file in &removed.unfinished {
-        out.line(Line::item("holds a copy (never remove it by hand)", file))?;
+    for file in removed.unfinished.iter().filter(is_file) {
+        let text = format!("{file}  (never remove it by hand)");
+        out.line(Line::item("holds a copy", text))?;
+    }
+    for (what, text) in LEFT {
+        if left(what) {
+            out.line(Line::new().tone(Tone::Warn, *text))?;
+        }
     }
     Ok(())
 }
+
+const SECRETS: &str = "secrets";
+const EVIDENCE: &str = "evidence";
+/// What the server still has to do of a removal.
+const LEFT: &[(&str, &str)] = &[
+    (
+        SECRETS,
+        "not complete: its secrets lie in the vault still (is the disk full?); the server tries again until \
+            they are gone",
+    ),
+    (
+        EVIDENCE,
+        "not complete: its evidence is not overwritten yet (is the disk full?); the server tries again until \
+            it is",
+    ),
+];
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::cli::{fake_server::FakeServer, out::tests::Paper};
+
+    #[tokio::test]
+    async fn what_is_left_is_said() {
+        let answer =
+            r#"{"tenant_id":"acme","erased":true,"unfinished":["secrets","evidence","seg-7"]}"#;
+        let server = FakeServer::new(move |_| (202, answer.into()));
+        let args = RemoveArgs {
+            tenant: "acme".parse().unwrap(),
+            reason: "it ended".into(),
+            erase: true,
+            force: false,
+            yes: true,
+        };
+        let paper = Paper::default();
+        run(&server.client(), &args, &mut paper.out(false))
+            .await
+            .unwrap();
+        let text = paper.text();
+        for says in [
+            "removed",
+            "lie in the vault still",
+            "not overwritten yet",
+            "seg-7  (never remove it by hand)",
+        ] {
+            assert!(text.contains(says), "{says}: {text}");
+        }
+        assert!(!text.contains("key destroyed"), "{text}");
+    }
 
     #[tokio::test]
     async fn it_is_one_request_and_only_if_it_is_meant() {

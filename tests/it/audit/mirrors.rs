@@ -6,6 +6,7 @@ use std::{
     io::{BufRead as _, BufReader, Write as _},
     net::{TcpListener, TcpStream},
     path::Path,
+    process::{Command, Output},
     thread,
 };
 
@@ -137,7 +138,8 @@ fn a_first_copy_is_of_that_chain_and_is_not_nothing() {
         .map(|entry| entry.unwrap().file_name().into_string().unwrap())
         .collect();
     files.sort_unstable();
-    assert_eq!(files, ["_host.jsonl", "globex.jsonl", "last.jsonl"]);
+    let kept = [".lock", "_host.jsonl", "globex.jsonl", "last.jsonl"];
+    assert_eq!(files, kept);
     assert_eq!(fs::read(into.join("last.jsonl")).unwrap(), chain("last", 3));
 
     let base = lying(json!({}), BTreeMap::from([("_host", good("_host"))]));
@@ -162,7 +164,7 @@ fn a_server_that_never_stops_is_left_at_the_first_entry_that_does_not_follow() {
         let (code, said) = mirrored(&base, &into);
         assert_eq!(code, Some(1), "{what}: {said:?}");
         assert_eq!(said["_host"]["ok"], false, "{what}: {said:?}");
-        assert_eq!(fs::read_dir(&into).unwrap().count(), 0, "{what}");
+        assert_eq!(fs::read_dir(&into).unwrap().count(), 1, "{what}: the lock");
     }
 }
 
@@ -188,4 +190,92 @@ fn removed_tenants_are_copied_and_one_chains_trouble_is_not_the_others() {
     let second = export();
     assert_eq!(second.status.code(), Some(1), "{second:?}");
     assert!(into.join("globex.jsonl").exists(), "{second:?}");
+}
+
+/// A copy that lacked its last newline alone was written over, whatever stood in that line: it is what would have
+/// shown that the server's chain is another one.
+#[test]
+fn a_copy_s_last_line_is_mended_if_it_is_half_and_compared_if_it_is_whole() {
+    let dir = tempdir().unwrap();
+    let server = started(&dir.path().join("data"), 1);
+    let into = dir.path().join("mirror");
+    let export = || server.cli(&["audit", "export", "--all", "--into", into.to_str().unwrap()]);
+    assert_eq!(export().status.code(), Some(0));
+    let copy = into.join("acme.jsonl");
+    let whole = fs::read(&copy).unwrap();
+    let end = whole.len() - 1;
+    let noted = |output: &Output| String::from_utf8_lossy(&output.stderr).contains("no whole line");
+
+    write(&copy, &whole[..end]);
+    let same = export();
+    assert_eq!(
+        (same.status.code(), noted(&same)),
+        (Some(0), false),
+        "{same:?}"
+    );
+    assert_eq!(fs::read(&copy).unwrap(), whole);
+
+    let begin = whole[..end]
+        .iter()
+        .rposition(|byte| *byte == b'\n')
+        .unwrap()
+        + 1;
+    let zeros = [0; 100];
+    for half in [&whole[begin..begin + 40], b"{\"seq\":", zeros.as_slice()] {
+        write(&copy, &[&whole[..begin], half].concat());
+        let mended = export();
+        assert_eq!(
+            (mended.status.code(), noted(&mended)),
+            (Some(0), true),
+            "{mended:?}"
+        );
+        assert_eq!(fs::read(&copy).unwrap(), whole);
+    }
+
+    // Another payload under the same hash, and an entry that the server has not.
+    let text = String::from_utf8(whole[begin..end].to_vec()).unwrap();
+    let other = text.replacen("\"timestamp\":1", "\"timestamp\":2", 1);
+    let later = text.replacen("\"seq\":", "\"seq\":7", 1);
+    for line in [&other, &later] {
+        assert_ne!(*line, text);
+        let changed = [&whole[..begin], line.as_bytes()].concat();
+        write(&copy, &changed);
+        let differs = export();
+        assert_eq!(differs.status.code(), Some(1), "{differs:?}");
+        let said = String::from_utf8_lossy(&differs.stdout).into_owned();
+        assert!(said.contains("another line there"), "{said}");
+        assert_eq!(fs::read(&copy).unwrap(), changed);
+    }
+}
+
+/// Two runs at once wrote into one file; and one that met a pipe in a copy's place never came back.
+#[test]
+fn one_run_at_a_time_has_the_directory_and_what_is_no_file_stops_nobody() {
+    let dir = tempdir().unwrap();
+    let server = started(&dir.path().join("data"), 1);
+    let into = dir.path().join("mirror");
+    let export = || server.cli(&["audit", "export", "--all", "--into", into.to_str().unwrap()]);
+    assert_eq!(export().status.code(), Some(0));
+    let lock = fs::File::open(into.join(".lock")).unwrap();
+    lock.lock().unwrap();
+    let second = export();
+    assert_eq!(second.status.code(), Some(3), "{second:?}");
+    let said = String::from_utf8_lossy(&second.stderr).into_owned();
+    assert!(said.contains("another run of this command"), "{said}");
+    drop(lock);
+    assert_eq!(export().status.code(), Some(0));
+
+    fs::remove_file(into.join("_host.jsonl")).unwrap();
+    let pipe = Command::new("mkfifo")
+        .arg(into.join("acme.jsonl.pipe"))
+        .status();
+    assert!(pipe.unwrap().success());
+    fs::rename(into.join("acme.jsonl.pipe"), into.join("acme.jsonl")).unwrap();
+    fs::remove_file(into.join("globex.jsonl")).unwrap();
+    fs::create_dir(into.join("globex.jsonl")).unwrap();
+    let strange = export();
+    assert_eq!(strange.status.code(), Some(3), "{strange:?}");
+    let said = String::from_utf8_lossy(&strange.stdout).into_owned();
+    assert_eq!(said.matches("is no file").count(), 2, "{said}");
+    assert!(into.join("_host.jsonl").is_file(), "the others go on");
 }

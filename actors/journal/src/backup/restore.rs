@@ -1,7 +1,7 @@
 //! From a backup to a data directory: everything is checked before anything is written.
 //!
-//! `heads.redb` gets its name last. Until then a server refuses to start there, since chains without
-//! it could fork; so a restore that was cut short can't be mistaken for a whole one.
+//! `journal/restore.unfinished` is there first, and goes last. Until then nobody opens the journal there, so
+//! a restore that was cut short can't be mistaken for a whole one, nor for a directory without a journal.
 
 mod target;
 
@@ -43,6 +43,12 @@ pub enum RestoreError {
     /// There is something where it was to go.
     #[error("{0} is not empty; give a directory that is, or that is not there yet")]
     NotEmpty(String),
+    /// An earlier restore into it was cut off.
+    #[error(
+        "{0} holds what a restore left that was cut off; delete the directory and restore again. The \
+         backup is as it was"
+    )]
+    CutShort(String),
     /// A file of the backup could not be read.
     #[error("cannot read {path}: {source}")]
     Source {

@@ -300,6 +300,14 @@ impl Notary {
         self.begun
     }
 
+    /// A log that was made for this opening.
+    pub(super) fn just_begun(self) -> Self {
+        Self {
+            begun: true,
+            ..self
+        }
+    }
+
     fn append_changed(&mut self) -> Result<Vec<(Arc<str>, ChainRecord)>, NotaryError> {
         let first = self.log.head().0;
         let changed = self.changed.iter();

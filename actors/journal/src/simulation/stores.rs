@@ -4,13 +4,14 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use super::dice::Dice;
 use super::disk::{Faults, SimDisk};
 use super::host::root;
 use crate::projection::{Batch, ProjectionError, Projections};
 use crate::seal::DataKey;
-use crate::vault::{SealedRow, Vault};
+use crate::vault::{SealedRow, StoreError, Vault, VaultError};
 use crate::{GENESIS, Head};
 
 const CACHE_BYTES: usize = 1 << 20;
@@ -84,7 +85,7 @@ fn play_vault(seed: u64) -> Result<u64, String> {
     for life in 0..LIVES {
         let behaved = life % 3 == 2;
         lives.begin(behaved);
-        let vault = match Vault::open_on(&lives.disk, &path("vault.redb")) {
+        let vault = match Vault::open_on(Arc::new(lives.disk.clone()), &path("vault.redb")) {
             Ok(vault) => vault,
             Err(error) if behaved => return Err(format!("refused for good: {error}")),
             Err(_may_pass) => {
@@ -106,10 +107,12 @@ fn play_vault(seed: u64) -> Result<u64, String> {
         for _ in 0..lives.dice.below(12) {
             version += 1;
             let row = SealedRow::seal(&key, "webhook/x", version, b"a long enough secret");
-            if vault.put(std::slice::from_ref(&row)).is_err() {
-                break;
-            }
-            kept.insert(version, row);
+            match vault.put(std::slice::from_ref(&row)) {
+                Ok(()) => kept.insert(version, row),
+                // It goes on when there is room.
+                Err(VaultError::Store(StoreError::NoRoom(_))) => continue,
+                Err(_gave_up) => break,
+            };
         }
         lives.kill();
         drop(vault);
@@ -211,16 +214,45 @@ fn a_first_start_that_ends_anywhere_leaves_no_vault_or_a_whole_one() {
         for power in [false, true] {
             let disk = SimDisk::new(Dice::new(fuse));
             disk.with(|state| state.fuse = Some(fuse));
-            drop(Vault::open_on(&disk, &path("vault.redb")));
+            drop(Vault::open_on(Arc::new(disk.clone()), &path("vault.redb")));
             disk.with(|state| state.end(power));
-            let vault = Vault::open_on(&disk, &path("vault.redb")).unwrap();
+            let vault = Vault::open_on(Arc::new(disk.clone()), &path("vault.redb")).unwrap();
             vault.put(std::slice::from_ref(&row)).unwrap();
             disk.with(|state| state.off = true);
             drop(vault);
             disk.with(|state| state.end(true));
-            let vault = Vault::open_on(&disk, &path("vault.redb")).unwrap();
+            let vault = Vault::open_on(Arc::new(disk.clone()), &path("vault.redb")).unwrap();
             let found = vault.get("acme", "webhook/x", 1).unwrap();
             assert_eq!(found.as_ref(), Some(&row), "{fuse} {power}");
+        }
+    }
+}
+
+/// redb gives up for good where it was refused room once: nothing could be put into the vault or taken out of
+/// it until the next start, however much room there was by then.
+#[test]
+fn a_vault_that_found_no_room_goes_on_when_there_is_some() {
+    let key = DataKey::generate("acme");
+    let row = |version| SealedRow::seal(&key, "webhook/x", version, &[7; 2_000]);
+    for seed in 0..20 {
+        let disk = SimDisk::new(Dice::new(seed));
+        let vault = Vault::open_on(Arc::new(disk.clone()), &path("vault.redb")).unwrap();
+        vault.put(&[row(1)]).unwrap();
+        disk.with(|state| state.faults.full = true);
+        let refused = (2..2_000).find_map(|version| vault.put(&[row(version)]).err());
+        let refused = refused.expect("it grew without end");
+        let no_room = matches!(refused, VaultError::Store(StoreError::NoRoom(_)));
+        assert!(no_room, "{refused}");
+        disk.with(|state| state.faults.full = false);
+        assert!(vault.get("acme", "webhook/x", 1).unwrap().is_some());
+        vault.put(&[row(3_000)]).unwrap();
+        disk.with(|state| state.off = true);
+        drop(vault);
+        disk.with(|state| state.end(true));
+        let vault = Vault::open_on(Arc::new(disk), &path("vault.redb")).unwrap();
+        for version in [1, 3_000] {
+            let kept = vault.get("acme", "webhook/x", version).unwrap();
+            assert!(kept.is_some(), "{seed}: {version}");
         }
     }
 }

@@ -2,6 +2,7 @@
 //!
 //! Long because every way of touching a backup is tried beside every other.
 
+mod cut_short;
 mod damaged;
 
 use std::cell::Cell;
@@ -377,6 +378,7 @@ fn an_interrupted_or_failing_backup_leaves_nothing_under_any_name() {
     let taken = restore(&into, root, &unwatched).unwrap_err();
     assert!(matches!(taken, RestoreError::NotEmpty(_)), "{taken}");
     fs::create_dir(root.join("second.part")).unwrap();
+    fs::write(root.join("second.part/whose"), b"?").unwrap();
     let part = house.back_up(&root.join("second")).unwrap_err();
     assert!(part.to_string().contains("second.part"), "{part}");
 }

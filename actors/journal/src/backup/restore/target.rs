@@ -1,16 +1,23 @@
 //! The data directory that a restore fills, and empties again if it comes to nothing.
+//!
+//! A file says that it is being filled, durably, before anything else is in it and until all of it is: what
+//! a crash leaves is no data directory, and nobody starts on it.
 
 use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::super::Manifest;
 use super::super::manifest::{HEADS, VAULT};
+use super::super::{Manifest, new_file};
 use super::{Records, RestoreError, Source};
+use crate::directory::RESTORING;
 use crate::disk::{Disk as _, RealDisk, parent_of};
 use crate::heads::read_copy;
 use crate::vault::{DATA_KEY_ROW, Vault};
+
+/// The record of what is durable, while chains are missing.
+const UNNAMED_HEADS: &str = "journal/heads.redb.restored";
 
 /// The data directory while it is filled; emptied again unless it is completed.
 pub(super) struct Target<'a> {
@@ -22,6 +29,9 @@ pub(super) struct Target<'a> {
 
 impl<'a> Target<'a> {
     pub(super) fn begin(data_dir: &'a Path) -> Result<Self, RestoreError> {
+        if marker(data_dir).symlink_metadata().is_ok() {
+            return Err(RestoreError::CutShort(data_dir.display().to_string()));
+        }
         let made = match fs::read_dir(data_dir).map(|mut entries| entries.next().is_some()) {
             Ok(true) => return Err(RestoreError::NotEmpty(data_dir.display().to_string())),
             Ok(false) => false,
@@ -36,6 +46,7 @@ impl<'a> Target<'a> {
     }
 
     pub(super) fn fill(&self, source: &Source<'_>) -> Result<(), RestoreError> {
+        self.mark()?;
         let mut folders = BTreeSet::from(["", "journal", "journal/tenants", "journal/evidence"]);
         let files = source.manifest.files.keys();
         folders.extend(files.filter_map(|file| Some(file.rsplit_once('/')?.0)));
@@ -62,8 +73,17 @@ impl<'a> Target<'a> {
         Ok(())
     }
 
+    fn mark(&self) -> Result<(), RestoreError> {
+        let (file, journal) = (marker(self.data_dir), self.data_dir.join("journal"));
+        let durable = RealDisk
+            .make_directory(&journal)
+            .and_then(|()| new_file(&file)?.sync_all())
+            .and_then(|()| RealDisk.sync_directory(&journal));
+        durable.map_err(RestoreError::target(&file))
+    }
+
     fn unnamed_heads(&self) -> PathBuf {
-        self.data_dir.join("journal/heads.redb.restored")
+        self.data_dir.join(UNNAMED_HEADS)
     }
 
     /// Which host keys the vault's data keys are wrapped under.
@@ -84,7 +104,8 @@ impl<'a> Target<'a> {
         Ok(keys.into_iter().collect())
     }
 
-    /// Compares the record of what is durable with the chains, and gives it its name.
+    /// Compares the record of what is durable with the chains, and gives it its name; then the directory is
+    /// one to start on.
     pub(super) fn complete(
         mut self,
         records: &Records<'_>,
@@ -123,7 +144,9 @@ impl<'a> Target<'a> {
             .and_then(|file| file.sync_all())
             .and_then(|()| fs::rename(&heads, self.data_dir.join(HEADS)))
             .and_then(|()| RealDisk.sync_directory(&journal))
-            .and_then(|()| RealDisk.sync_directory(parent_of(self.data_dir)));
+            .and_then(|()| RealDisk.sync_directory(parent_of(self.data_dir)))
+            .and_then(|()| fs::remove_file(marker(self.data_dir)))
+            .and_then(|()| RealDisk.sync_directory(&journal));
         named.map_err(RestoreError::target(&heads))?;
         self.complete = true;
         Ok(())
@@ -135,11 +158,10 @@ impl Drop for Target<'_> {
         if self.complete {
             return;
         }
-        let removed = if self.made {
-            fs::remove_dir_all(self.data_dir)
-        } else {
-            emptied(self.data_dir)
-        };
+        let mut removed = emptied(self.data_dir);
+        if self.made && removed.is_ok() {
+            removed = fs::remove_dir(self.data_dir);
+        }
         match removed {
             Err(error) if error.kind() != io::ErrorKind::NotFound => {
                 let path = self.data_dir.display();
@@ -150,19 +172,31 @@ impl Drop for Target<'_> {
     }
 }
 
-/// Removes what a restore may have put into a directory that was empty before.
+/// Removes what a restore may have put into a directory that was empty before; last what says that it is
+/// none to start on.
 fn emptied(data_dir: &Path) -> io::Result<()> {
-    for name in [VAULT, "journal", "proof"] {
-        let path = data_dir.join(name);
-        let removed = if name == VAULT {
-            fs::remove_file(&path)
-        } else {
-            fs::remove_dir_all(&path)
-        };
-        match removed {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-            Ok(()) | Err(_) => {}
-        }
+    let names = [
+        "proof",
+        "journal/tenants",
+        "journal/evidence",
+        "journal/held",
+    ];
+    for name in [VAULT, HEADS, UNNAMED_HEADS] {
+        if_there(fs::remove_file(data_dir.join(name)))?;
+    }
+    for name in names.into_iter().chain(["journal"]) {
+        if_there(fs::remove_dir_all(data_dir.join(name)))?;
     }
     Ok(())
+}
+
+fn if_there(removed: io::Result<()>) -> io::Result<()> {
+    match removed {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        Ok(()) | Err(_) => Ok(()),
+    }
+}
+
+fn marker(data_dir: &Path) -> PathBuf {
+    data_dir.join("journal").join(RESTORING)
 }
