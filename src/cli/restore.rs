@@ -1,6 +1,6 @@
 //! `vyrox restore`: from a backup to an empty data directory.
 
-use std::{ops::ControlFlow, path::PathBuf};
+use std::{io, ops::ControlFlow, path::PathBuf};
 
 use clap::Args;
 use serde_json::{Value, json};
@@ -59,6 +59,11 @@ fn failure(error: &RestoreError) -> Failure {
     let said = error.to_string();
     match error {
         RestoreError::Differs { .. } | RestoreError::Chain { .. } | RestoreError::Parts(_) => {
+            Failure::not_so(format!("the backup is not whole: {said}"))
+                .hint("nothing was restored; take another backup, or another copy of this one")
+        }
+        // The manifest names a file that is not there.
+        RestoreError::Source { source, .. } if source.kind() == io::ErrorKind::NotFound => {
             Failure::not_so(format!("the backup is not whole: {said}"))
                 .hint("nothing was restored; take another backup, or another copy of this one")
         }
@@ -182,6 +187,13 @@ mod tests {
             seq: 3,
         };
         assert_eq!(failure(&lies).exit(), Exit::NotSo);
+        let gone = |kind: io::ErrorKind| RestoreError::Source {
+            path: "/backup/vault.redb".into(),
+            source: kind.into(),
+        };
+        assert_eq!(failure(&gone(io::ErrorKind::NotFound)).exit(), Exit::NotSo);
+        let denied = gone(io::ErrorKind::PermissionDenied);
+        assert_eq!(failure(&denied).exit(), Exit::Unreachable);
         let full = RestoreError::NotEmpty("/new".into());
         assert_eq!(failure(&full).exit(), Exit::Unreachable);
     }

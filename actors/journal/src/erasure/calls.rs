@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Runs, copies};
+use super::Runs;
 use crate::checkpointer::Message;
 use crate::journal::{Erased, JournalError};
 use crate::local::{Ask, LocalJournal, check_name};
@@ -66,17 +66,9 @@ pub(crate) fn complete(journal: &impl Ask) {
     }
 }
 
-/// Takes the copies out of the log, and says which could not be taken.
+/// Takes the copies out of the log, and says which could not be taken. Also where nothing was begun: a file that
+/// was let go and is not zeroed yet may hold what no store ever had.
 fn purge(journal: &impl Ask, in_active: bool) -> Result<Erased, JournalError> {
-    let shared = journal.shared();
-    if shared.erasures.is_empty() {
-        // What was erased before may still have copies out of reach.
-        let copies = copies(&shared.directory, &shared.erasures);
-        return Ok(Erased {
-            copies: copies.map_err(|error| JournalError::Io(error.to_string()))?,
-            ..Erased::default()
-        });
-    }
     if in_active {
         // The caller's thread asks for it, and not the checkpointer, because the writer may have to
         // wait for the checkpointer to make a spare. Without one it stays where it is, and the copies

@@ -208,6 +208,46 @@ fn what_cannot_be_erased_begins_nothing() {
     check(dir.path(), &journal, 2, &[]);
 }
 
+/// Evidence that had not come into the store before its chain was damaged stayed in the log's files, and the
+/// erasure said that nothing was left.
+#[test]
+fn what_no_store_ever_had_is_taken_out_of_the_log_as_well() {
+    let dir = tempfile::tempdir().unwrap();
+    let journal = filled(dir.path(), 2);
+    let retired = dir.path().join("tmp-99");
+    fs::write(&retired, body(7)).unwrap();
+    let erased = journal.erase("acme", &singles(&[1])).unwrap();
+    assert_eq!((erased.entries, erased.unfinished), (0, Vec::new()));
+    assert!(!any_file_holds(dir.path(), 7));
+
+    let live = |dir: &Path| {
+        let files = fs::read_dir(dir).unwrap().map(|file| file.unwrap().path());
+        let mut segments = files.filter(|path| {
+            path.file_name()
+                .unwrap()
+                .to_string_lossy()
+                .starts_with("seg-")
+        });
+        segments.next().unwrap()
+    };
+    let segment = live(dir.path());
+    let mut bytes = fs::read(&segment).unwrap();
+    let at = bytes
+        .windows(4)
+        .position(|window| window == b"evid")
+        .unwrap();
+    bytes[at] ^= 1;
+    fs::write(&segment, bytes).unwrap();
+    let erased = journal.erase("acme", &singles(&[3])).unwrap();
+    assert_eq!((erased.entries, erased.unfinished), (0, Vec::new()));
+    assert_ne!(
+        live(dir.path()),
+        segment,
+        "what could not be read is let go"
+    );
+    check(dir.path(), &journal, 2, &[]);
+}
+
 #[test]
 fn files_that_were_set_aside_are_named() {
     let dir = tempfile::tempdir().unwrap();

@@ -34,7 +34,8 @@ impl Checkpointer {
             Ok(found) => found,
             Err(error) => return Ok(Err(error)),
         };
-        if entries > 0 || aside {
+        // What the store never got may still lie in the log, behind a damage for instance.
+        if entries > 0 || aside || self.log_may_hold(chain, runs) {
             let heads = &self.shared.heads;
             heads.begin_erasures(chain, runs).map_err(Fatal)?;
             self.shared.erasures.add(chain, runs);
@@ -173,6 +174,25 @@ impl Checkpointer {
                 .collect()
         });
         looked.unwrap_or_else(|| all.into_iter().map(|(chain, _)| chain).collect())
+    }
+
+    /// Whether a live segment has attachments of these entries, or cannot be read from end to end.
+    fn log_may_hold(&self, chain: &str, runs: &Runs) -> bool {
+        if runs.highest().is_none() {
+            return false;
+        }
+        let segments: Vec<_> = lock(&self.shared.segments).iter().cloned().collect();
+        segments.iter().enumerate().any(|(position, segment)| {
+            let next = segments.get(position.saturating_add(1));
+            let held = self.look_into(segment.id, next.map(|next| next.id), |scan| {
+                let frames = scan.batches.iter().flat_map(|batch| &batch.frames);
+                let mut headers = frames.map(|scanned| scanned.frame.header);
+                headers.any(|header| {
+                    header.attachments > 0 && header.chain == chain && runs.contains(header.seq)
+                })
+            });
+            held.unwrap_or(true)
+        })
     }
 
     /// Scans a live segment; `None` if not every durable batch of it can be read.

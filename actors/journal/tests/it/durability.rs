@@ -120,8 +120,11 @@ fn segments_are_recycled_and_nothing_is_lost_across_them() {
             .0
             .extend(acme.append(vec![draft_with(&evidence)]).unwrap());
         receipts.1.push(globex.put(n));
+        // However far the copies fall behind on a busy machine.
+        if n % 50 == 49 {
+            quiet(&journal);
+        }
     }
-    quiet(&journal);
     let image = crash_image(&journal, dir.path());
     assert!(journal.status().segments <= 3, "{:?}", journal.status());
     for journal in [journal, open(image.path())] {
