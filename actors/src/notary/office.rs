@@ -108,7 +108,6 @@ impl Office {
         desk.known = known;
         let opened = self.open_desk(&mut desk);
         drop(desk);
-        self.check();
         self.open.send_replace(true);
         opened
     }
@@ -127,6 +126,8 @@ impl Office {
         tokio::time::timeout(patience, all).await.ok();
     }
 
+    /// Opens the log. No entry is shown to it, and nothing signed, before every chain was held against what was signed: the
+    /// desk stays in hand until then.
     fn open_desk(&self, desk: &mut Desk) -> Option<AuditLogChange> {
         let (folder, known) = (&self.parts.folder, desk.known.clone());
         let refused = |fault| {
@@ -162,6 +163,7 @@ impl Office {
         desk.notary = Some(notary);
         desk.behind = true;
         desk.meet_witnesses(self.now_ms());
+        self.look(desk);
         opened
     }
 
@@ -202,6 +204,11 @@ impl Office {
         match notary.observe(chain, id, seq, line) {
             Ok(()) => Shown::Passed,
             Err(NotaryError::Gap { .. }) => Shown::TooEarly,
+            Err(error @ NotaryError::Unlinked(_)) => {
+                tracing::error!(%error, "an entry is not signed; the chains are looked at again");
+                desk.checked_at = 0;
+                Shown::Passed
+            }
             Err(error) => {
                 tracing::error!(%error, "a chain is not signed any more");
                 desk.ids.insert(Arc::clone(chain), None);
@@ -249,7 +256,12 @@ impl Office {
             }
             let mut desk = self.desk();
             for line in &some {
-                self.show(&mut desk, (chain, line.seq), &line.bytes);
+                let shown = self.show(&mut desk, (chain, line.seq), &line.bytes);
+                if shown == Shown::TooEarly {
+                    // What went before was let go of meanwhile.
+                    desk.behind = true;
+                    return Ok(());
+                }
             }
         }
     }
@@ -284,7 +296,6 @@ impl Office {
         if failed && publishes {
             desk.published_at = now;
             self.open_desk(&mut desk);
-            desk.checked_at = 0;
         }
         Due {
             reads: desk.behind,
