@@ -307,8 +307,8 @@ fn not_rotated(error: &RotateError) -> Problem {
     }
 }
 
-/// Whether every chain is what was signed of it is known anew after this.
-pub(super) async fn look_again(edge: &Edge) -> Answer<()> {
+/// Whether every chain is what was signed of it is known anew after this; `false` where the log cannot be looked at.
+pub(super) async fn look_again(edge: &Edge) -> Answer<bool> {
     asked(edge, Office::check).await
 }
 

@@ -184,13 +184,20 @@ pub(super) async fn order(
         more,
         accept_loss,
     } = order;
+    // Before anything is put back, too: whoever is refused has changed nothing.
+    let gives_up = accept_loss && !more;
+    if gives_up && !look_again(&edge).await? {
+        blind(&subject)?;
+    }
     let restored = restore(&edge, &subject, (&hold, &by), tail).await?;
     let answer = if more {
         Answered::of("restoring", &hold, restored)
     } else {
         whole_enough(&hold, &restored, accept_loss)?;
         // What is lost is found by what was signed of it while the chain is still the shorter one.
-        look_again(&edge).await?;
+        if !look_again(&edge).await? && gives_up {
+            blind(&subject)?;
+        }
         let repaired = match subject {
             Subject::Host => release_host(&edge, &hold, (accept_loss, by)).await?,
             Subject::Tenant(tenant) => {
@@ -293,6 +300,21 @@ fn whole_enough(hold: &HoldInfo, restored: &Repaired, accept_loss: bool) -> Answ
     Err(Problem::new(Code::LossNotAccepted).detail(format!(
         "{end}{known}. Give a copy that has what is missing, or accept that it is lost."
     )))
+}
+
+/// What is given up may have been signed, and nobody can look. Without its own chain the host could not write down that
+/// another log follows either, so that one may go on: with no log, nothing is done to hosts until somebody has accepted it.
+fn blind(subject: &Subject) -> Answer<()> {
+    match subject {
+        Subject::Tenant(_) => Err(Problem::new(Code::AuditLogUnavailable).detail(
+            "The signed log is not open, or is being rebased, so nobody can say whether what would be given up was signed. \
+             Nothing was given up. `vyrox audit integrity` says why; mend that or `vyrox audit rebase`, then order the repair again.",
+        )),
+        Subject::Host => {
+            tracing::warn!("the host's chain is given up in part while the signed log cannot be looked at");
+            Ok(())
+        }
+    }
 }
 
 fn ordered(

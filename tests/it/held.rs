@@ -3,6 +3,7 @@
 
 mod bad_bytes;
 mod quarantined;
+mod unseen;
 
 use std::{fs, path::Path};
 
