@@ -267,3 +267,42 @@ fn a_log_that_is_gone_is_not_begun_again_in_silence() {
     assert_eq!(code(&again), (409, "integrity_is_whole".to_owned()));
     all_signed(&server, "acme");
 }
+
+/// Another key was made in the place of a lost one, and the right one had to be written over it and the server started
+/// again.
+#[test]
+fn a_key_that_is_lost_is_not_replaced_and_the_log_opens_when_it_is_back() {
+    let dir = TempDir::new().expect("a directory");
+    let server = start(dir.path());
+    let acme = server.add_tenant("acme");
+    judged(&server, &acme, "ldt:1");
+    assert!(server.terminate().success(), "a clean stop");
+    let (key, kept) = (dir.path().join("checkpoint.key"), dir.path().join("kept"));
+    fs::rename(&key, &kept).expect("it goes");
+    let server = start(dir.path());
+    let host = integrity(&server)["host"].take();
+    assert_eq!(host["kind"], "log_unusable", "{host}");
+    let detail = host["detail"].as_str().expect("a text");
+    assert!(detail.contains("checkpoint.key is missing"), "{detail}");
+    let second = judged(&server, &acme, "ldt:2");
+    let barred = code(&execute(&server, &second));
+    assert_eq!(barred, (503, "audit_integrity_failed".to_owned()));
+    assert!(!key.exists());
+
+    fs::rename(&kept, &key).expect("it is back");
+    let whole = || (integrity(&server)["status"] == "whole").then_some(());
+    eventually(DEADLINE, whole);
+    all_signed(&server, "acme");
+    assert_eq!(code(&execute(&server, &second)).0, 200);
+    assert!(server.terminate().success(), "a clean stop");
+
+    // Lost for good: the next log has a key of its own.
+    fs::remove_file(&key).expect("it goes");
+    let server = start(dir.path());
+    assert_eq!(integrity(&server)["host"]["kind"], "log_unusable");
+    let rebased = server.cli(&["audit", "rebase", "--reason", "the key is lost"]);
+    assert!(rebased.status.success(), "{rebased:?}");
+    assert!(key.exists());
+    assert_eq!(integrity(&server)["status"], "whole");
+    all_signed(&server, "acme");
+}
