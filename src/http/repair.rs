@@ -4,6 +4,8 @@
 //! them is checked against the proven end, and must be one that a start can read; only then the
 //! chain goes on. Of its own chain the host can say so no earlier than when it goes on.
 
+mod looking;
+
 use std::{fmt::Display, sync::Arc};
 
 use actix_web::{
@@ -29,9 +31,9 @@ use super::{
     admin::{caller, change, known},
     input,
     problem::{Answer, Code, Problem},
-    proof::look_again,
     tokens::Scope,
 };
+use looking::look;
 
 /// The longest body of a repair: some thousand lines. A longer tail comes in several requests.
 const BODY_BYTES: usize = 4 << 20;
@@ -186,8 +188,8 @@ pub(super) async fn order(
     } = order;
     // Before anything is put back, too: whoever is refused has changed nothing.
     let gives_up = accept_loss && !more;
-    if gives_up && !look_again(&edge).await? {
-        blind(&subject)?;
+    if gives_up {
+        look(&edge, &subject, gives_up).await?;
     }
     let restored = restore(&edge, &subject, (&hold, &by), tail).await?;
     let answer = if more {
@@ -195,9 +197,7 @@ pub(super) async fn order(
     } else {
         whole_enough(&hold, &restored, accept_loss)?;
         // What is lost is found by what was signed of it while the chain is still the shorter one.
-        if !look_again(&edge).await? && gives_up {
-            blind(&subject)?;
-        }
+        look(&edge, &subject, gives_up).await?;
         let repaired = match subject {
             Subject::Host => release_host(&edge, &hold, (accept_loss, by)).await?,
             Subject::Tenant(tenant) => {
@@ -300,21 +300,6 @@ fn whole_enough(hold: &HoldInfo, restored: &Repaired, accept_loss: bool) -> Answ
     Err(Problem::new(Code::LossNotAccepted).detail(format!(
         "{end}{known}. Give a copy that has what is missing, or accept that it is lost."
     )))
-}
-
-/// What is given up may have been signed, and nobody can look. Without its own chain the host could not write down that
-/// another log follows either, so that one may go on: with no log, nothing is done to hosts until somebody has accepted it.
-fn blind(subject: &Subject) -> Answer<()> {
-    match subject {
-        Subject::Tenant(_) => Err(Problem::new(Code::AuditLogUnavailable).detail(
-            "The signed log is not open, or is being rebased, so nobody can say whether what would be given up was signed. \
-             Nothing was given up. `vyrox audit integrity` says why; mend that or `vyrox audit rebase`, then order the repair again.",
-        )),
-        Subject::Host => {
-            tracing::warn!("the host's chain is given up in part while the signed log cannot be looked at");
-            Ok(())
-        }
-    }
 }
 
 fn ordered(

@@ -254,6 +254,12 @@ impl Notary {
         self.begun && self.log.head().0 == 0
     }
 
+    /// An opening before this one began the log, in the same process, and came to no end or was given up; nothing
+    /// was signed in it since.
+    pub fn begun_here(&mut self) {
+        self.begun = true;
+    }
+
     fn append_changed(&mut self) -> Result<Vec<(Arc<str>, ChainRecord)>, NotaryError> {
         let first = self.log.head().0;
         let changed = self.changed.iter();

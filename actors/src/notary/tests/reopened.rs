@@ -78,8 +78,8 @@ fn chains_are_looked_at_before_a_log_that_comes_back_signs_anything() {
     ground.wait(1000);
     office.tend();
     assert_eq!(fault(&office), None);
-    let forked = ChainFault::Forked { signed: 4, have: 6 };
-    assert_eq!(chain_fault(&office), Some(forked.clone()));
+    let fork = ChainFault::Forked { signed: 4, have: 6 };
+    assert_eq!(chain_fault(&office), Some(fork));
     for _ in 0..3 {
         forged.write();
         ground.wait(1000);

@@ -69,7 +69,7 @@ impl Chain {
     pub(super) fn take(&mut self, place: &Place, line: &[u8]) -> Taken {
         let leaf = leaf_hash(line);
         let (fits, taken) = match self.link {
-            Some(link) => (place.previous == link, Taken::Grown),
+            Some(last) => (place.previous == last, Taken::Grown),
             None => (leaf == self.last_line, Taken::Recognised),
         };
         if !fits {

@@ -42,16 +42,15 @@ impl Notary {
         }
         let place = parse_place(chain, line).filter(|place| place.seq == seq);
         let place = place.ok_or_else(|| NotaryError::Unlinked(chain.to_string()))?;
-        let taken = match self.chains.get_mut(chain) {
-            Some(known) => known.take(&place, line),
-            None => {
-                let mut fresh = Chain::new(opaque_id);
-                let taken = fresh.take(&place, line);
-                if taken == Taken::Grown {
-                    self.chains.insert(Arc::clone(chain), fresh);
-                }
-                taken
+        let taken = if let Some(known) = self.chains.get_mut(chain) {
+            known.take(&place, line)
+        } else {
+            let mut fresh = Chain::new(opaque_id);
+            let taken = fresh.take(&place, line);
+            if taken == Taken::Grown {
+                self.chains.insert(Arc::clone(chain), fresh);
             }
+            taken
         };
         match taken {
             Taken::Recognised => Ok(()),

@@ -66,7 +66,7 @@ fn a_line_that_is_no_entry_of_the_chain_at_its_place_is_refused() {
     for bad in [
         b"{}".to_vec(),
         line_after("globex", &[], "another's"),
-        line_after("acme", &[first.clone()], "the second"),
+        line_after("acme", std::slice::from_ref(&first), "the second"),
     ] {
         let refused = house.show(0, &bad).unwrap_err();
         assert!(matches!(refused, NotaryError::Unlinked(_)), "{refused}");
