@@ -1,5 +1,7 @@
 //! What is signed of the chains, for whoever may read them; and whether they are what was signed.
 
+mod telling;
+
 use std::sync::Arc;
 
 use actix_web::{
@@ -25,6 +27,9 @@ use super::{
     problem::{Answer, Code, Problem},
     tokens::Scope,
 };
+
+pub(crate) use telling::keep_telling;
+use telling::write_what_is_not;
 
 /// The log, and whose turn it is to change it.
 pub(crate) struct SignedLog {
@@ -281,17 +286,6 @@ async fn written(edge: &Edge, order: AuditLogChange) -> Answer<()> {
         reply,
     };
     change(edge, order).await
-}
-
-/// A change before may not have got to the host's chain; another one follows from it.
-async fn write_what_is_not(edge: &Edge) -> Answer<()> {
-    let Some(known) = edge.view.load().audit_log.clone() else {
-        return Ok(());
-    };
-    match asked(edge, move |office| office.unwritten(&known)).await? {
-        None => Ok(()),
-        Some(missing) => written(edge, missing).await,
-    }
 }
 
 fn not_rotated(error: &RotateError) -> Problem {

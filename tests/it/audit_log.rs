@@ -306,3 +306,25 @@ fn a_key_that_is_lost_is_not_replaced_and_the_log_opens_when_it_is_back() {
     assert_eq!(integrity(&server)["status"], "whole");
     all_signed(&server, "acme");
 }
+
+/// Nothing told of a log that began while the server ran, so whoever took it away before the next start had another one
+/// begun in silence.
+#[test]
+fn a_log_that_begins_late_is_told_of_and_not_begun_again() {
+    let dir = TempDir::new().expect("a directory");
+    let proof = dir.path().join("proof");
+    fs::write(&proof, "in the way").expect("a file");
+    let server = start(dir.path());
+    assert_eq!(integrity(&server)["host"]["kind"], "log_unusable");
+    fs::remove_file(&proof).expect("it goes");
+    let begun = eventually(DEADLINE, || {
+        let mut entries = server.entries("_host").into_iter();
+        entries.find(|entry| entry["event"] == "audit.log_begun")
+    });
+    assert_eq!(begun["payload"]["vkey"], server.get("/audit/key")["vkey"]);
+    assert_eq!(integrity(&server)["status"], "whole");
+    assert!(server.terminate().success(), "a clean stop");
+    fs::remove_dir_all(&proof).expect("what is signed");
+    let server = start(dir.path());
+    assert_eq!(integrity(&server)["host"]["kind"], "log_lost");
+}

@@ -2,6 +2,7 @@
 
 mod accused;
 mod empty;
+mod late;
 mod reopened;
 mod rotation;
 mod troubled;
