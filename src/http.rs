@@ -30,7 +30,7 @@ mod evidence;
 mod halt;
 mod incidents;
 mod people;
-mod proof;
+pub(crate) mod proof;
 mod reading;
 mod removal;
 mod repair;

@@ -65,6 +65,16 @@ pub enum KeyError {
         /// Which file.
         path: PathBuf,
     },
+    /// The key of a log is gone that was signed with it.
+    #[error(
+        "{path} is missing, but the log in {log} was signed with that key; put the key file back from its backup, or leave the log for another one: vyrox audit rebase"
+    )]
+    LogKeyLost {
+        /// Where the key should be.
+        path: PathBuf,
+        /// Where the log lies.
+        log: PathBuf,
+    },
     /// The key is gone while things lie sealed under it.
     #[error(
         "{path} is missing, but {vault} was sealed under it; put the key file back from its backup, or set VYROX_STORAGE__HOST_KEY"

@@ -9,6 +9,7 @@ mod asking;
 mod checking;
 mod office;
 mod opaque;
+mod opening;
 mod rebasing;
 mod rotating;
 mod showing;

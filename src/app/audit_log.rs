@@ -19,7 +19,7 @@ use vyrox_domain::host_protocol::AuditLogChange;
 use crate::{
     config::{AuditConfig, Config},
     connectors::witness::HttpWitness,
-    keys::LogKeyFiles,
+    keys::{KeyError, LogKeyFiles},
 };
 
 /// The directory of all that is signed, in the data directory and in a backup.
@@ -45,9 +45,13 @@ impl AuditLog {
         lines: Arc<Feed>,
     ) -> anyhow::Result<Self> {
         let dir = &config.storage.data_dir;
-        let keys = LogKeyFiles::new(&config.audit, dir);
-        // Read here as well, so that a start without a key says so and ends.
-        keys.read()?;
+        let keys = LogKeyFiles::new(&config.audit, dir, folder(dir));
+        // Read here as well, so that a start with a file that holds no key, or that others can read, says so and ends. A
+        // key that is lost must not keep alerts out: the log does not open, and waits for the file or for a rebase.
+        match keys.read() {
+            Ok(_) | Err(KeyError::LogKeyLost { .. }) => {}
+            Err(error) => return Err(error.into()),
+        }
         let integrity = Arc::new(Integrity::unchecked());
         let office = Office::new(OfficeParts {
             journal: Arc::clone(journal) as Arc<dyn Journal>,

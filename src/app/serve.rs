@@ -59,12 +59,14 @@ pub(super) async fn serve(config: Config, options: RunOptions) -> anyhow::Result
     edge.listening_on(address);
     let running = actix::spawn(server);
     let waking = begin(&standing);
+    let telling = actix::spawn(http::proof::keep_telling(edge.clone()));
     tracing::info!(%address, "listening");
     if let Some(tell) = options.on_listening {
         tell(address);
     }
     let quit = wait(signals, &standing, &edge).await;
     waking.abort();
+    telling.abort();
     match quit {
         End::Drain(mut signals) => {
             let drained = drain(standing, handle, &edge);

@@ -1,6 +1,8 @@
 //! What is signed of the chains, for whoever may read them; and whether they are what was signed.
 
-use std::{sync::Arc, time::Duration};
+mod telling;
+
+use std::sync::Arc;
 
 use actix_web::{
     HttpRequest, HttpResponse,
@@ -25,6 +27,9 @@ use super::{
     problem::{Answer, Code, Problem},
     tokens::Scope,
 };
+
+pub(crate) use telling::keep_telling;
+use telling::write_what_is_not;
 
 /// The log, and whose turn it is to change it.
 pub(crate) struct SignedLog {
@@ -195,15 +200,11 @@ pub(super) async fn rebase(
     let by = caller(&request, &edge, Scope::TenantsWrite)?.actor;
     let Rebase { reason } = input::json(&request, payload, edge.body_patience()).await?;
     let reason = reason.trim().to_owned();
-    let later = edge.clone();
     let left = async move |edge: &Edge| {
         let rebased = asked(edge, move |office| office.rebase(reason, by)).await?;
         let rebased = rebased.map_err(|error| refused(&error))?;
-        let told = accepted(edge, &rebased).await;
-        if told.is_err() {
-            actix_web::rt::spawn(accept_later(later));
-        }
-        told.map(|()| rebased)
+        accepted(edge, &rebased).await?;
+        Ok(rebased)
     };
     let rebased = in_turn(edge.clone(), left).await?;
     let integrity = &edge.world.integrity;
@@ -223,22 +224,6 @@ async fn accepted(edge: &Edge, rebased: &AuditRebased) -> Answer<()> {
     asked(edge, move |office| office.accept(&rebased)).await
 }
 
-/// Tries again until the rebase that waits is on the host's chain: nothing is done to hosts before.
-async fn accept_later(edge: Shared) {
-    loop {
-        tokio::time::sleep(ACCEPT_AGAIN).await;
-        let accepted = in_turn(edge.clone(), async |edge: &Edge| {
-            match asked(edge, Office::rebasing).await? {
-                Some(rebased) => accepted(edge, &rebased).await,
-                None => Ok(()),
-            }
-        });
-        if accepted.await.is_ok() {
-            return;
-        }
-    }
-}
-
 fn refused(error: &RebaseError) -> Problem {
     match error {
         RebaseError::Whole => Code::IntegrityIsWhole.into(),
@@ -252,8 +237,6 @@ fn refused(error: &RebaseError) -> Problem {
     }
 }
 
-/// How long until a rebase that could not be written down is tried again.
-const ACCEPT_AGAIN: Duration = Duration::from_secs(5);
 /// How long the old key signs too, where nothing else is said: a day.
 const OVERLAP_S: u64 = 86_400;
 /// And at most: a month.
@@ -314,17 +297,6 @@ async fn written(edge: &Edge, order: AuditLogChange) -> Answer<()> {
     change(edge, order).await
 }
 
-/// A change before may not have got to the host's chain; another one follows from it.
-async fn write_what_is_not(edge: &Edge) -> Answer<()> {
-    let Some(known) = edge.view.load().audit_log.clone() else {
-        return Ok(());
-    };
-    match asked(edge, move |office| office.unwritten(&known)).await? {
-        None => Ok(()),
-        Some(missing) => written(edge, missing).await,
-    }
-}
-
 fn not_rotated(error: &RotateError) -> Problem {
     if !matches!(error, RotateError::Overlapping { .. }) {
         tracing::error!(%error, "the log's key was not rotated");
@@ -338,8 +310,8 @@ fn not_rotated(error: &RotateError) -> Problem {
     }
 }
 
-/// Whether every chain is what was signed of it is known anew after this.
-pub(super) async fn look_again(edge: &Edge) -> Answer<()> {
+/// Whether every chain is what was signed of it is known anew after this; `false` where the log cannot be looked at.
+pub(super) async fn look_again(edge: &Edge) -> Answer<bool> {
     asked(edge, Office::check).await
 }
 

@@ -4,6 +4,8 @@
 //! them is checked against the proven end, and must be one that a start can read; only then the
 //! chain goes on. Of its own chain the host can say so no earlier than when it goes on.
 
+mod looking;
+
 use std::{fmt::Display, sync::Arc};
 
 use actix_web::{
@@ -29,9 +31,9 @@ use super::{
     admin::{caller, change, known},
     input,
     problem::{Answer, Code, Problem},
-    proof::look_again,
     tokens::Scope,
 };
+use looking::look;
 
 /// The longest body of a repair: some thousand lines. A longer tail comes in several requests.
 const BODY_BYTES: usize = 4 << 20;
@@ -184,13 +186,18 @@ pub(super) async fn order(
         more,
         accept_loss,
     } = order;
+    // Before anything is put back, too: whoever is refused has changed nothing.
+    let gives_up = accept_loss && !more;
+    if gives_up {
+        look(&edge, &subject, gives_up).await?;
+    }
     let restored = restore(&edge, &subject, (&hold, &by), tail).await?;
     let answer = if more {
         Answered::of("restoring", &hold, restored)
     } else {
         whole_enough(&hold, &restored, accept_loss)?;
         // What is lost is found by what was signed of it while the chain is still the shorter one.
-        look_again(&edge).await?;
+        look(&edge, &subject, gives_up).await?;
         let repaired = match subject {
             Subject::Host => release_host(&edge, &hold, (accept_loss, by)).await?,
             Subject::Tenant(tenant) => {

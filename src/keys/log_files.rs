@@ -11,7 +11,7 @@ use std::{
 };
 
 use vyrox_actors::{
-    journal::proof::Signer,
+    journal::proof::{Notary, Signer},
     notary::{LogKeys, LogSigner},
     ports::fresh_seed,
 };
@@ -24,30 +24,45 @@ use crate::config::AuditConfig;
 /// Where the keys are.
 pub struct LogKeyFiles {
     in_force: PathBuf,
+    /// The directory of the log that is signed with them.
+    log: PathBuf,
 }
 
 impl LogKeyFiles {
-    /// The files of the configuration; nothing is read yet.
-    pub fn new(audit: &AuditConfig, data_dir: &Path) -> Self {
+    /// The files of the configuration, for the log in this directory; nothing is read yet.
+    pub fn new(audit: &AuditConfig, data_dir: &Path, log: PathBuf) -> Self {
         let given = audit.signing_key_file.clone();
         Self {
             in_force: given.unwrap_or_else(|| data_dir.join("checkpoint.key")),
+            log,
         }
     }
 
-    /// Reads all keys that there are, the one in its place first; the first start makes that one. A log
+    /// Reads all keys that there are, the one in its place first. That one is made where there is no log yet; a log
     /// that was signed with none of them does not open with them, and says so.
     ///
     /// # Errors
-    /// [`KeyError`] where a file cannot be read or made, is not ours alone, or holds no key.
+    /// [`KeyError`] where a file cannot be read or made, is not ours alone, or holds no key, and where there is a log and
+    /// no key.
     pub fn read(&self) -> Result<Vec<Arc<dyn Signer>>, KeyError> {
-        let first = match key_in(&self.in_force)? {
-            Some(key) => key,
-            None => self.begin()?,
-        };
-        let mut keys: Vec<Arc<dyn Signer>> = vec![first];
+        self.all(!Notary::exists(&self.log))
+    }
+
+    /// All keys, and one in its place if that `is_wanted` there.
+    fn all(&self, is_wanted: bool) -> Result<Vec<Arc<dyn Signer>>, KeyError> {
+        let mut keys = Vec::new();
+        keys.extend(key_in(&self.in_force)?);
+        if keys.is_empty() && is_wanted {
+            keys.push(self.begin()?);
+        }
         for beside in ["next", "previous"] {
             keys.extend(key_in(&self.beside(beside))?);
+        }
+        if keys.is_empty() {
+            return Err(KeyError::LogKeyLost {
+                path: self.in_force.clone(),
+                log: self.log.clone(),
+            });
         }
         Ok(keys)
     }
@@ -100,6 +115,10 @@ impl LogKeys for LogKeyFiles {
         self.read().map_err(io::Error::other)
     }
 
+    fn load_anew(&self) -> io::Result<Vec<Arc<dyn Signer>>> {
+        self.all(true).map_err(io::Error::other)
+    }
+
     fn make(&self) -> io::Result<Arc<dyn Signer>> {
         write_fresh(&self.beside("next")).map_err(io::Error::other)
     }
@@ -133,11 +152,14 @@ fn write_fresh(path: &Path) -> Result<Arc<dyn Signer>, KeyError> {
 mod tests {
     use std::os::unix::fs::MetadataExt as _;
 
+    use vyrox_domain::log_key::is_signed;
+
     use super::*;
 
     fn files(dir: &Path) -> LogKeyFiles {
         LogKeyFiles {
             in_force: dir.join("checkpoint.key"),
+            log: dir.join("proof"),
         }
     }
 
@@ -159,6 +181,26 @@ mod tests {
             files.read().err(),
             Some(KeyError::NoLogKey { .. })
         ));
+    }
+
+    /// Another key was put in the place of a lost one: the log did not open with it, and the backup of the right one had
+    /// to be written over a file that looked right.
+    #[test]
+    fn no_key_is_made_where_a_log_was_signed_with_one() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let files = files(dir.path());
+        let old = public(&files)[0];
+        Notary::open(&files.log, &files.read().expect("keys"), is_signed).expect("a log");
+        let kept = dir.path().join("kept");
+        fs::rename(&files.in_force, &kept).expect("it goes");
+        let lost = files.read().err().expect("no key");
+        assert!(matches!(lost, KeyError::LogKeyLost { .. }), "{lost}");
+        assert!(!files.in_force.exists());
+        // The next one may be the one in force: the process ended before it was in its place.
+        let next = files.make().expect("made").public_key();
+        assert_eq!(public(&files), [next]);
+        fs::rename(&kept, &files.in_force).expect("it is back");
+        assert_eq!(public(&files), [old, next]);
     }
 
     #[test]

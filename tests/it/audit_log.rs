@@ -299,3 +299,64 @@ fn a_fresh_log_does_not_take_the_place_of_the_one_that_there_was() {
     assert_eq!(integrity(&server)["status"], "whole");
     assert_eq!(code(&execute(&server, &alert)).0, 200);
 }
+
+/// Another key was made in the place of a lost one, and the right one had to be written over it and the server started
+/// again.
+#[test]
+fn a_key_that_is_lost_is_not_replaced_and_the_log_opens_when_it_is_back() {
+    let dir = TempDir::new().expect("a directory");
+    let server = start(dir.path());
+    let acme = server.add_tenant("acme");
+    judged(&server, &acme, "ldt:1");
+    assert!(server.terminate().success(), "a clean stop");
+    let (key, kept) = (dir.path().join("checkpoint.key"), dir.path().join("kept"));
+    fs::rename(&key, &kept).expect("it goes");
+    let server = start(dir.path());
+    let host = integrity(&server)["host"].take();
+    assert_eq!(host["kind"], "log_unusable", "{host}");
+    let detail = host["detail"].as_str().expect("a text");
+    assert!(detail.contains("checkpoint.key is missing"), "{detail}");
+    let second = judged(&server, &acme, "ldt:2");
+    let barred = code(&execute(&server, &second));
+    assert_eq!(barred, (503, "audit_integrity_failed".to_owned()));
+    assert!(!key.exists());
+
+    fs::rename(&kept, &key).expect("it is back");
+    let whole = || (integrity(&server)["status"] == "whole").then_some(());
+    eventually(DEADLINE, whole);
+    all_signed(&server, "acme");
+    assert_eq!(code(&execute(&server, &second)).0, 200);
+    assert!(server.terminate().success(), "a clean stop");
+
+    // Lost for good: the next log has a key of its own.
+    fs::remove_file(&key).expect("it goes");
+    let server = start(dir.path());
+    assert_eq!(integrity(&server)["host"]["kind"], "log_unusable");
+    let rebased = server.cli(&["audit", "rebase", "--reason", "the key is lost"]);
+    assert!(rebased.status.success(), "{rebased:?}");
+    assert!(key.exists());
+    assert_eq!(integrity(&server)["status"], "whole");
+    all_signed(&server, "acme");
+}
+
+/// Nothing told of a log that began while the server ran, so whoever took it away before the next start had another one
+/// begun in silence.
+#[test]
+fn a_log_that_begins_late_is_told_of_and_not_begun_again() {
+    let dir = TempDir::new().expect("a directory");
+    let proof = dir.path().join("proof");
+    fs::write(&proof, "in the way").expect("a file");
+    let server = start(dir.path());
+    assert_eq!(integrity(&server)["host"]["kind"], "log_unusable");
+    fs::remove_file(&proof).expect("it goes");
+    let begun = eventually(DEADLINE, || {
+        let mut entries = server.entries("_host").into_iter();
+        entries.find(|entry| entry["event"] == "audit.log_begun")
+    });
+    assert_eq!(begun["payload"]["vkey"], server.get("/audit/key")["vkey"]);
+    assert_eq!(integrity(&server)["status"], "whole");
+    assert!(server.terminate().success(), "a clean stop");
+    fs::remove_dir_all(&proof).expect("what is signed");
+    let server = start(dir.path());
+    assert_eq!(integrity(&server)["host"]["kind"], "log_lost");
+}

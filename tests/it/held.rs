@@ -4,6 +4,7 @@
 mod bad_bytes;
 mod proven;
 mod quarantined;
+mod unseen;
 mod untold;
 
 use std::{fs, path::Path};

@@ -8,26 +8,14 @@ use std::{
 };
 
 use tokio::sync::watch;
-use vyrox_domain::{
-    host_protocol::{AuditLog, AuditLogChange, AuditRebased},
-    ids::HOST_CHAIN,
-    log_key::is_signed,
-};
+use vyrox_domain::host_protocol::{AuditLog, AuditRebased};
 use vyrox_journal::{
     Committed, Journal, JournalError,
     proof::{Notary, NotaryError, OpaqueId},
 };
 
-use super::{
-    opaque,
-    rotating::{LogKeys, moved},
-    witness::Witnessing,
-    witnessing::Known,
-};
-use crate::{
-    integrity::{Findings, HostFault, Integrity},
-    ports::Clock,
-};
+use super::{opaque, opening::Age, rotating::LogKeys, witness::Witnessing, witnessing::Known};
+use crate::{integrity::Integrity, ports::Clock};
 
 /// Lines that are shown to the notary under one lock.
 const AT_ONCE: usize = 512;
@@ -59,7 +47,7 @@ pub struct Office {
     pub(super) parts: OfficeParts,
     /// A witness's answer was noted.
     pub(super) noted: watch::Sender<()>,
-    open: watch::Sender<bool>,
+    pub(super) open: watch::Sender<bool>,
     desk: Mutex<Desk>,
 }
 
@@ -72,6 +60,7 @@ pub(super) struct Desk {
     ids: HashMap<Arc<str>, Option<OpaqueId>>,
     /// The chains are to be read from where the notary is behind.
     pub(super) behind: bool,
+    pub(super) age: Age,
     /// A rebase that waits for its entry on the host's chain.
     pub(super) rebasing: Option<AuditRebased>,
     /// What is known of each witness.
@@ -99,76 +88,6 @@ impl Office {
             open: watch::Sender::new(false),
             desk: Mutex::new(desk),
         }
-    }
-
-    /// Opens the log, which must be the one that the host's chain tells of, and holds every chain
-    /// against what was signed. Gives what the host's chain is to be told, if anything. Blocks;
-    /// containment is possible only after it.
-    pub fn open(&self, known: Option<AuditLog>) -> Option<AuditLogChange> {
-        let mut desk = self.desk();
-        desk.known = known;
-        let opened = self.open_desk(&mut desk);
-        drop(desk);
-        self.check();
-        self.open.send_replace(true);
-        opened
-    }
-
-    /// Whether the log was opened, or cannot be.
-    pub(super) fn opened(&self) -> watch::Receiver<bool> {
-        self.open.subscribe()
-    }
-
-    /// Waits until every witness was asked for the first time, but no longer than `patience`. Nothing is
-    /// done to hosts before that, so this only spares those who come early a refusal.
-    pub async fn asked(&self, patience: Duration) {
-        let mut noted = self.noted.subscribe();
-        let asking = || self.parts.integrity.findings().host == Some(HostFault::Asking);
-        let all = noted.wait_for(|()| !asking());
-        tokio::time::timeout(patience, all).await.ok();
-    }
-
-    fn open_desk(&self, desk: &mut Desk) -> Option<AuditLogChange> {
-        let (folder, known) = (&self.parts.folder, desk.known.clone());
-        let refused = |fault| {
-            let chains = self.parts.integrity.findings().chains.clone();
-            let host = Some(fault);
-            self.parts.integrity.found(Findings { host, chains });
-            None
-        };
-        // While the host's chain is held, nobody knows whether it told of one.
-        let told = known.is_some() || self.parts.journal.hold(HOST_CHAIN).is_some();
-        if told && !Notary::exists(folder) {
-            return refused(HostFault::Lost);
-        }
-        let keys = match self.parts.keys.load() {
-            Ok(keys) => keys,
-            Err(error) => return refused(HostFault::Unusable(error.to_string())),
-        };
-        let mut notary = match Notary::open(folder, &keys, is_signed) {
-            Ok(notary) => notary,
-            Err(error) => return refused(HostFault::Unusable(error.to_string())),
-        };
-        let own = log_of(&notary);
-        let opened = match known {
-            None => {
-                notary.begin_untold();
-                Some(AuditLogChange::Begun(own.clone()))
-            }
-            Some(known) if known == own => None,
-            Some(known) => match moved(known, &notary) {
-                Some(moved) => Some(moved),
-                None => return refused(HostFault::Foreign),
-            },
-        };
-        if let Err(error) = self.parts.keys.settle(notary.key().public_key()) {
-            tracing::error!(%error, "the log's key in force lies beside its place");
-        }
-        desk.known = Some(own);
-        desk.notary = Some(notary);
-        desk.behind = true;
-        desk.meet_witnesses(self.now_ms());
-        opened
     }
 
     /// Shows the notary durable entries.
@@ -208,6 +127,11 @@ impl Office {
         match notary.observe(chain, id, seq, line) {
             Ok(()) => Shown::Passed,
             Err(NotaryError::Gap { .. }) => Shown::TooEarly,
+            Err(error @ NotaryError::Unlinked(_)) => {
+                tracing::error!(%error, "an entry is not signed; the chains are looked at again");
+                desk.checked_at = 0;
+                Shown::Passed
+            }
             Err(error) => {
                 tracing::error!(%error, "a chain is not signed any more");
                 desk.ids.insert(Arc::clone(chain), None);
@@ -255,7 +179,12 @@ impl Office {
             }
             let mut desk = self.desk();
             for line in &some {
-                self.show(&mut desk, (chain, line.seq), &line.bytes);
+                let shown = self.show(&mut desk, (chain, line.seq), &line.bytes);
+                if shown == Shown::TooEarly {
+                    // What goes before it was let go of meanwhile.
+                    desk.behind = true;
+                    return Ok(());
+                }
             }
         }
     }
@@ -291,23 +220,12 @@ impl Office {
         if failed && publishes {
             desk.published_at = now;
             self.open_desk(&mut desk);
-            desk.checked_at = 0;
         }
         Due {
             reads: desk.behind,
             publishes,
             checks: now.abs_diff(desk.checked_at) >= pause,
         }
-    }
-
-    /// What keeps the log from being opened may pass; that it is gone or another one does not.
-    fn may_open_again(&self) -> bool {
-        let findings = self.parts.integrity.findings();
-        let lasting = [HostFault::Lost, HostFault::Foreign, HostFault::Unchecked];
-        findings
-            .host
-            .as_ref()
-            .is_none_or(|host| !lasting.contains(host))
     }
 
     /// Signs what was shown, if anything was.
@@ -323,9 +241,13 @@ impl Office {
         let Some(notary) = desk.notary.as_mut() else {
             return;
         };
-        if let Err(error) = notary.publish(now) {
-            tracing::error!(%error, "the log could not be signed; it is opened anew");
-            desk.notary = None;
+        match notary.publish(now) {
+            Ok(None) => {}
+            Ok(Some(_)) => desk.age = Age::Before,
+            Err(error) => {
+                tracing::error!(%error, "the log could not be signed; it is opened anew");
+                desk.notary = None;
+            }
         }
     }
 

@@ -94,7 +94,7 @@ impl Office {
             }
             return Ok(Some(rebased?.statement.to_string()));
         }
-        let keys = self.parts.keys.load()?;
+        let keys = self.parts.keys.load_anew()?;
         let aside = format!("proof-left-{}", self.now_ms());
         let begun = begin_anew(&self.parts.folder, &aside, &keys, is_signed);
         desk.notary = Some(begun?);

@@ -18,6 +18,15 @@ pub trait LogKeys: Send + Sync {
     /// One cannot be read, made or believed.
     fn load(&self) -> io::Result<Vec<Arc<dyn Signer>>>;
 
+    /// As [`load`](Self::load), for a log that is begun anew in the place of one that does not open: a key that is
+    /// not in its place is made.
+    ///
+    /// # Errors
+    /// One cannot be read or made.
+    fn load_anew(&self) -> io::Result<Vec<Arc<dyn Signer>>> {
+        self.load()
+    }
+
     /// Makes another, durable beside those that there are. [`load`](Self::load) has it as well.
     ///
     /// # Errors
@@ -54,8 +63,8 @@ pub enum RotateError {
 
 impl Office {
     /// Puts a new key in force; the old one signs too for `overlap_ms`. What comes out belongs on the
-    /// host's chain; if it does not get there, [`unwritten`](Self::unwritten) has it, and the next start
-    /// puts it there. Blocks.
+    /// host's chain; if it does not get there, [`unwritten`](Self::unwritten) has it until it does, also after the
+    /// next start. Blocks.
     ///
     /// While a key that is known elsewhere signs too, it is not silenced by another change, unless
     /// `overlap_ms` is 0: then a key is in wrong hands.
@@ -101,14 +110,16 @@ impl Office {
     }
 
     /// What became of the log that the host's chain does not tell of: its last entry says that it is
-    /// `known`. Nothing for a log that is not open, or waits for a rebase to be written.
-    pub fn unwritten(&self, known: &AuditLog) -> Option<AuditLogChange> {
+    /// `known`, or there is none. Nothing for a log that is not open, or waits for a rebase to be written.
+    pub fn unwritten(&self, known: Option<&AuditLog>) -> Option<AuditLogChange> {
         let desk = self.desk();
         let notary = desk.notary.as_ref().filter(|_| desk.rebasing.is_none())?;
-        if log_of(notary) == *known {
-            return None;
+        let own = log_of(notary);
+        match known {
+            None => Some(AuditLogChange::Begun(own)),
+            Some(known) if *known == own => None,
+            Some(known) => moved(known.clone(), notary),
         }
-        moved(known.clone(), notary)
     }
 }
 

@@ -2,6 +2,8 @@
 
 mod accused;
 mod empty;
+mod late;
+mod reopened;
 mod rotation;
 mod troubled;
 
@@ -120,19 +122,23 @@ struct Ground {
 
 impl Ground {
     fn new() -> Self {
-        let dir = TempDir::new().unwrap();
+        let ground = Self::on(TempDir::new().unwrap());
+        ground.write();
+        ground
+    }
+
+    /// On what this directory has.
+    fn on(dir: TempDir) -> Self {
         let options = Options {
             segment_bytes: 1 << 20,
             ..Options::default()
         };
         let journal = LocalJournal::open(&dir.path().join("journal"), options, None).unwrap();
-        let ground = Self {
+        Self {
             dir,
             journal: Arc::new(journal),
             clock: Arc::new(Hand(AtomicU64::new(START_MS))),
-        };
-        ground.write();
-        ground
+        }
     }
 
     /// One more entry of the host's chain.

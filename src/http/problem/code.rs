@@ -145,6 +145,9 @@ codes! {
     /// The chains are not what was signed of them.
     AuditIntegrityFailed "audit_integrity_failed" SERVICE_UNAVAILABLE "Audit integrity failed"
         "The audit log is not what was signed of it, so nothing is done to hosts until somebody has looked.";
+    /// Nobody can say what was signed of a chain that is to lose entries.
+    AuditLogUnavailable "audit_log_unavailable" SERVICE_UNAVAILABLE "Audit log unavailable"
+        "The signed log cannot be looked at now, so nobody would know what is lost; nothing was given up.";
     /// Nothing of the chain is signed.
     NothingSigned "nothing_signed" NOT_FOUND "Nothing signed"
         "Nothing of this chain is signed yet.";

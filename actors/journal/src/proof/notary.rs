@@ -14,7 +14,6 @@ use rand::Rng as _;
 
 use super::checkpoint::{Checkpoint, OpaqueId, Origin, SignedCheckpoint};
 use super::host_log::HostLog;
-use super::merkle::leaf_hash;
 use super::note::{KeyName, NoteError, Signer, VerifierKey, VerifyEd25519};
 use super::seal::{ChainRows, State};
 use super::store::{Accusation, ChainRecord, Change, Contents, Kept, KeyInForce, Store};
@@ -27,6 +26,7 @@ mod error;
 mod proving;
 mod signers;
 mod succession;
+mod watching;
 mod witnessing;
 
 use chain::Chain;
@@ -180,13 +180,6 @@ impl Notary {
         Some(self.signers.overlap()?.until_ms)
     }
 
-    /// The seq of the line that is wanted next of a chain.
-    pub fn behind(&self, chain: &str) -> u64 {
-        self.chains
-            .get(chain)
-            .map_or(0, |chain| chain.frontier.size())
-    }
-
     /// The chains of which something is published, with the number of entries.
     pub fn published(&self) -> impl Iterator<Item = (&str, u64)> {
         self.chains.iter().filter_map(|(name, chain)| {
@@ -198,49 +191,6 @@ impl Notary {
     /// How many chains have changed since the last checkpoint.
     pub fn changed(&self) -> usize {
         self.changed.len()
-    }
-
-    /// Takes the next line of a chain, without its newline. The line must be durable.
-    ///
-    /// Lines that it knows are passed over; one that comes too early is refused as a gap, and the
-    /// caller reads the chain from the seq that is wanted.
-    pub fn observe(
-        &mut self,
-        chain: &Arc<str>,
-        opaque_id: OpaqueId,
-        seq: u64,
-        line: &[u8],
-    ) -> Result<(), NotaryError> {
-        let wanted = self.behind(chain);
-        if seq > wanted {
-            return Err(NotaryError::Gap {
-                chain: chain.to_string(),
-                wanted,
-            });
-        }
-        if !self.owns(chain, opaque_id) {
-            return Err(NotaryError::OpaqueId(chain.to_string()));
-        }
-        if seq == wanted {
-            let fresh = || Chain::new(opaque_id);
-            let known = self.chains.entry(Arc::clone(chain)).or_insert_with(fresh);
-            known.last_line = leaf_hash(line);
-            known.frontier.append(known.last_line);
-            self.changed.insert(Arc::clone(chain));
-        }
-        Ok(())
-    }
-
-    /// Whether an opaque id is a chain's own: under one id there is one chain, or the host log would
-    /// contradict itself.
-    fn owns(&self, chain: &str, opaque_id: OpaqueId) -> bool {
-        match self.chains.get(chain) {
-            Some(known) => known.opaque_id == opaque_id,
-            None => self
-                .chains
-                .values()
-                .all(|known| known.opaque_id != opaque_id),
-        }
     }
 
     /// Puts a leaf into the host log for each chain that has changed, and signs the log. Nothing is
@@ -306,6 +256,12 @@ impl Notary {
             begun: true,
             ..self
         }
+    }
+
+    /// An opening before this one began the log, in the same process, and came to no end or was given up; nothing
+    /// was signed in it since.
+    pub fn begun_here(&mut self) {
+        self.begun = true;
     }
 
     fn append_changed(&mut self) -> Result<Vec<(Arc<str>, ChainRecord)>, NotaryError> {

@@ -23,6 +23,9 @@ pub enum NotaryError {
         /// The seq that is wanted.
         wanted: u64,
     },
+    /// A line does not follow the one before it, or is not the one that was signed in its place.
+    #[error("chain {0} does not go on from what was signed of it")]
+    Unlinked(String),
     /// A chain came with another opaque id than before, or with that of another chain.
     #[error("chain {0} came with an opaque id that is not its own")]
     OpaqueId(String),

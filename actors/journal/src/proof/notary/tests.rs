@@ -9,9 +9,11 @@ use tempfile::TempDir;
 use super::super::bundle::Standing;
 use super::super::checkpoint::Trust;
 use super::super::host_log::HostLeaf;
-use super::super::merkle::{Frontier, Hash, empty_root};
+use super::super::merkle::{Frontier, Hash, empty_root, leaf_hash};
 use super::super::note::KeyName;
 use super::*;
+use crate::GENESIS;
+use crate::entry::{chain_hash, parse_place};
 use crate::proof::test_keys::{TestKey, check};
 
 mod accused;
@@ -21,6 +23,7 @@ mod forged;
 mod keys;
 mod model;
 mod sealed;
+mod watching;
 mod witnesses;
 
 /// A notary in a folder of its own, and the lines that it was shown.
@@ -61,7 +64,7 @@ impl House {
     fn grow(&mut self, chain: &str, lines: usize) {
         let all = self.lines.entry(chain.to_owned()).or_default();
         for _ in 0..lines {
-            all.push(format!("{{\"of\":\"{chain}\",\"seq\":{}}}", all.len()).into_bytes());
+            all.push(line_after(chain, all, "grown"));
         }
         self.catch_up(chain);
     }
@@ -105,6 +108,18 @@ fn id(chain: &str) -> OpaqueId {
     OpaqueId::new([chain.as_bytes()[0]; 16])
 }
 
+/// The next line of a chain, which says `what`.
+fn line_after(chain: &str, lines: &[Vec<u8>], what: &str) -> Vec<u8> {
+    let place = |line: &Vec<u8>| parse_place(chain, line).unwrap().hash;
+    let previous = hex::encode(lines.last().map_or(GENESIS, place));
+    let (begin, seq) = (r#"{"event":"test""#, lines.len());
+    let rest = format!(
+        r#","payload":{{"is":"{what}"}},"previous_hash":"{previous}","seq":{seq},"tenant_id":"{chain}","timestamp":1}}"#
+    );
+    let hash = chain_hash(previous.as_bytes(), &[begin.as_bytes(), rest.as_bytes()]);
+    format!(r#"{begin},"hash":"{}"{rest}"#, hex::encode(hash)).into_bytes()
+}
+
 fn root_of(lines: &[Vec<u8>]) -> Hash {
     let mut tree = Frontier::new();
     for line in lines {
@@ -139,7 +154,8 @@ fn a_state_is_published_once_and_survives_the_process() {
         published,
         [("acme".to_owned(), 3), ("globex".to_owned(), 1)]
     );
-    assert_eq!(house.notary().behind("acme"), 3);
+    // The last one that is signed is shown again first.
+    assert_eq!(house.notary().behind("acme"), 2);
     assert_eq!(house.notary().changed(), 0);
     house.catch_up("acme");
     let second = house.publish().unwrap();
@@ -369,10 +385,11 @@ fn a_copy_goes_on_where_it_was_taken() {
     let mut restored = Notary::open(&copy, &keys(&[1]), check).unwrap();
     assert_eq!(restored.checkpoint(), Some(point));
     assert_eq!(restored.keys(), house.notary().keys());
-    let line = house.lines["acme"][3].clone();
-    restored
-        .observe(&Arc::from("acme"), id("acme"), 3, &line)
-        .unwrap();
+    for (line, seq) in house.lines["acme"].iter().zip(0..).skip(2) {
+        restored
+            .observe(&Arc::from("acme"), id("acme"), seq, line)
+            .unwrap();
+    }
     assert_eq!(restored.publish(house.now_ms).unwrap(), Some(next));
     // What is there is not written over.
     house.notary().back_up(&copy).unwrap_err();
