@@ -57,10 +57,13 @@ impl Name {
             .find_map(|kind| Some((kind, text.strip_prefix(kind.prefix())?)))?;
         Some(Self {
             kind,
-            id: id.parse().ok()?,
+            id: id.parse().ok().filter(|id| *id <= HIGHEST)?,
         })
     }
 }
+
+/// No journal ever gets to a higher number; a file that is named by one is none of ours.
+const HIGHEST: u64 = u64::MAX / 2;
 
 /// The data directory, locked for as long as the value lives.
 pub(crate) struct Directory {

@@ -153,6 +153,26 @@ fn starts_do_not_pile_up_files() {
     }
 }
 
+/// The highest number there is had no next one, and every start fell over it.
+#[test]
+fn a_file_that_no_journal_could_have_named_is_none_of_ours() {
+    let dir = tempfile::tempdir().unwrap();
+    let journal = open(dir.path());
+    let first = Client::open(&journal, "acme").put(0);
+    journal.close().unwrap();
+    let strange = ["seg", "spare", "tmp", "damaged"].map(|kind| format!("{kind}-{}", u64::MAX));
+    for name in &strange {
+        fs::write(dir.path().join(name), "x").unwrap();
+    }
+    let journal = open(dir.path());
+    check_nothing_lost(&journal, "acme", &[first]);
+    Client::open(&journal, "acme").put(1);
+    journal.close().unwrap();
+    for name in &strange {
+        assert_eq!(fs::read(dir.path().join(name)).unwrap(), b"x", "{name}");
+    }
+}
+
 #[test]
 fn another_segment_size_is_no_obstacle() {
     let dir = tempfile::tempdir().unwrap();

@@ -134,6 +134,13 @@ fn a_log_of_which_only_a_part_could_be_made_has_just_begun_when_the_rest_is() {
         office.unwritten(None),
         Some(AuditLogChange::Begun(_))
     ));
-    assert_eq!(fault(&office), None, "nobody is asked about it");
-    assert_eq!(size(&office), 1);
+    assert_eq!(
+        fault(&office),
+        Some(HostFault::Unheard),
+        "nobody knows it yet"
+    );
+    assert_eq!(size(&office), 1, "and it is signed");
+    let request = office.request(0).unwrap().unwrap();
+    let cosigned = office.answered(0, &request, Ok(word(7, &request)));
+    assert_eq!((cosigned, fault(&office)), (Next::Cosigned, None));
 }
