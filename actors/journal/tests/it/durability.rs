@@ -160,6 +160,7 @@ fn a_file_that_no_journal_could_have_named_is_none_of_ours() {
     let journal = open(dir.path());
     let first = Client::open(&journal, "acme").put(0);
     journal.close().unwrap();
+    drop(journal);
     let strange = ["seg", "spare", "tmp", "damaged"].map(|kind| format!("{kind}-{}", u64::MAX));
     for name in &strange {
         fs::write(dir.path().join(name), "x").unwrap();
