@@ -230,6 +230,9 @@ fn refused(error: &RebaseError) -> Problem {
         RebaseError::BadReason => Problem::new(Code::InvalidRequest)
             .detail("A reason has 1 to 500 characters and no control characters."),
         RebaseError::Unchecked => Code::Unavailable.into(),
+        RebaseError::Held(chain) => Problem::new(Code::ChainHeld).detail(format!(
+            "The chain of {chain} is held. Repair it first: what was signed of it tells a forged copy from a good one."
+        )),
         RebaseError::Log(_) | RebaseError::Key(_) => {
             tracing::error!(%error, "nothing was rebased");
             Problem::new(Code::JournalUnavailable).detail("The log could not be left; see the log.")

@@ -304,6 +304,7 @@ fn a_held_tenant_s_alerts_are_kept_and_a_mirror_makes_its_chain_whole() {
     let waiting = keep_some(&mut sender, &acme);
     check_stand_in(&server, from, &waiting[0]);
     proven::check(&server, &waiting[0].1);
+    proven::check_not_forgotten(&server);
     let told = server.cli(&["audit", "repair", "acme"]);
     assert!(told.status.success(), "{told:?}");
     let told = String::from_utf8_lossy(&told.stdout).into_owned();

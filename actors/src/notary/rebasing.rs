@@ -24,6 +24,9 @@ pub enum RebaseError {
     /// Nobody has looked yet.
     #[error("the chains were not looked at yet")]
     Unchecked,
+    /// A chain that is held has to be repaired first: what was signed of it is all that can tell a forged copy.
+    #[error("chain {0} is held; repair it first")]
+    Held(Arc<str>),
     /// The log.
     #[error(transparent)]
     Log(#[from] NotaryError),
@@ -59,6 +62,14 @@ impl Office {
             Some(HostFault::Unchecked | HostFault::Asking)
         ) {
             return Err(RebaseError::Unchecked);
+        }
+        if findings.host.is_none() {
+            // Where the log itself is not there, no repair could be held against it either.
+            let mut chains = findings.chains.keys();
+            let is_held = |chain: &&Arc<str>| self.parts.journal.hold(chain).is_some();
+            if let Some(held) = chains.find(is_held) {
+                return Err(RebaseError::Held(Arc::clone(held)));
+            }
         }
         let before = desk.known.clone();
         let statement = self.leave(&mut desk, &findings)?;

@@ -47,3 +47,17 @@ pub(super) fn check(server: &Server, stand_in: &str) {
         );
     }
 }
+
+/// What was signed of a held chain was forgotten by a rebase, and a forged copy was a good one then.
+pub(super) fn check_not_forgotten(server: &Server) {
+    let truncated = || {
+        let integrity = server.get("/api/v1/audit/integrity");
+        (integrity["chains"][0]["kind"] == "audit_truncated").then_some(())
+    };
+    eventually(DEADLINE, truncated);
+    let refused = server.cli(&["audit", "rebase", "--reason", "a test"]);
+    assert!(!refused.status.success(), "{refused:?}");
+    let said = String::from_utf8_lossy(&refused.stderr).into_owned();
+    assert!(said.contains("Repair it first"), "{said}");
+    assert_eq!(truncated(), Some(()));
+}
